@@ -1,0 +1,187 @@
+"""Shift, rotation, mirroring, elastic deformation and gray values, in one resampling of one tile.
+
+Each of the geometric changes only says where in the image an output pixel looks. Composed, they
+are still one place to look per pixel, so the image is interpolated once, and only where the tile
+needs it; labels and weights are read at the very same places (Section 3.1).
+"""
+
+import math
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+from torchvision import tv_tensors
+from torchvision.transforms import v2
+
+from unet_book.elastic import dense_displacement, pixel_grid, resample
+
+
+@dataclass(frozen=True)
+class Augmentation:
+    """What a training tile may look like; ``Augmentation.none()`` only shifts it.
+
+    Parameters
+    ----------
+    rotation : degrees; the angle is uniform in [-rotation, rotation].
+    mirror : flip the tile in half of the cases.
+    sigma : px, standard deviation of the elastic displacement vectors.
+    grid : points a side of their grid, spread over the tile.
+    contrast : the gray values' distance from 0.5 is scaled by a factor in 1 +- contrast.
+    brightness : a value in +- brightness is added to every gray value.
+
+    The paper (Section 3.1) names shift, rotation, gray values and elastic deformation (3 x 3
+    vectors, 10 px) and gives no other number. The rest are this book's choices. Raises ValueError
+    for a negative number or a contrast of 1 or more.
+    """
+
+    rotation: float = 180.0
+    mirror: bool = True
+    sigma: float = 10.0
+    grid: int = 3
+    contrast: float = 0.2
+    brightness: float = 0.1
+
+    def __post_init__(self):
+        for name in ("rotation", "sigma", "contrast", "brightness"):
+            if not getattr(self, name) >= 0:
+                raise ValueError(f"{name} must not be negative, got {getattr(self, name)}")
+        if self.contrast >= 1:
+            raise ValueError(f"contrast must be below 1, got {self.contrast}")
+
+    @classmethod
+    def none(cls) -> "Augmentation":
+        """Tiles from random places, otherwise as they are."""
+        return cls(rotation=0, mirror=False, sigma=0, contrast=0, brightness=0)
+
+
+def uniform(low: float, high: float, generator: torch.Generator) -> float:
+    """One number from [low, high)."""
+    return low + (high - low) * torch.rand((), generator=generator, dtype=torch.float64).item()
+
+
+def tile_coordinates(
+    shape, tile: int, border: int, how: Augmentation, generator: torch.Generator
+) -> Tensor:
+    """Where in an image of `shape` (H, W) each pixel of one random tile looks: (2, tile, tile).
+
+    The tile is displaced elastically, mirrored, turned about its center and put at a random place
+    of the image, such that what is left of it without its `border` lies inside wherever the image
+    is large enough (before turning and bending). Pixels, (row, column), float32.
+    """
+    place = torch.tensor([_random_center(n, tile - 2 * border, generator) for n in shape])
+    angle = math.radians(uniform(-how.rotation, how.rotation, generator))
+    flip = -1.0 if how.mirror and uniform(0, 1, generator) < 0.5 else 1.0
+    vectors = how.sigma * torch.randn(2, how.grid, how.grid, generator=generator).double()
+
+    around_center = pixel_grid((tile, tile)) - (tile - 1) / 2
+    bent = around_center + dense_displacement(vectors, (tile, tile))
+    turn = torch.tensor(
+        [[math.cos(angle), -math.sin(angle) * flip], [math.sin(angle), math.cos(angle) * flip]],
+        dtype=torch.float64,
+    )
+    return (torch.einsum("ij,jhw->ihw", turn, bent) + place[:, None, None]).float()
+
+
+def change_gray_values(image: Tensor, how: Augmentation, generator: torch.Generator) -> Tensor:
+    """`image` with random contrast and brightness, kept in [0, 1]; the shape is any."""
+    contrast = uniform(1 - how.contrast, 1 + how.contrast, generator)
+    brightness = uniform(-how.brightness, how.brightness, generator)
+    if contrast == 1 and brightness == 0:
+        return image
+    return ((image - 0.5) * contrast + 0.5 + brightness).clamp(0, 1)
+
+
+def random_tile(
+    image: Tensor,
+    labels: Tensor,
+    weights: Tensor | None,
+    tile: int,
+    border: int,
+    how: Augmentation,
+    generator: torch.Generator,
+) -> tuple[Tensor, Tensor, Tensor | None]:
+    """One augmented training tile: image (tile, tile), labels and weights without the border.
+
+    `image` (H, W) float in [0, 1] and `weights` (H, W) are read bilinearly, `labels` (H, W) int
+    from the nearest pixel, all three at the same places; the image is mirrored beyond its edges.
+    Labels and weights are (tile - 2 border) a side: what a network of valid convolutions predicts.
+    `generator` is a CPU generator; the sampling runs on the image's device (Section 3.1).
+
+    Raises ValueError if the three shapes differ, or if nothing is left within the border.
+    """
+    if labels.shape != image.shape or (weights is not None and weights.shape != image.shape):
+        raise ValueError(
+            f"image, labels and weights share one shape (H, W), got {tuple(image.shape)}, "
+            f"{tuple(labels.shape)}" + ("" if weights is None else f", {tuple(weights.shape)}")
+        )
+    if tile - 2 * border < 1:
+        raise ValueError(f"a tile of {tile} px has nothing left within a border of {border} px")
+    places = tile_coordinates(image.shape, tile, border, how, generator).to(image.device)
+    inner = places[:, border : tile - border, border : tile - border]
+    gray = change_gray_values(resample(image, places, order=1), how, generator)
+    return (
+        gray,
+        resample(labels, inner, order=0),
+        None if weights is None else resample(weights, inner, order=1),
+    )
+
+
+class RandomTile(v2.Transform):
+    """`random_tile` as a torchvision transform of tv_tensors.
+
+    An `Image` (..., H, W) becomes (..., tile, tile), float; a `Mask` (..., H, W) becomes
+    (..., tile - 2 border, tile - 2 border). All that one call gets is sampled at the same places;
+    anything else passes through. `generator` is a CPU generator, advanced by each call.
+    """
+
+    def __init__(self, tile: int, border: int = 0, how=None, generator=None):
+        super().__init__()
+        if tile - 2 * border < 1:
+            raise ValueError(f"a tile of {tile} px has nothing left within a border of {border} px")
+        self.tile, self.border, self.how = tile, border, how or Augmentation()
+        self.generator = generator or torch.Generator()
+        if generator is None:
+            self.generator.seed()
+
+    def make_params(self, flat_inputs):
+        """The places to look at and a seed for the gray values, drawn once a call."""
+        shape = _size(flat_inputs)
+        places = tile_coordinates(shape, self.tile, self.border, self.how, self.generator)
+        seed = torch.randint(2**62, (), generator=self.generator).item()
+        return {"places": places, "seed": seed}
+
+    def transform(self, inpt, params):
+        """One input of the call, sampled."""
+        places, inner = params["places"], slice(self.border, self.tile - self.border)
+        if isinstance(inpt, tv_tensors.Image):
+            pixels = inpt.as_subclass(Tensor)
+            pixels = pixels if pixels.is_floating_point() else pixels / 255
+            sampled = _sample(pixels, places.to(pixels.device), order=1)
+            generator = torch.Generator().manual_seed(params["seed"])
+            return tv_tensors.wrap(change_gray_values(sampled, self.how, generator), like=inpt)
+        if isinstance(inpt, tv_tensors.Mask):
+            mask = inpt.as_subclass(Tensor)
+            sampled = _sample(mask, places[:, inner, inner].to(mask.device), order=0)
+            return tv_tensors.wrap(sampled, like=inpt)
+        return inpt
+
+
+def _sample(pixels, places, order):
+    """`resample` for any number of leading axes."""
+    flat = resample(pixels.reshape(-1, *pixels.shape[-2:]), places, order)
+    return flat.reshape(*pixels.shape[:-2], *flat.shape[-2:])
+
+
+def _size(flat_inputs):
+    """(H, W) of the first image or mask."""
+    kinds = (tv_tensors.Image, tv_tensors.Mask)
+    sizes = [tuple(one.shape[-2:]) for one in flat_inputs if isinstance(one, kinds)]
+    if not sizes or len(set(sizes)) > 1:
+        raise ValueError(f"need images and masks of one size (tv_tensors), got sizes {sizes}")
+    return sizes[0]
+
+
+def _random_center(size, output, generator):
+    """Center, along one axis, of a tile whose output lies inside if the image is large enough."""
+    slack = max(size - output, 0)
+    return (size - 1) / 2 + uniform(-slack / 2, slack / 2, generator)

@@ -1,0 +1,68 @@
+"""The energy: softmax and cross-entropy at each pixel, weighted (Section 3, eq. (1)).
+
+The paper prints E = sum of w(x) log p(x), which would be *maximized*; what one minimizes, and what
+this module computes, is its negative. Pixels that nobody annotated carry the label -1 and count
+for nothing.
+"""
+
+import torch
+from torch import Tensor
+
+
+def weighted_cross_entropy(
+    logits: Tensor,
+    target: Tensor,
+    weights: Tensor | None = None,
+    ignore_index: int = -1,
+    normalize: bool = True,
+) -> Tensor:
+    """The energy E = - sum over pixels of w(x) log p_target(x), a scalar (eq. (1)).
+
+    Parameters
+    ----------
+    logits : (N, num_classes, H, W), float.
+    target : (N, H, W), integer, each pixel's class in 0 ... num_classes - 1 or `ignore_index`.
+    weights : (N, H, W), w(x) >= 0; None weighs every annotated pixel 1.
+    normalize : divide by the sum of the weights of annotated pixels, so that the energy does not
+        grow with the tile (the authors' later code does so; the paper does not say). With False,
+        the sum as printed. Without any annotated weight the energy is 0, and so is its gradient.
+
+    Raises ValueError for shapes that disagree and, on the CPU, for a class that does not exist or a
+    weight that is negative or not finite; TypeError for a target that is not of integer type.
+    """
+    _check(logits, target, weights, ignore_index)
+    annotated = target != ignore_index
+    w = annotated.to(logits.dtype) if weights is None else annotated * weights.to(logits.dtype)
+    # log_softmax subtracts the largest logit first, so that no exponential overflows.
+    log_p = logits.log_softmax(dim=1)
+    known = target.clamp_min(0).where(annotated, 0).long()
+    log_p_target = log_p.gather(1, known[:, None])[:, 0]
+    energy = -(w * log_p_target).sum()
+    if not normalize:
+        return energy
+    return energy / w.sum().clamp_min(torch.finfo(w.dtype).tiny)
+
+
+def _check(logits, target, weights, ignore_index):
+    expected = (logits.shape[0], *logits.shape[2:])
+    if logits.ndim != 4 or tuple(target.shape) != expected:
+        raise ValueError(
+            f"logits (N, classes, H, W) and target (N, H, W) disagree: "
+            f"{tuple(logits.shape)} and {tuple(target.shape)}"
+        )
+    if target.is_floating_point() or target.dtype == torch.bool:
+        raise TypeError(f"target holds class numbers: an integer type, not {target.dtype}")
+    if weights is not None and weights.shape != target.shape:
+        raise ValueError(
+            f"weights have the target's shape {tuple(target.shape)}, not {tuple(weights.shape)}"
+        )
+    if logits.device.type != "cpu":
+        return  # looking at values would make the GPU wait
+    wrong = target[(target != ignore_index) & ((target < 0) | (target >= logits.shape[1]))]
+    if wrong.numel():
+        raise ValueError(
+            f"target holds class {wrong[0].item()}, but the logits have classes 0 to "
+            f"{logits.shape[1] - 1}, and {ignore_index} for pixels without annotation"
+        )
+    if weights is not None and not bool((torch.isfinite(weights) & (weights >= 0)).all()):
+        raise ValueError("weights must be finite and not negative")
