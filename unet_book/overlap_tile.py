@@ -42,17 +42,17 @@ def tile_step(tile: int, depth: int = 4, variant: str = "paper") -> tuple[int, i
     >>> tile_step(572)
     (384, 92)
     """
-    trusted = output_size(tile, depth, variant)
     block, cut = 2**depth, border(depth, variant)
     if variant == "same":
         reach = -input_window(0, block - 1, depth, variant)[0]
         cut = -(-reach // block) * block
-        trusted -= 2 * cut
-    step = trusted // block * block
-    if step < block:
-        _, smallest = nearest_valid_sizes(block + 2 * cut, depth, variant)
-        raise ValueError(f"a tile of {tile} px leaves no step of {block} px: use {smallest} or more")
-    return step, cut
+    _, smallest = nearest_valid_sizes(block + 2 * cut, depth, variant)
+    if tile < smallest:
+        raise ValueError(
+            f"a tile of {tile} px leaves no step of {block} px: use {smallest} px or more"
+        )
+    output_size(tile, depth, variant)  # refuses a tile that does not fit
+    return (tile - 2 * cut) // block * block, cut
 
 
 @torch.no_grad()
@@ -66,8 +66,11 @@ def predict(model: UNet, image, tile: int = 572):
     up to the rounding of the convolution kernels. A tile larger than the image needs is shrunk.
 
     Raises ValueError for an image of other axes or channels, with no pixel, or with a value that is
-    not finite; TypeError for one that is not of float type; ValueError for a tile that does not fit.
+    not finite, for a tile that does not fit, and for a network of one class, whose softmax is 1
+    everywhere; TypeError for an image that is not of float type.
     """
+    if model.num_classes < 2:
+        raise ValueError("a network of 1 class has nothing to choose between: 2 are the least")
     pixels = _check(to_torch(image), model.in_channels)
     height, width = pixels.shape[-2:]
     weight = next(model.parameters())
@@ -76,7 +79,7 @@ def predict(model: UNet, image, tile: int = 572):
     steps = [tile_step(one, model.depth, model.variant)[0] for one in tiles]
 
     result = torch.empty(model.num_classes, height, width, dtype=weight.dtype, device=pixels.device)
-    was_training = model.training
+    modes = {module: module.training for module in model.modules()}
     model.eval()
     try:
         for top in range(0, height, steps[0]):
@@ -88,7 +91,8 @@ def predict(model: UNet, image, tile: int = 572):
                 part = result[:, top : top + steps[0], left : left + steps[1]]
                 part.copy_(probabilities[:, : part.shape[1], : part.shape[2]])
     finally:
-        model.train(was_training)
+        for module, mode in modes.items():
+            module.training = mode
     return like(result, image)
 
 
@@ -105,14 +109,15 @@ def _trusted(logits, cut, variant):
 
 
 def _check(pixels: Tensor, channels: int) -> Tensor:
+    given = tuple(pixels.shape)
     if pixels.ndim == 2:
         pixels = pixels[None]
     if pixels.ndim != 3 or pixels.shape[0] != channels or 0 in pixels.shape:
         raise ValueError(
             f"the network takes an image ({channels}, H, W)"
             + (" or (H, W)" if channels == 1 else "")
-            + f", got {tuple(pixels.shape)}"
-            + (": convert RGB to gray first" if channels == 1 and 3 in pixels.shape else "")
+            + f", got {given}"
+            + (": convert RGB to gray, give a stack slice by slice" if channels == 1 else "")
         )
     if not pixels.is_floating_point():
         raise TypeError(f"expected a float image in [0, 1], got {pixels.dtype}")

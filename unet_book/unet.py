@@ -47,15 +47,17 @@ class UNet(nn.Module):
         self, in_channels=1, num_classes=2, base_channels=64, depth=4, variant="paper", dropout=0.5
     ):
         super().__init__()
-        _check_variant(variant)
-        if min(in_channels, num_classes, base_channels, depth) < 1:
-            raise ValueError("channels, classes and depth must be at least 1")
+        counts = {"in_channels": in_channels, "num_classes": num_classes}
+        counts |= {"base_channels": base_channels, "depth": depth}
+        for name, count in counts.items():
+            if count < 1:
+                raise ValueError(f"{name} must be at least 1, not {count}")
         if not 0 <= dropout < 1:
             raise ValueError(f"dropout is a probability in [0, 1), not {dropout}")
         self.in_channels, self.num_classes = in_channels, num_classes
         self.base_channels, self.depth, self.variant = base_channels, depth, variant
 
-        padding = 1 if variant == "same" else 0
+        padding = 1 if _is_padded(variant) else 0
         widths = [base_channels * 2**level for level in range(depth + 1)]  # 64, 128, ..., 1024
         up_widths = [*widths[:-1]]
         if variant == "released":
@@ -138,7 +140,8 @@ def output_size(size: int, depth: int = 4, variant: str = "paper") -> int:
     """Side length of the output, in pixels, for an input tile of side `size` (Section 2).
 
     With valid convolutions an input fits if it is 12 (mod 16) and at least 188 at depth 4, and
-    loses 184 pixels; with ``variant="same"`` it fits if it is a multiple of 2^depth, and loses none.
+    loses 184 pixels; with ``variant="same"`` it fits if it is a multiple of 2^depth, and loses
+    none.
 
     Raises ValueError, naming the nearest sizes that fit, if a pooling would see an odd size or
     nothing would be left.
@@ -146,7 +149,6 @@ def output_size(size: int, depth: int = 4, variant: str = "paper") -> int:
     >>> output_size(572)
     388
     """
-    _check_variant(variant)
     if not is_valid_size(size, depth, variant):
         below, above = nearest_valid_sizes(size, depth, variant)
         fits = f"{below} and {above}" if below else f"{above}, the smallest there is"
@@ -159,7 +161,7 @@ def output_size(size: int, depth: int = 4, variant: str = "paper") -> int:
 
 def is_valid_size(size: int, depth: int = 4, variant: str = "paper") -> bool:
     """Whether every pooling sees an even size and at least one output pixel is left (Section 2)."""
-    return _climb(size, depth, 0 if variant == "same" else DOUBLE) > 0
+    return _climb(size, depth, 0 if _is_padded(variant) else DOUBLE) > 0
 
 
 def nearest_valid_sizes(size: int, depth: int = 4, variant: str = "paper"):
@@ -183,7 +185,7 @@ def border(depth: int = 4, variant: str = "paper") -> int:
     >>> border()
     92
     """
-    return 0 if variant == "same" else 6 * 2**depth - 4
+    return 0 if _is_padded(variant) else 6 * 2**depth - 4
 
 
 def crop_offsets(depth: int = 4) -> list[int]:
@@ -229,11 +231,11 @@ def input_window(first: int, last: int, depth: int = 4, variant: str = "paper") 
     >>> input_window(0, 0)
     (0, 187)
     """
-    before = 2 if variant == "same" else 0  # what a zero-padded pair of convolutions sees before
+    before = 2 if _is_padded(variant) else 0  # what a zero-padded pair of convolutions sees before
     first, last = first - before, last + DOUBLE - before
     if depth == 0:
         return first, last
-    offset = 0 if variant == "same" else crop_offsets(depth)[0]
+    offset = 0 if before else crop_offsets(depth)[0]
     low, high = input_window(first // 2, last // 2, depth - 1, variant)
     first, last = min(2 * low, first + offset), max(2 * high + 1, last + offset)
     return first - before, last + DOUBLE - before
@@ -259,6 +261,7 @@ def _climb(size, depth, loss):
     return max(2 * inner - loss, 0) if inner else 0
 
 
-def _check_variant(variant):
+def _is_padded(variant):
     if variant not in VARIANTS:
         raise ValueError(f"variant is one of {', '.join(VARIANTS)}, not {variant!r}")
+    return variant == "same"

@@ -60,12 +60,15 @@ def two_nearest_distances(labels, within: float = math.inf):
     """d_1 and d_2: the distance to the nearest and to the second nearest cell, each (H, W) float32.
 
     Euclidean, in pixels, from pixel center to the nearest pixel center of the cell; 0 inside a cell
-    for d_1. Where there is no such cell the distance is inf. Distances beyond `within` pixels may
-    be given as inf, too, which saves most of the work. `labels` is (H, W), int. (Section 3; that
+    for d_1. Where there is no such cell the distance is inf. Distances beyond `within` pixels are
+    given as inf, too, which saves most of the work. `labels` is (H, W), int. (Section 3; that
     distances are counted to the cell's pixels is this book's choice.)
 
-    Raises TypeError for labels that are not integers, ValueError if they are not (H, W).
+    Raises TypeError for labels that are not integers, ValueError if they are not (H, W) or if
+    `within` is negative or NaN.
     """
+    if not within >= 0:
+        raise ValueError(f"within is a distance in pixels, 0 or more, got {within}")
     cells = _check(labels, axes=(2,))
     numbers, compact = np.unique(np.maximum(cells, 0), return_inverse=True)
     compact = compact.reshape(cells.shape) + (numbers[0] > 0)  # 0 stays the background
@@ -74,6 +77,7 @@ def two_nearest_distances(labels, within: float = math.inf):
     for number, box in enumerate(ndimage.find_objects(compact), start=1):
         window = _grow(box, within, cells.shape)
         d = ndimage.distance_transform_edt(compact[window] != number).astype(np.float32)
+        d[d > within] = np.inf
         # A running pair of the two smallest: the larger of (d1, d) competes for second place.
         np.minimum(d2[window], np.maximum(d1[window], d), out=d2[window])
         np.minimum(d1[window], d, out=d1[window])
@@ -85,8 +89,8 @@ def border_term(labels, w0: float = 10.0, sigma: float = 5.0):
 
     It counts on background pixels only, and is 0 with fewer than two cells. `sigma` in pixels.
     """
-    if not sigma > 0 or not math.isfinite(w0) or w0 < 0:
-        raise ValueError(f"w0 must be >= 0 and sigma > 0, got w0={w0}, sigma={sigma}")
+    if not 0 < sigma < math.inf or not 0 <= w0 < math.inf:
+        raise ValueError(f"need finite w0 >= 0 and sigma > 0, got w0={w0}, sigma={sigma}")
     cells = _check(labels, axes=(2,))
     # Beyond this sum of distances the term is under 1e-7, less than float32 shows beside 1.
     reach = sigma * math.sqrt(2 * math.log(max(w0, 1e-6) / 1e-7))
@@ -95,20 +99,21 @@ def border_term(labels, w0: float = 10.0, sigma: float = 5.0):
     return like(np.where(cells == 0, term, 0).astype(np.float32), labels)
 
 
-def weight_map(labels, w0: float = 10.0, sigma: float = 5.0):
+def weight_map(labels, w0: float = 10.0, sigma: float = 5.0, balance: bool = True):
     """w(x) = w_c(x) + w_0 exp(-(d_1 + d_2)^2 / (2 sigma^2)), eq. (2), float32.
 
     `labels` is (H, W), or a stack (N, H, W) that is balanced as a whole; int instance labels with a
     gap between cells (`part_touching_cells` cuts one). Pixels without annotation (-1) weigh 0.
-    `w0` and `sigma` (pixels) as in the paper.
+    `w0` and `sigma` (pixels) as in the paper. Without `balance` w_c is 1 on annotated pixels.
 
     Raises TypeError for labels that are not integers, ValueError for another number of axes, a
-    negative `w0` or a `sigma` that is not positive.
+    negative `w0`, a `sigma` that is not positive, or one of them not finite.
     """
     cells = _check(labels)
     slices = cells.reshape(-1, *cells.shape[-2:])
     borders = np.stack([border_term(one, w0, sigma) for one in slices]).reshape(cells.shape)
-    return like(class_balance(cells) + borders, labels)
+    balanced = class_balance(cells) if balance else (cells >= 0).astype(np.float32)
+    return like(balanced + borders, labels)
 
 
 def _grow(box, reach, shape):

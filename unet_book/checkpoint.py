@@ -1,0 +1,132 @@
+"""Saving a training so that it can go on as if nothing had happened.
+
+A checkpoint is one safetensors file: the weights, the optimizer's moments, and in the header, as
+JSON, the network's shape and the training's state. It is written beside its place and then moved
+there, so that at every moment the place holds a whole checkpoint: the old one or the new one.
+Nothing in it is executed when it is read.
+"""
+
+import json
+import os
+import tempfile
+from pathlib import Path
+
+import torch
+from safetensors import SafetensorError, safe_open
+from safetensors.torch import save as to_bytes
+from torch import Tensor
+
+from unet_book.unet import UNet
+
+NETWORK = ("in_channels", "num_classes", "base_channels", "depth", "variant")
+
+
+def save(path, model: UNet, optimizer: torch.optim.Optimizer | None = None, state=None) -> Path:
+    """Write the model, and what a training needs to go on, to the file `path`, all or nothing.
+
+    `state` is any JSON-able dictionary. Without `optimizer` the file holds a trained network only.
+    Raises OSError if the file can't be written; what was there before is then untouched.
+    """
+    tensors = {f"model.{name}": value for name, value in model.state_dict().items()}
+    for index, values in _moments(optimizer).items():
+        for name, value in values.items():
+            tensors[f"optimizer.{index}.{name}"] = value
+    header = {
+        "network": json.dumps({name: getattr(model, name) for name in NETWORK}
+                              | {"dropout": model.dropout.p}),
+        "state": json.dumps(state or {}),
+    }
+    tensors = {name: value.detach().cpu().contiguous() for name, value in tensors.items()}
+    write_atomically(path, to_bytes(tensors, metadata=header))
+    return Path(path)
+
+
+def restore(path, model: UNet, optimizer: torch.optim.Optimizer | None = None) -> dict:
+    """Put the weights, and the optimizer's moments, of the file `path` into place; give its state.
+
+    Raises ValueError if the file is damaged, is no checkpoint, or holds another network;
+    FileNotFoundError if there is none.
+    """
+    tensors, header = _read(path)
+    weights = {name: value for name, value in tensors.items() if name.startswith("model.")}
+    try:
+        model.load_state_dict({name.removeprefix("model."): v for name, v in weights.items()})
+    except RuntimeError as error:
+        raise ValueError(f"{path} holds another network: {header['network']}") from error
+    if optimizer is not None:
+        _put_moments(optimizer, tensors)
+    return json.loads(header["state"])
+
+
+def peek(path) -> dict:
+    """The state of the file `path` alone. Raises as `restore` does."""
+    return json.loads(_read(path)[1]["state"])
+
+
+def load_model(path, device="cpu") -> UNet:
+    """The network that `path` holds, in evaluation mode on `device`.
+
+    Raises as `restore` does.
+    """
+    _, header = _read(path)
+    model = UNet(**json.loads(header["network"]))
+    restore(path, model)
+    return model.to(device).eval()
+
+
+def write_atomically(path, content: bytes) -> None:
+    """Write `content` to `path` such that `path` never holds a part of it.
+
+    The bytes go to a temporary file in the same folder, to the disk, and only then get the name.
+    Raises OSError if that fails; the temporary file is removed.
+    """
+    path = Path(path)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
+    try:
+        with os.fdopen(handle, "wb") as file:
+            file.write(content)
+            file.flush()
+            os.fsync(file.fileno())
+        os.chmod(temporary, 0o644)  # mkstemp's 0o600 would hide the file from colleagues
+        os.replace(temporary, path)
+    except BaseException:
+        Path(temporary).unlink(missing_ok=True)
+        raise
+
+
+def _read(path) -> tuple[dict[str, Tensor], dict[str, str]]:
+    """All tensors of a checkpoint and its header."""
+    if not Path(path).is_file():
+        raise FileNotFoundError(f"there is no checkpoint {path}")
+    try:
+        with safe_open(path, framework="pt") as file:
+            header = file.metadata() or {}
+            tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
+    except SafetensorError as error:
+        raise ValueError(f"{path} is damaged, or not a safetensors file: {error}") from error
+    if not {"network", "state"} <= header.keys():
+        raise ValueError(f"{path} is a safetensors file, but not a checkpoint of unet_book")
+    return tensors, header
+
+
+def _moments(optimizer) -> dict[int, dict[str, Tensor]]:
+    """The optimizer's tensors for each parameter, numbered as PyTorch numbers them."""
+    if optimizer is None:
+        return {}
+    state = optimizer.state_dict()["state"]
+    return {
+        index: {name: torch.as_tensor(value) for name, value in values.items() if value is not None}
+        for index, values in state.items()
+    }
+
+
+def _put_moments(optimizer, tensors):
+    parameters = [p for group in optimizer.param_groups for p in group["params"]]
+    for key, value in tensors.items():
+        kind, index, *name = key.split(".")
+        if kind == "optimizer":
+            parameter = parameters[int(index)]
+            if value.shape == parameter.shape:  # in the parameter's memory layout, on its device
+                value = torch.empty_like(parameter).copy_(value)
+            optimizer.state[parameter][".".join(name)] = value

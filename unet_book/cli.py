@@ -1,0 +1,230 @@
+"""The whole path on the command line: ``unet-book fetch | train | predict | evaluate``."""
+
+import argparse
+import json
+import os
+import platform
+import shlex
+import sys
+import time
+from dataclasses import asdict, replace
+from pathlib import Path
+
+import numpy as np
+import tifffile
+import torch
+
+from unet_book import __version__, datasets, metrics, training
+from unet_book.checkpoint import load_model, save, write_atomically
+from unet_book.overlap_tile import predict
+from unet_book.unet import UNet, nearest_valid_sizes
+from unet_book.weight_map import part_touching_cells
+
+MODEL, CHECKPOINT, RECORD = "model.safetensors", "checkpoint.safetensors", "run.json"
+
+EXAMPLES = """\
+a first try, on the image that comes with the book (about a minute on a laptop):
+  unet-book train --data nuclei --out runs/nuclei
+  unet-book evaluate runs/nuclei --data nuclei
+  unet-book predict runs/nuclei --data nuclei --out predicted
+
+your own images: put them into one folder, as images/*.tif and masks/*.tif of the same names. In a
+mask, 0 is background and each cell has a number of its own (Fiji, napari and Cellpose save such
+masks); black and white masks work too.
+  unet-book train --data my-cells --out runs/my-cells
+  unet-book predict runs/my-cells new-images/*.tif --out predicted
+"""
+
+
+def main(arguments=None) -> int:
+    """Run one command; the exit status is 0, 2 for bad input, 130 when interrupted."""
+    choice = parser().parse_args(arguments)
+    try:
+        choice.run(choice)
+    except (ValueError, TypeError, OSError, FloatingPointError) as error:
+        print(f"unet-book: {error}", file=sys.stderr)
+        return 2
+    except KeyboardInterrupt:
+        print("unet-book: interrupted; the same command goes on from the last checkpoint",
+              file=sys.stderr)
+        return 130
+    return 0
+
+
+def parser() -> argparse.ArgumentParser:
+    """The commands and their options."""
+    top = argparse.ArgumentParser(
+        "unet-book", description="Train a 2015 U-Net on images of cells, and find cells with it.",
+        epilog=EXAMPLES, formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    top.add_argument("--version", action="version", version=f"unet-book {__version__}")
+    commands = top.add_subparsers(required=True, metavar="command")
+
+    one = commands.add_parser("fetch", help="find a data set on this machine, or download it")
+    one.add_argument("name", help="nuclei, isbi2012, phc-u373 or dic-hela")
+    one.set_defaults(run=run_fetch)
+
+    one = commands.add_parser("train", help="train a network on images and their masks")
+    add_data(one, "what to learn from")
+    one.add_argument("--preset", default="quick", choices=training.PRESETS,
+                     help="quick: a CPU, about a minute; colab: a GPU, minutes; "
+                     "paper: the paper's network and recipe, hours (default: quick)")
+    one.add_argument("--out", type=Path, required=True, metavar="FOLDER",
+                     help="where the trained network goes; an unfinished training there goes on")
+    one.add_argument("--steps", type=int, help="train for so many steps instead of the preset's")
+    one.add_argument("--seed", type=int, default=0, help="another seed, another training")
+    one.add_argument("--device", help="cpu, cuda, ... (default: the GPU if there is one)")
+    one.set_defaults(run=run_train)
+
+    one = commands.add_parser("predict", help="find the cells of images with a trained network")
+    add_model(one)
+    one.add_argument("images", nargs="*", type=Path, help="gray images: TIFF, PNG or JPEG")
+    add_data(one, "instead of image files: a data set, or a folder with images/ and masks/", False)
+    add_split(one)
+    one.add_argument("--out", type=Path, required=True, metavar="FOLDER",
+                     help="for each image NAME a NAME_cells.tif: 0 background, 1 ... the cells")
+    one.add_argument("--probability", action="store_true",
+                     help="also NAME_probability.tif: how sure the network is of a cell, 0 to 1")
+    one.add_argument("--device", help="cpu, cuda, ... (default: the GPU if there is one)")
+    one.set_defaults(run=run_predict)
+
+    one = commands.add_parser("evaluate", help="compare a trained network with the truth")
+    add_model(one)
+    add_data(one, "images with masks")
+    add_split(one)
+    one.add_argument("--device", help="cpu, cuda, ... (default: the GPU if there is one)")
+    one.set_defaults(run=run_evaluate)
+    return top
+
+
+def add_data(command, purpose, required=True):
+    command.add_argument(
+        "--data", required=required, metavar="NAME|FOLDER",
+        help=f"{purpose}: {', '.join(datasets.names())}, or a folder with images/ and masks/",
+    )
+
+
+def add_model(command):
+    command.add_argument("model", type=Path, metavar="TRAINED",
+                         help="the folder that train wrote, or a .safetensors file in it")
+
+
+def add_split(command):
+    command.add_argument("--split", default="test",
+                         help="train, test (images that training did not see) or all")
+
+
+def run_fetch(choice):
+    """Say where a data set lies, after a download if need be."""
+    print(datasets.fetch(choice.name))
+
+
+def run_train(choice):
+    """Train, and write the network, a checkpoint and the record of the run."""
+    preset = training.named(choice.preset)
+    if choice.steps is not None:
+        preset = replace(preset, steps=choice.steps)
+    data, held_out = (datasets.load(choice.data, split) for split in ("train", "test"))
+    device = pick_device(choice.device)
+    choice.out.mkdir(parents=True, exist_ok=True)
+    if not os.access(choice.out, os.W_OK):
+        raise PermissionError(f"can't write into {choice.out}")
+    began = time.perf_counter()
+    result = training.train(
+        data, preset, held_out, seed=choice.seed, device=device,
+        checkpoint=choice.out / CHECKPOINT, progress=sys.stderr.isatty(),
+    )
+    seconds = time.perf_counter() - began
+    save(choice.out / MODEL, result.model)
+    record = describe_run(result, choice, device, seconds)
+    write_atomically(choice.out / RECORD, json.dumps(record, indent=1).encode())
+    last = result.history[-1]
+    guess = metrics.majority_error(truth_classes(held_out))
+    print(f"{last['step']} steps in {seconds:.0f} s: {last['error']:.2%} of the held-out pixels "
+          f"wrong; guessing the majority class gives {guess:.2%}")
+    print(f"the network: {choice.out / MODEL}")
+
+
+def run_predict(choice):
+    """Write the cells that the network finds in each image."""
+    if bool(choice.images) == bool(choice.data):
+        raise ValueError("give either image files or --data")
+    model = load_model(find_model(choice.model), pick_device(choice.device))
+    choice.out.mkdir(parents=True, exist_ok=True)
+    for name, image in images_of(choice):
+        probability = predict(model, image, best_tile(model))[1]
+        cells = datasets.instances(probability > 0.5)
+        datasets.write_labels(choice.out / f"{name}_cells.tif", cells)
+        if choice.probability:
+            tifffile.imwrite(choice.out / f"{name}_probability.tif", probability)
+        print(f"{choice.out / name}_cells.tif: {cells.max()} cells")
+
+
+def run_evaluate(choice):
+    """Print the network's errors on a data set."""
+    model = load_model(find_model(choice.model), pick_device(choice.device))
+    stack = datasets.load(choice.data, choice.split)
+    tile = best_tile(model)
+    found = np.stack([predict(model, image, tile).argmax(0) for image in stack.images])
+    truth = truth_classes(stack)
+    cells = np.stack([datasets.instances(mask == 1) for mask in found])
+    print(f"{stack.name}, {choice.split}: {len(stack)} images, {stack.cell_count()} cells")
+    print(f"pixel error            {metrics.pixel_error(truth, found):8.2%}")
+    print(f"  of the majority class{metrics.majority_error(truth):8.2%}")
+    print(f"foreground IoU         {metrics.iou(truth, found):8.3f}")
+    print(f"SEG, cell by cell      {metrics.seg(stack.labels, cells):8.3f}")
+
+
+def images_of(choice):
+    """(name, image) of the files, or of the data set, that were asked for."""
+    if choice.images:
+        return [(path.stem, datasets.read_image(path)) for path in choice.images]
+    stack = datasets.load(choice.data, choice.split)
+    return [(f"{stack.name}_{choice.split}_{i:03}", image) for i, image in enumerate(stack.images)]
+
+
+def truth_classes(stack):
+    """The classes that training was asked for: cells parted where they touch."""
+    return training.classes(part_touching_cells(stack.labels))
+
+
+def find_model(path: Path) -> Path:
+    """The safetensors file that `path` is, or holds."""
+    return path / MODEL if path.is_dir() else path
+
+
+def best_tile(model: UNet, about: int = 572) -> int:
+    """A tile of about that many pixels that fits the network."""
+    return nearest_valid_sizes(about, model.depth, model.variant)[1]
+
+
+def pick_device(name: str | None) -> torch.device:
+    """The device of that name; without a name the GPU if there is one."""
+    if name is None:
+        name = "cuda" if torch.cuda.is_available() else "cpu"
+    try:
+        device = torch.device(name)
+        torch.empty(1, device=device)
+    except (RuntimeError, AssertionError) as error:
+        raise ValueError(f"no device {name!r} here: {str(error).splitlines()[0]}") from error
+    return device
+
+
+def describe_run(result, choice, device, seconds) -> dict:
+    """What one has to know to make the same run again."""
+    return {
+        "command": shlex.join(["unet-book", *sys.argv[1:]]),
+        "data": str(choice.data),
+        "preset": asdict(result.preset),
+        "seed": choice.seed,
+        "device": torch.cuda.get_device_name(device) if device.type == "cuda" else "CPU",
+        "threads": torch.get_num_threads(),
+        "versions": {"unet_book": __version__, "torch": torch.__version__,
+                     "numpy": np.__version__, "python": platform.python_version()},
+        "seconds": round(seconds, 1),
+        "history": result.history,
+    }
+
+
+if __name__ == "__main__":
+    sys.exit(main())
