@@ -11,7 +11,11 @@ def to_numpy(array) -> np.ndarray:
 
 def to_torch(array) -> torch.Tensor:
     """`array` (numpy or torch) as a tensor; a tensor stays on its device."""
-    return array if isinstance(array, torch.Tensor) else torch.as_tensor(np.ascontiguousarray(array))
+    if isinstance(array, torch.Tensor):
+        return array
+    array = np.asarray(array)
+    # torch wants contiguous, writable, native-endian memory; a file's array may be none of these.
+    return torch.as_tensor(np.require(array, array.dtype.newbyteorder("="), ["C", "W", "E"]))
 
 
 def like(result, example):

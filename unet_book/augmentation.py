@@ -10,6 +10,7 @@ from dataclasses import dataclass
 
 import torch
 from torch import Tensor
+from torch.utils.data import get_worker_info
 from torchvision import tv_tensors
 from torchvision.transforms import v2
 
@@ -31,7 +32,7 @@ class Augmentation:
 
     The paper (Section 3.1) names shift, rotation, gray values and elastic deformation (3 x 3
     vectors, 10 px) and gives no other number. The rest are this book's choices. Raises ValueError
-    for a negative number or a contrast of 1 or more.
+    for a number that is negative or not finite, a contrast of 1 or more, or a grid below 2.
     """
 
     rotation: float = 180.0
@@ -43,10 +44,12 @@ class Augmentation:
 
     def __post_init__(self):
         for name in ("rotation", "sigma", "contrast", "brightness"):
-            if not getattr(self, name) >= 0:
-                raise ValueError(f"{name} must not be negative, got {getattr(self, name)}")
+            if not 0 <= getattr(self, name) < math.inf:
+                raise ValueError(f"{name} must be 0 or more, and finite: {getattr(self, name)}")
         if self.contrast >= 1:
             raise ValueError(f"contrast must be below 1, got {self.contrast}")
+        if self.grid < 2:
+            raise ValueError(f"grid must be at least 2 points a side, got {self.grid}")
 
     @classmethod
     def none(cls) -> "Augmentation":
@@ -66,7 +69,8 @@ def tile_coordinates(
 
     The tile is displaced elastically, mirrored, turned about its center and put at a random place
     of the image, such that what is left of it without its `border` lies inside wherever the image
-    is large enough (before turning and bending). Pixels, (row, column), float32.
+    is large enough (before turning and bending). The place is a whole number of pixels, so that a
+    tile that is only shifted is not blurred. Pixels, (row, column), float32.
     """
     place = torch.tensor([_random_center(n, tile - 2 * border, generator) for n in shape])
     angle = math.radians(uniform(-how.rotation, how.rotation, generator))
@@ -107,15 +111,16 @@ def random_tile(
     Labels and weights are (tile - 2 border) a side: what a network of valid convolutions predicts.
     `generator` is a CPU generator; the sampling runs on the image's device (Section 3.1).
 
-    Raises ValueError if the three shapes differ, or if nothing is left within the border.
+    Raises ValueError if the three shapes differ or are not (H, W), or if nothing is left within
+    the border.
     """
-    if labels.shape != image.shape or (weights is not None and weights.shape != image.shape):
+    shapes = {one.shape for one in (image, labels, weights) if one is not None}
+    if image.ndim != 2 or len(shapes) > 1:
         raise ValueError(
             f"image, labels and weights share one shape (H, W), got {tuple(image.shape)}, "
             f"{tuple(labels.shape)}" + ("" if weights is None else f", {tuple(weights.shape)}")
         )
-    if tile - 2 * border < 1:
-        raise ValueError(f"a tile of {tile} px has nothing left within a border of {border} px")
+    _check_tile(tile, border)
     places = tile_coordinates(image.shape, tile, border, how, generator).to(image.device)
     inner = places[:, border : tile - border, border : tile - border]
     gray = change_gray_values(resample(image, places, order=1), how, generator)
@@ -131,21 +136,31 @@ class RandomTile(v2.Transform):
 
     An `Image` (..., H, W) becomes (..., tile, tile), float; a `Mask` (..., H, W) becomes
     (..., tile - 2 border, tile - 2 border). All that one call gets is sampled at the same places;
-    anything else passes through. `generator` is a CPU generator, advanced by each call.
+    anything else passes through. An image of integer type is scaled by its type's largest value.
+    `generator` is a CPU generator, advanced by each call; in a worker of a DataLoader it starts
+    anew, from its seed and the loader's, so that no two workers or epochs draw the same tiles.
+
+    Raises ValueError if nothing is left within the border, or, when called, unless it gets images
+    and masks of one size.
     """
 
     def __init__(self, tile: int, border: int = 0, how=None, generator=None):
         super().__init__()
-        if tile - 2 * border < 1:
-            raise ValueError(f"a tile of {tile} px has nothing left within a border of {border} px")
+        _check_tile(tile, border)
         self.tile, self.border, self.how = tile, border, how or Augmentation()
         self.generator = generator or torch.Generator()
         if generator is None:
             self.generator.seed()
+        self.worker_seed = None
 
     def make_params(self, flat_inputs):
         """The places to look at and a seed for the gray values, drawn once a call."""
         shape = _size(flat_inputs)
+        worker = get_worker_info()
+        if worker is not None and worker.seed != self.worker_seed:
+            # A worker has a copy of the generator, the same copy in each of them in each epoch.
+            self.worker_seed = worker.seed
+            self.generator.manual_seed(self.generator.initial_seed() ^ worker.seed)
         places = tile_coordinates(shape, self.tile, self.border, self.how, self.generator)
         seed = torch.randint(2**62, (), generator=self.generator).item()
         return {"places": places, "seed": seed}
@@ -155,7 +170,8 @@ class RandomTile(v2.Transform):
         places, inner = params["places"], slice(self.border, self.tile - self.border)
         if isinstance(inpt, tv_tensors.Image):
             pixels = inpt.as_subclass(Tensor)
-            pixels = pixels if pixels.is_floating_point() else pixels / 255
+            if not pixels.is_floating_point():
+                pixels = v2.functional.to_dtype(pixels, torch.float32, scale=True)
             sampled = _sample(pixels, places.to(pixels.device), order=1)
             generator = torch.Generator().manual_seed(params["seed"])
             return tv_tensors.wrap(change_gray_values(sampled, self.how, generator), like=inpt)
@@ -182,6 +198,15 @@ def _size(flat_inputs):
 
 
 def _random_center(size, output, generator):
-    """Center, along one axis, of a tile whose output lies inside if the image is large enough."""
-    slack = max(size - output, 0)
-    return (size - 1) / 2 + uniform(-slack / 2, slack / 2, generator)
+    """Center, along one axis, of a tile whose output lies inside if the image is large enough.
+
+    The output's first pixel falls on a whole pixel; it is centered over an image that is smaller.
+    """
+    slack = size - output
+    start = torch.randint(slack + 1, (), generator=generator).item() if slack > 0 else slack // 2
+    return start + (output - 1) / 2
+
+
+def _check_tile(tile, border):
+    if border < 0 or tile - 2 * border < 1:
+        raise ValueError(f"a tile of {tile} px has nothing left within a border of {border} px")

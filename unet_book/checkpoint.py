@@ -18,6 +18,7 @@ from torch import Tensor
 
 from unet_book.unet import UNet
 
+KEY = "unet_book"
 NETWORK = ("in_channels", "num_classes", "base_channels", "depth", "variant")
 
 
@@ -31,13 +32,10 @@ def save(path, model: UNet, optimizer: torch.optim.Optimizer | None = None, stat
     for index, values in _moments(optimizer).items():
         for name, value in values.items():
             tensors[f"optimizer.{index}.{name}"] = value
-    header = {
-        "network": json.dumps({name: getattr(model, name) for name in NETWORK}
-                              | {"dropout": model.dropout.p}),
-        "state": json.dumps(state or {}),
-    }
+    header = {"network": _network(model) | {"dropout": model.dropout.p}, "state": state or {}}
     tensors = {name: value.detach().cpu().contiguous() for name, value in tensors.items()}
-    write_atomically(path, to_bytes(tensors, metadata=header))
+    # All under one key: safetensors writes several in any order, and equal files should be equal.
+    write_atomically(path, to_bytes(tensors, metadata={KEY: json.dumps(header)}))
     return Path(path)
 
 
@@ -48,19 +46,19 @@ def restore(path, model: UNet, optimizer: torch.optim.Optimizer | None = None) -
     FileNotFoundError if there is none.
     """
     tensors, header = _read(path)
+    theirs, mine = header["network"], _network(model)
+    if {name: theirs.get(name) for name in NETWORK} != mine:
+        raise ValueError(f"{path} holds another network: {theirs}, not {mine}")
     weights = {name: value for name, value in tensors.items() if name.startswith("model.")}
-    try:
-        model.load_state_dict({name.removeprefix("model."): v for name, v in weights.items()})
-    except RuntimeError as error:
-        raise ValueError(f"{path} holds another network: {header['network']}") from error
+    model.load_state_dict({name.removeprefix("model."): v for name, v in weights.items()})
     if optimizer is not None:
         _put_moments(optimizer, tensors)
-    return json.loads(header["state"])
+    return header["state"]
 
 
 def peek(path) -> dict:
     """The state of the file `path` alone. Raises as `restore` does."""
-    return json.loads(_read(path)[1]["state"])
+    return _read(path)[1]["state"]
 
 
 def load_model(path, device="cpu") -> UNet:
@@ -69,7 +67,8 @@ def load_model(path, device="cpu") -> UNet:
     Raises as `restore` does.
     """
     _, header = _read(path)
-    model = UNet(**json.loads(header["network"]))
+    with torch.random.fork_rng([]):  # a new network draws weights, from the global generator
+        model = UNet(**header["network"])
     restore(path, model)
     return model.to(device).eval()
 
@@ -90,13 +89,20 @@ def write_atomically(path, content: bytes) -> None:
             os.fsync(file.fileno())
         os.chmod(temporary, 0o644)  # mkstemp's 0o600 would hide the file from colleagues
         os.replace(temporary, path)
-    except BaseException:
+    except BaseException as error:
         Path(temporary).unlink(missing_ok=True)
+        if isinstance(error, OSError) and error.filename is None:  # a full disk names no file
+            error.filename = str(path)
         raise
 
 
-def _read(path) -> tuple[dict[str, Tensor], dict[str, str]]:
-    """All tensors of a checkpoint and its header."""
+def _network(model) -> dict:
+    """What a network must share with another to have its weights."""
+    return {name: getattr(model, name) for name in NETWORK}
+
+
+def _read(path) -> tuple[dict[str, Tensor], dict]:
+    """All tensors of a checkpoint and its header: {"network", "state"}."""
     if not Path(path).is_file():
         raise FileNotFoundError(f"there is no checkpoint {path}")
     try:
@@ -105,9 +111,9 @@ def _read(path) -> tuple[dict[str, Tensor], dict[str, str]]:
             tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
     except SafetensorError as error:
         raise ValueError(f"{path} is damaged, or not a safetensors file: {error}") from error
-    if not {"network", "state"} <= header.keys():
+    if KEY not in header:
         raise ValueError(f"{path} is a safetensors file, but not a checkpoint of unet_book")
-    return tensors, header
+    return tensors, json.loads(header[KEY])
 
 
 def _moments(optimizer) -> dict[int, dict[str, Tensor]]:
@@ -122,6 +128,7 @@ def _moments(optimizer) -> dict[int, dict[str, Tensor]]:
 
 
 def _put_moments(optimizer, tensors):
+    optimizer.state.clear()
     parameters = [p for group in optimizer.param_groups for p in group["params"]]
     for key, value in tensors.items():
         kind, index, *name = key.split(".")

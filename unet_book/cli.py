@@ -8,6 +8,7 @@ import shlex
 import sys
 import time
 from dataclasses import asdict, replace
+from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
@@ -15,7 +16,7 @@ import tifffile
 import torch
 
 from unet_book import __version__, datasets, metrics, training
-from unet_book.checkpoint import load_model, save, write_atomically
+from unet_book.checkpoint import load_model, peek, save, write_atomically
 from unet_book.overlap_tile import predict
 from unet_book.unet import UNet, nearest_valid_sizes
 from unet_book.weight_map import part_touching_cells
@@ -28,27 +29,37 @@ a first try, on the image that comes with the book (about a minute on a laptop):
   unet-book evaluate runs/nuclei --data nuclei
   unet-book predict runs/nuclei --data nuclei --out predicted
 
-your own images: put them into one folder, as images/*.tif and masks/*.tif of the same names. In a
-mask, 0 is background and each cell has a number of its own (Fiji, napari and Cellpose save such
-masks); black and white masks work too.
+your own images: put them into one folder, as images/*.tif and masks/*.tif of the same names: gray,
+all of one size, two at least, since the last fifth of them is kept to test the network. In a mask,
+0 is background and each cell has a number of its own (Fiji, napari and Cellpose save such masks);
+black and white masks work too. Then find the cells of any other images, masks not needed:
   unet-book train --data my-cells --out runs/my-cells
-  unet-book predict runs/my-cells new-images/*.tif --out predicted
+  unet-book predict runs/my-cells new-images --out predicted
 """
 
 
 def main(arguments=None) -> int:
     """Run one command; the exit status is 0, 2 for bad input, 130 when interrupted."""
+    arguments = sys.argv[1:] if arguments is None else [str(one) for one in arguments]
     choice = parser().parse_args(arguments)
+    choice.command = shlex.join(["unet-book", *arguments])
     try:
         choice.run(choice)
+    except torch.cuda.OutOfMemoryError:
+        return complain("the GPU's memory is too small for this; --device cpu is slower, but works")
     except (ValueError, TypeError, OSError, FloatingPointError) as error:
-        print(f"unet-book: {error}", file=sys.stderr)
-        return 2
+        return complain(error)
     except KeyboardInterrupt:
-        print("unet-book: interrupted; the same command goes on from the last checkpoint",
-              file=sys.stderr)
+        goes_on = choice.run is run_train
+        complain("interrupted" + goes_on * "; the same command goes on from the last checkpoint")
         return 130
     return 0
+
+
+def complain(what) -> int:
+    """One line about what went wrong; the exit status that goes with it."""
+    print("unet-book:", " ".join(str(what).splitlines()), file=sys.stderr)
+    return 2
 
 
 def parser() -> argparse.ArgumentParser:
@@ -78,8 +89,9 @@ def parser() -> argparse.ArgumentParser:
 
     one = commands.add_parser("predict", help="find the cells of images with a trained network")
     add_model(one)
-    one.add_argument("images", nargs="*", type=Path, help="gray images: TIFF, PNG or JPEG")
-    add_data(one, "instead of image files: a data set, or a folder with images/ and masks/", False)
+    one.add_argument("images", nargs="*", type=Path,
+                     help="gray images (TIFF, PNG or JPEG), or folders of them")
+    add_data(one, "instead of image files", required=False)
     add_split(one)
     one.add_argument("--out", type=Path, required=True, metavar="FOLDER",
                      help="for each image NAME a NAME_cells.tif: 0 background, 1 ... the cells")
@@ -129,19 +141,22 @@ def run_train(choice):
     choice.out.mkdir(parents=True, exist_ok=True)
     if not os.access(choice.out, os.W_OK):
         raise PermissionError(f"can't write into {choice.out}")
+    checkpoint = choice.out / CHECKPOINT
+    resumed = peek(checkpoint).get("step", 0) if checkpoint.exists() else 0
     began = time.perf_counter()
     result = training.train(
         data, preset, held_out, seed=choice.seed, device=device,
-        checkpoint=choice.out / CHECKPOINT, progress=sys.stderr.isatty(),
+        checkpoint=checkpoint, progress=sys.stderr.isatty(),
     )
     seconds = time.perf_counter() - began
     save(choice.out / MODEL, result.model)
-    record = describe_run(result, choice, device, seconds)
-    write_atomically(choice.out / RECORD, json.dumps(record, indent=1).encode())
+    record = describe_run(result, choice, device, resumed, seconds)
+    if resumed < preset.steps or not (choice.out / RECORD).exists():  # else its record stands
+        write_atomically(choice.out / RECORD, json.dumps(record, indent=1).encode())
     last = result.history[-1]
     guess = metrics.majority_error(truth_classes(held_out))
-    print(f"{last['step']} steps in {seconds:.0f} s: {last['error']:.2%} of the held-out pixels "
-          f"wrong; guessing the majority class gives {guess:.2%}")
+    print(f"{last['step'] - resumed} steps in {seconds:.0f} s: {last['error']:.2%} of the "
+          f"held-out pixels wrong; guessing the majority class gives {guess:.2%}")
     print(f"the network: {choice.out / MODEL}")
 
 
@@ -178,9 +193,27 @@ def run_evaluate(choice):
 def images_of(choice):
     """(name, image) of the files, or of the data set, that were asked for."""
     if choice.images:
-        return [(path.stem, datasets.read_image(path)) for path in choice.images]
+        files = image_files(choice.images)
+        return [(path.stem, datasets.read_image(path)) for path in files]
     stack = datasets.load(choice.data, choice.split)
     return [(f"{stack.name}_{choice.split}_{i:03}", image) for i, image in enumerate(stack.images)]
+
+
+def image_files(paths) -> list[Path]:
+    """The files that `paths` are or, if folders, hold; no two that would give one result."""
+    files = []
+    for path in paths:
+        inside = sorted(path.iterdir()) if path.is_dir() else []
+        found = [file for file in inside
+                 if file.suffix.lower() in datasets.SUFFIXES and not file.name.startswith(".")]
+        if path.is_dir() and not found:
+            raise ValueError(f"{path}: no image in it; known are {', '.join(datasets.SUFFIXES)}")
+        files += found or [path]
+    for file, other in pairwise(sorted(files, key=lambda file: file.stem)):
+        if file.stem == other.stem:
+            raise ValueError(f"{file} and {other} would both give {file.stem}_cells.tif; "
+                             "predict them into two folders")
+    return files
 
 
 def truth_classes(stack):
@@ -189,8 +222,11 @@ def truth_classes(stack):
 
 
 def find_model(path: Path) -> Path:
-    """The safetensors file that `path` is, or holds."""
-    return path / MODEL if path.is_dir() else path
+    """The safetensors file that `path` is, or holds. Raises FileNotFoundError if there is none."""
+    file = path / MODEL if path.is_dir() else path
+    if not file.is_file():
+        raise FileNotFoundError(f"there is no trained network {file}; train writes one at its end")
+    return file
 
 
 def best_tile(model: UNet, about: int = 572) -> int:
@@ -210,10 +246,10 @@ def pick_device(name: str | None) -> torch.device:
     return device
 
 
-def describe_run(result, choice, device, seconds) -> dict:
-    """What one has to know to make the same run again."""
+def describe_run(result, choice, device, resumed, seconds) -> dict:
+    """What one has to know to make the same run again; `seconds` passed since step `resumed`."""
     return {
-        "command": shlex.join(["unet-book", *sys.argv[1:]]),
+        "command": choice.command,
         "data": str(choice.data),
         "preset": asdict(result.preset),
         "seed": choice.seed,
@@ -221,6 +257,7 @@ def describe_run(result, choice, device, seconds) -> dict:
         "threads": torch.get_num_threads(),
         "versions": {"unet_book": __version__, "torch": torch.__version__,
                      "numpy": np.__version__, "python": platform.python_version()},
+        "resumed_from_step": resumed,
         "seconds": round(seconds, 1),
         "history": result.history,
     }

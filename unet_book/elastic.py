@@ -7,6 +7,8 @@ Interpolation is linear in the vectors and works on one axis at a time, so a who
 small matrix products.
 """
 
+import math
+
 import numpy as np
 import torch
 from scipy import ndimage
@@ -37,10 +39,11 @@ def dense_displacement(vectors, shape):
     """The displacement of each pixel, (2, H, W), from vectors (2, grid, grid) in pixels.
 
     D = B_rows V B_columns^T for each component, with `spline_matrix` B: bicubic interpolation
-    (Section 3.1). numpy or torch, as `vectors` is, in its precision. Raises ValueError unless
-    `vectors` is (2, grid, grid).
+    (Section 3.1). numpy or torch, as `vectors` is, in its precision; integers count as float64.
+    Raises ValueError unless `vectors` is (2, grid, grid).
     """
     v = to_torch(vectors)
+    v = v if v.is_floating_point() else v.double()
     if v.ndim != 3 or v.shape[0] != 2 or v.shape[1] != v.shape[2]:
         raise ValueError(f"vectors are (2, grid, grid), got {tuple(v.shape)}")
     rows, columns = (torch.as_tensor(spline_matrix(n, v.shape[1])).to(v) for n in shape)
@@ -72,12 +75,14 @@ def deform(image, displacement, order: int = 1):
     shape, dtype and library. `order` 0 takes the nearest pixel, for labels; 1 is bilinear; 3
     bicubic. Outside, the image is mirrored without repeating its edge.
 
-    Raises ValueError if the shapes disagree or `order` is another, TypeError for an integer image
-    with an order other than 0.
+    Raises ValueError if the shapes disagree, the displacement holds NaN or infinite values, or
+    `order` is another; TypeError for an integer image with an order other than 0.
 
     >>> deform(np.eye(3), np.zeros((2, 3, 3))).round(4)[0]
     array([1., 0., 0.])
     """
+    if len(image.shape) not in (2, 3):
+        raise ValueError(f"an image is (H, W) or (C, H, W), got {tuple(image.shape)}")
     height, width = image.shape[-2:]
     if tuple(displacement.shape) != (2, height, width):
         raise ValueError(
@@ -102,21 +107,26 @@ def resample(image, coordinates, order: int = 1):
     """
     if order not in ORDERS:
         raise ValueError(f"order is 0 (nearest), 1 (bilinear) or 3 (bicubic), not {order!r}")
-    pixels = to_torch(image)
-    if pixels.ndim not in (2, 3):
-        raise ValueError(f"an image is (H, W) or (C, H, W), got {tuple(pixels.shape)}")
+    pixels, places = to_torch(image), to_torch(coordinates)
+    if pixels.ndim not in (2, 3) or 0 in pixels.shape:
+        raise ValueError(f"an image is (H, W) or (C, H, W), not empty, got {tuple(pixels.shape)}")
+    if places.ndim != 3 or places.shape[0] != 2:
+        raise ValueError(f"coordinates are (2, h, w), got {tuple(places.shape)}")
+    # (On a GPU looking at values would make it wait.)
+    if places.device.type == "cpu" and not math.isfinite(places.sum()):
+        raise ValueError("the coordinates, or the displacement, hold NaN or infinite values")
     if order and not pixels.is_floating_point():
-        raise TypeError(f"{pixels.dtype} values can't be interpolated: use order=0, or a float image")
+        raise TypeError(f"{pixels.dtype} can't be interpolated: use order=0, or a float image")
     # Every int32 is a float64, so labels come through unchanged.
     values = pixels if pixels.is_floating_point() else pixels.double()
     sampled = F.grid_sample(
         values.reshape(1, -1, *pixels.shape[-2:]),
-        _normalized(to_torch(coordinates), pixels.shape[-2:]).to(values),
+        _normalized(places, pixels.shape[-2:]).to(values),
         mode=ORDERS[order],
         padding_mode="reflection",
         align_corners=True,
     )
-    h, w = coordinates.shape[-2:]
+    h, w = places.shape[-2:]
     return like(sampled.reshape(*pixels.shape[:-2], h, w).to(pixels.dtype), image)
 
 

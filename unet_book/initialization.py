@@ -87,11 +87,12 @@ def activation_statistics(model: nn.Module, image: Tensor) -> list[LayerStatisti
                 statistics.append(LayerStatistics(name, mean, square))
 
             hooks.append(layer.register_forward_hook(record))
-    was_training = model.training
+    modes = {module: module.training for module in model.modules()}
     try:
         model.eval()(image)
     finally:
-        model.train(was_training)
+        for module, mode in modes.items():
+            module.training = mode
         for hook in hooks:
             hook.remove()
     return statistics

@@ -27,15 +27,20 @@ def weighted_cross_entropy(
         grow with the tile (the authors' later code does so; the paper does not say). With False,
         the sum as printed. Without any annotated weight the energy is 0, and so is its gradient.
 
+    Half-precision logits are summed, and the energy given, in float32.
+
     Raises ValueError for shapes that disagree and, on the CPU, for a class that does not exist or a
-    weight that is negative or not finite; TypeError for a target that is not of integer type.
+    weight that is negative or not finite; TypeError for a target that is not of integer type or
+    logits that are not of float type.
     """
     _check(logits, target, weights, ignore_index)
+    logits = logits.to(torch.promote_types(logits.dtype, torch.float32))
+    target = target.long()  # a uint8 of 255 is class 255; compared as uint8 it would equal -1
     annotated = target != ignore_index
     w = annotated.to(logits.dtype) if weights is None else annotated * weights.to(logits.dtype)
     # log_softmax subtracts the largest logit first, so that no exponential overflows.
     log_p = logits.log_softmax(dim=1)
-    known = target.clamp_min(0).where(annotated, 0).long()
+    known = target.where(annotated, 0)
     log_p_target = log_p.gather(1, known[:, None])[:, 0]
     energy = -(w * log_p_target).sum()
     if not normalize:
@@ -44,7 +49,7 @@ def weighted_cross_entropy(
 
 
 def _check(logits, target, weights, ignore_index):
-    expected = (logits.shape[0], *logits.shape[2:])
+    expected = (*logits.shape[:1], *logits.shape[2:])
     if logits.ndim != 4 or tuple(target.shape) != expected:
         raise ValueError(
             f"logits (N, classes, H, W) and target (N, H, W) disagree: "
@@ -52,17 +57,21 @@ def _check(logits, target, weights, ignore_index):
         )
     if target.is_floating_point() or target.dtype == torch.bool:
         raise TypeError(f"target holds class numbers: an integer type, not {target.dtype}")
+    if not logits.is_floating_point():
+        raise TypeError(f"logits are of float type, not {logits.dtype}")
     if weights is not None and weights.shape != target.shape:
         raise ValueError(
             f"weights have the target's shape {tuple(target.shape)}, not {tuple(weights.shape)}"
         )
     if logits.device.type != "cpu":
         return  # looking at values would make the GPU wait
+    target = target.long()
     wrong = target[(target != ignore_index) & ((target < 0) | (target >= logits.shape[1]))]
     if wrong.numel():
         raise ValueError(
             f"target holds class {wrong[0].item()}, but the logits have classes 0 to "
             f"{logits.shape[1] - 1}, and {ignore_index} for pixels without annotation"
         )
-    if weights is not None and not bool((torch.isfinite(weights) & (weights >= 0)).all()):
-        raise ValueError("weights must be finite and not negative")
+    wrong = () if weights is None else weights[~(torch.isfinite(weights) & (weights >= 0))]
+    if len(wrong):
+        raise ValueError(f"weights must be finite and not negative, not {wrong[0].item()}")

@@ -54,9 +54,12 @@ def seg(truth_labels, predicted_labels) -> float:
     Both are instance labels, (H, W) or a stack (N, H, W) whose slices count on their own. A
     predicted cell matches a true one if it covers more than half of it; a true cell without match
     scores 0, and an unmatched prediction costs nothing (Maska et al. 2014). Pixels where the truth
-    is -1 are left out. Raises as `pixel_error` does, and ValueError if the truth has no cell.
+    is -1 are left out. Raises as `pixel_error` does, and ValueError if the truth has no cell or
+    other axes.
     """
     truth, prediction = _check(truth_labels, predicted_labels)
+    if truth.ndim not in (2, 3):
+        raise ValueError(f"labels must be (H, W) or (N, H, W), got {truth.shape}")
     if truth.ndim == 2:
         truth, prediction = truth[None], prediction[None]
     scores = [score for pair in zip(truth, prediction) for score in _cell_scores(*pair)]

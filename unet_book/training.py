@@ -37,7 +37,8 @@ class Preset:
     `optimizer` is "sgd" (with `momentum`) or "adam". `balance` switches w_c of eq. (2) on; `w0` and
     `sigma` (px) are the border term's. `measure_every` steps the held-out images are predicted.
 
-    Raises ValueError for a tile that does not fit the network or a word that is not listed here.
+    Raises ValueError for a tile that does not fit the network, a word that is not listed here, or
+    a number out of range.
     """
 
     base_channels: int = 64
@@ -66,6 +67,8 @@ class Preset:
         for name in ("batch_size", "steps", "measure_every"):
             if getattr(self, name) < 1:
                 raise ValueError(f"{name} must be at least 1, not {getattr(self, name)}")
+        if not 0 < self.learning_rate < math.inf:
+            raise ValueError(f"learning_rate must be above 0, and finite: {self.learning_rate}")
 
 
 PRESETS = {
@@ -86,6 +89,12 @@ PRESETS = {
     # is what worked here; 90,000 steps are what its ten hours on a Titan could have been.
     "paper": Preset(),
 }
+
+
+TOO_HIGH = (
+    "the learning rate is probably too high. The last checkpoint, if there is one, is older and "
+    "holds numbers only"
+)
 
 
 @dataclass
@@ -112,6 +121,7 @@ def train(
     save_every: int = 100,
     progress: bool = True,
     watch: Callable[[int, UNet], None] | None = None,
+    build: Callable[..., UNet] = UNet,
 ) -> Result:
     """Train a U-Net on the labelled images of `data` (Section 3).
 
@@ -126,15 +136,20 @@ def train(
         steps, and at the end, it is replaced.
     progress : show a progress bar.
     watch : called as ``watch(step, model)`` before the first step and after each measurement.
+    build : makes the network, from `UNet`'s arguments; a subclass of it, for an experiment.
 
     Raises ValueError if the checkpoint comes from other data, another preset or another seed;
-    FloatingPointError, naming the step, if the loss is no longer a number.
+    FloatingPointError, naming the step, if the loss or a weight is no longer a number.
     """
     preset = named(preset)
+    if not 0 <= seed < 2**63:
+        raise ValueError(f"seed is a whole number from 0 to 2^63 - 1, not {seed}")
+    if save_every < 1:
+        raise ValueError(f"save_every must be at least 1, not {save_every}")
     device = torch.device(device or ("cuda" if torch.cuda.is_available() else "cpu"))
     tiles = Tiles(data, preset, seed, device)
-    with own_random_state(device):
-        model, optimizer = start(preset, seed, device)
+    with own_random_state():
+        model, optimizer = start(preset, seed, device, build)
         state = resume(checkpoint, model, optimizer, tiles.identity)
         if watch and state["step"] == 0:
             watch(0, model)
@@ -203,9 +218,9 @@ def classes(labels) -> np.ndarray:
     return np.minimum(labels, 1).astype(np.int32)
 
 
-def start(preset: Preset, seed: int, device):
+def start(preset: Preset, seed: int, device, build: Callable[..., UNet] = UNet):
     """The network with the paper's initial weights, and its optimizer."""
-    model = UNet(
+    model = build(
         base_channels=preset.base_channels, depth=preset.depth,
         variant=preset.variant, dropout=preset.dropout,
     )
@@ -244,16 +259,17 @@ def mean_loss(state: dict) -> float:
     if len(wrong):
         step = state["step"] - len(losses) + wrong[0].item() + 1
         raise FloatingPointError(
-            f"the loss of step {step} is {losses[wrong[0]].item()}: the learning rate is probably "
-            "too high. A checkpoint saved before that step is still good"
+            f"the loss of step {step} is {losses[wrong[0]].item()}: {TOO_HIGH}"
         )
     return losses.mean().item()
 
 
 def save(path, model: UNet, optimizer, state: dict) -> None:
-    """A checkpoint of the training, unless its loss has left the numbers."""
+    """A checkpoint of the training, unless its loss or its weights have left the numbers."""
     if state["losses"]:
         mean_loss(state)
+    if not all(bool(torch.isfinite(weight).all()) for weight in model.parameters()):
+        raise FloatingPointError(f"a weight is no number after step {state['step']}: {TOO_HIGH}")
     losses = [loss.item() for loss in state["losses"]]
     checkpoints.save(path, model, optimizer, state | {"losses": losses})
 
@@ -267,15 +283,26 @@ def resume(path, model: UNet, optimizer, identity: dict) -> dict:
     if path is None or not os.path.exists(path):
         return fresh
     state = checkpoints.peek(path)
+    if "identity" not in state:
+        raise ValueError(f"{path} holds a network only, not a training that could go on")
     for what, mine in identity.items():
-        theirs = state.get("identity", {}).get(what)
+        theirs = state["identity"][what]
         if theirs != mine:
             raise ValueError(
-                f"{path} was trained with another {what} ({theirs}, not {mine}): "
-                "give another checkpoint file, or delete this one"
+                f"{path} was trained with another {what} ({difference(theirs, mine)}): "
+                "go on as it began, start at another place, or delete that file"
             )
     checkpoints.restore(path, model, optimizer)
-    return state | {"losses": [torch.tensor(loss) for loss in state["losses"]]}
+    device = next(model.parameters()).device
+    return state | {"losses": [torch.tensor(loss, device=device) for loss in state["losses"]]}
+
+
+def difference(theirs, mine) -> str:
+    """What differs, in words; of two dictionaries only the entries that do."""
+    if not isinstance(mine, dict):
+        return f"{theirs}, not {mine}"
+    names = [name for name in mine if theirs.get(name) != mine[name]]
+    return ", ".join(f"{name} {difference(theirs.get(name), mine[name])}" for name in names)
 
 
 def named(preset: Preset | str) -> Preset:
@@ -298,7 +325,7 @@ def step_seed(seed: int, step: int) -> int:
 
 
 @contextmanager
-def own_random_state(device):
+def own_random_state():
     """Within it PyTorch's global generators may be set; afterwards they are as they were."""
-    with torch.random.fork_rng([device] if torch.device(device).type == "cuda" else []):
+    with torch.random.fork_rng(range(torch.cuda.device_count())):  # setting one sets them all
         yield

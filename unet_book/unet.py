@@ -235,10 +235,9 @@ def input_window(first: int, last: int, depth: int = 4, variant: str = "paper") 
     first, last = first - before, last + DOUBLE - before
     if depth == 0:
         return first, last
-    offset = 0 if before else crop_offsets(depth)[0]
+    # Down, around and up again is the widest way: what the skip sees lies within it.
     low, high = input_window(first // 2, last // 2, depth - 1, variant)
-    first, last = min(2 * low, first + offset), max(2 * high + 1, last + offset)
-    return first - before, last + DOUBLE - before
+    return 2 * low - before, 2 * high + 1 + DOUBLE - before
 
 
 def receptive_field(depth: int = 4, variant: str = "paper") -> int:

@@ -13,29 +13,31 @@ from scipy import ndimage
 
 from unet_book._arrays import like, to_numpy
 
-# Neighbors that come earlier in reading order: north-west, north, north-east, west. Every pair of
-# touching pixels has exactly one that comes earlier, so looking back finds each contact once.
-EARLIER = ((-1, -1), (-1, 0), (-1, 1), (0, -1))
+# Neighbors that come earlier in reading order: north, west, north-west, north-east. Every pair of
+# touching pixels is such a pair, seen from the later one, so looking back finds each contact once.
+EARLIER = ((-1, 0), (0, -1), (-1, -1), (-1, 1))
 
 
 def part_touching_cells(labels):
     """Instance labels in which no two cells touch, not even at a corner.
 
-    `labels` is (H, W) or a stack (N, H, W), int. A cell's pixel becomes background where a neighbor
-    earlier in reading order belongs to another cell, which cuts a gap one pixel wide. The paper
-    says only that the border is "computed using morphological operations" (Section 3); this rule is
-    the one of the authors' later Fiji plugin.
+    `labels` is (H, W) or a stack (N, H, W), int. For each of the four neighbors that come earlier
+    in reading order, one after the other, a cell's pixel becomes background where that neighbor
+    still belongs to another cell: a gap one pixel wide. A cell only one pixel thin may vanish.
+
+    The paper says only that the border is "computed using morphological operations" (Section 3).
+    The authors' later Fiji plugin looks at the same four neighbors, but all at once, which makes the
+    gap between cells side by side two pixels wide.
 
     Raises TypeError for labels that are not integers, ValueError for another number of axes.
     """
-    cells = _check(labels)
+    cells = _check(labels).copy()
     height, width = cells.shape[-2:]
-    padded = np.pad(cells, [(0, 0)] * (cells.ndim - 2) + [(1, 1), (1, 1)])
-    touching = np.zeros(cells.shape, bool)
     for dy, dx in EARLIER:
+        padded = np.pad(cells, [(0, 0)] * (cells.ndim - 2) + [(1, 1), (1, 1)])
         neighbor = padded[..., 1 + dy : 1 + dy + height, 1 + dx : 1 + dx + width]
-        touching |= (neighbor > 0) & (neighbor != cells)
-    return like(np.where(touching & (cells > 0), 0, cells).astype(cells.dtype), labels)
+        cells[(cells > 0) & (neighbor > 0) & (neighbor != cells)] = 0
+    return like(cells, labels)
 
 
 def class_balance(labels):

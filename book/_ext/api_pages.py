@@ -1,0 +1,54 @@
+"""For the API pages: modules that import without torch, and our form of docstring.
+
+The pages are built without torch and numpy. Sphinx stands in for them with mock objects, which may
+be called and subclassed but not put into an expression, so that `Tensor | None` in a signature
+would end the import. Here every operator on a mock gives the mock back.
+
+A docstring lists its parameters so, one line or more for each, up to an empty line:
+
+    Parameters
+    ----------
+    sigma : px, standard deviation of the displacement vectors.
+
+(Sections in the other usual form, with `Args:` and `Raises:`, are napoleon's.)
+"""
+
+from sphinx.ext import autodoc
+from sphinx.ext.autodoc.mock import _MockObject
+
+OPERATORS = "or ror add radd sub rsub mul rmul truediv rtruediv matmul rmatmul pow rpow neg".split()
+
+
+def make_mocks_patient():
+    for name in OPERATORS:
+        setattr(_MockObject, f"__{name}__", lambda self, *other: self)
+    # A class made of a mocked one still shows the signature of its own __init__.
+    autodoc._CLASS_NEW_BLACKLIST.append(f"{_MockObject.__module__}.{_MockObject.__name__}.__new__")
+
+
+def parameter_list(lines):
+    """The lines of a Parameters section as the list that napoleon makes of an Args section."""
+    yield ":Parameters:"
+    for line in lines:
+        names, colon, text = line.partition(" : ")
+        if colon and not line.startswith(" "):
+            bold = ", ".join(f"**{name}**" for name in names.split(", "))
+            yield f"    * {bold} -- {text}"
+        else:
+            yield f"      {line.strip()}"
+
+
+def format_parameters(app, what, name, obj, options, lines):
+    """Rewrite the Parameters section of a docstring in place."""
+    if "Parameters" not in lines:
+        return
+    start = lines.index("Parameters")
+    end = lines.index("", start) if "" in lines[start:] else len(lines)
+    lines[start:end] = parameter_list(lines[start + 2 : end])
+
+
+def setup(app):
+    make_mocks_patient()
+    app.setup_extension("sphinx.ext.autodoc")
+    app.connect("autodoc-process-docstring", format_parameters)
+    return {"version": "1", "parallel_read_safe": True, "parallel_write_safe": True}

@@ -1,0 +1,161 @@
+"""The built book as its readers meet it: every page there, complete, and quiet in a browser."""
+
+import ast
+import functools
+import http.server
+import os
+import pkgutil
+import re
+import shutil
+import threading
+from importlib.util import find_spec
+from pathlib import Path
+from urllib.parse import urlsplit
+
+import pytest
+import yaml
+
+import unet_book
+
+ROOT = Path(__file__).parent.parent
+HTML = ROOT / "_build" / "html"
+CONFIG = yaml.safe_load((ROOT / "_config.yml").read_text(encoding="utf-8"))
+TOC = yaml.safe_load((ROOT / "_toc.yml").read_text(encoding="utf-8"))
+PAGES = [TOC["root"]] + [page["file"] for part in TOC["parts"] for page in part["chapters"]]
+ROOMS = [m.name for m in pkgutil.iter_modules(unet_book.__path__) if not m.name.startswith("_")]
+
+WIDE, PHONE = 1280, 390  # px
+BROWSERS = ("chromium", "chromium-browser", "google-chrome")
+FLAGS = """--no-sandbox --disable-gpu --disable-quic --no-first-run --disable-background-networking
+--disable-component-update --disable-sync""".split()
+
+
+def without(thing, how):
+    """Locally a missing tool skips its tests; where everything should be there, it fails them."""
+    (pytest.fail if os.environ.get("CI") == "true" else pytest.skip)(f"{thing} is not there: {how}")
+
+
+@pytest.fixture(scope="module", autouse=True)
+def built():
+    if not (HTML / "index.html").exists():
+        without("the built book", "run make book")
+
+
+def html(page):
+    return (HTML / f"{page}.html").read_text(encoding="utf-8")
+
+
+# ---- without a browser
+
+
+@pytest.mark.parametrize("page", PAGES)
+def test_page_is_there_and_loads_nothing_from_outside(page):
+    from_outside = r"<(?:script|img|iframe|link)\b[^>]*?\b(?:src|href)=\"https?:[^\"]+"
+    assert re.findall(from_outside, html(page)) == []
+
+
+def test_front_door_leads_to_the_first_page():
+    assert f"{TOC['root']}.html" in html("index")
+
+
+@pytest.mark.parametrize("page", [p for p in PAGES if (ROOT / f"{p}.ipynb").exists()])
+def test_launch_button_opens_this_notebook_of_this_repository(page):
+    repository = CONFIG["repository"]
+    slug = repository["url"].removeprefix("https://github.com/")
+    colab = CONFIG["launch_buttons"]["colab_url"]
+    assert f'href="{colab}/github/{slug}/blob/{repository["branch"]}/{page}.ipynb"' in html(page)
+
+
+def public(room):
+    """What a room gives away: its `__all__`, or the functions and classes that it defines."""
+    body = ast.parse(Path(find_spec(f"unet_book.{room}").origin).read_text(encoding="utf-8")).body
+    for line in body:
+        if isinstance(line, ast.Assign) and ast.unparse(line.targets[0]) == "__all__":
+            return ast.literal_eval(line.value)
+    defined = [line.name for line in body if isinstance(line, ast.FunctionDef | ast.ClassDef)]
+    return [name for name in defined if not name.startswith("_")]
+
+
+@pytest.mark.parametrize("room", ROOMS)
+def test_api_page_shows_every_public_function(room):
+    page = html("book/api")
+    missing = [name for name in public(room) if f'id="unet_book.{room}.{name}"' not in page]
+    assert not missing, "no docstring, or no line for this room in book/api.md"
+
+
+# ---- in a browser
+
+
+class Quiet(http.server.SimpleHTTPRequestHandler):
+    def log_message(self, *args):
+        pass
+
+
+@pytest.fixture(scope="module")
+def site():
+    """The address of a server of the built book."""
+    handler = functools.partial(Quiet, directory=HTML)
+    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), handler) as server:
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        yield f"http://127.0.0.1:{server.server_port}"
+        server.shutdown()
+
+
+@pytest.fixture(scope="module")
+def browser():
+    found = next(filter(None, map(shutil.which, BROWSERS)), None)
+    if found is None:
+        without("a browser", "install Debian's chromium, or Chrome")
+    playwright = pytest.importorskip("playwright.sync_api")
+    with playwright.sync_playwright() as play:
+        browser = play.chromium.launch(executable_path=found, args=FLAGS)
+        yield browser
+        browser.close()
+
+
+def listen(page, site):
+    """A list that fills with what a reader's browser would complain of."""
+    complaints = []
+    page.on("console", lambda m: m.type == "error" and complaints.append(f"console: {m.text}"))
+    page.on("pageerror", lambda error: complaints.append(f"script: {error}"))
+    page.on("requestfailed", lambda r: complaints.append(f"failed: {r.url}"))
+    page.on("response", lambda r: r.status >= 400 and complaints.append(f"{r.status}: {r.url}"))
+
+    def inside(request):
+        scheme, host = urlsplit(request.url)[:2]
+        if scheme not in ("data", "blob") and host != urlsplit(site)[1]:
+            complaints.append(f"outside: {request.url}")
+
+    page.on("request", inside)
+    return complaints
+
+
+LOOK = """async () => {
+  await window.MathJax?.startup?.promise;
+  const all = css => [...document.querySelectorAll(css)];
+  return {
+    theme: document.documentElement.dataset.theme,
+    width: document.documentElement.scrollWidth,
+    unset: all(".math").filter(m => !m.querySelector("mjx-container")).map(m => m.textContent),
+    wrong: all("mjx-merror").map(m => m.textContent),
+    silent: all("img").filter(i => !i.alt.trim()).map(i => i.src),
+    broken: all("img").filter(i => i.complete && !i.naturalWidth).map(i => i.src),
+  };
+}"""
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+@pytest.mark.parametrize("width", [WIDE, PHONE])
+@pytest.mark.parametrize("page", [*PAGES, "genindex", "search"])
+def test_page_is_quiet_complete_and_fits(browser, site, page, width, scheme):
+    context = browser.new_context(viewport={"width": width, "height": 900}, color_scheme=scheme)
+    tab = context.new_page()
+    complaints = listen(tab, site)
+    tab.goto(f"{site}/{page}.html", wait_until="load")
+    seen = tab.evaluate(LOOK)
+    tab.wait_for_timeout(200)  # ms, for what a script asks for once all is there
+    context.close()
+    assert complaints == []
+    assert seen.pop("theme") == scheme
+    assert seen.pop("width") <= width, f"wider than a window of {width} px"
+    assert not any(seen.values()), seen

@@ -1,0 +1,452 @@
+"""The command line, from images in a folder to cells in a file, and what it says when it can't."""
+
+import json
+import os
+import subprocess
+import sys
+from dataclasses import asdict
+from pathlib import Path
+
+import numpy as np
+import pytest
+import skimage.io
+import tifffile
+import torch
+from PIL import Image
+
+import unet_book
+from unet_book import checkpoint, cli, datasets, phantom, training
+from unet_book.augmentation import Augmentation
+from unet_book.overlap_tile import predict
+from unet_book.training import Preset
+from unet_book.unet import UNet
+
+TINY = Preset(
+    base_channels=2, depth=1, tile=44, steps=60, optimizer="adam", learning_rate=1e-2, dropout=0.0,
+    schedule="cosine", balance=False, w0=0.0, measure_every=30, augmentation=Augmentation.none(),
+)
+
+
+@pytest.fixture(autouse=True)
+def tiny_preset(monkeypatch):
+    monkeypatch.setitem(training.PRESETS, "quick", TINY)
+
+
+def write_folder(folder, count):
+    """A data set of the user's own: 8-bit images and 16-bit masks, as TIFF."""
+    for kind in ("images", "masks"):
+        (folder / kind).mkdir(parents=True)
+    for i, (image, labels) in enumerate(zip(*phantom.stack("cells", count, (60, 66), seed=0))):
+        tifffile.imwrite(folder / "images" / f"{i}.tif", np.uint8(255 * image))
+        datasets.write_labels(folder / "masks" / f"{i}.tif", labels)
+    return folder
+
+
+def run(*arguments):
+    return cli.main([*map(str, arguments)])
+
+
+def train(folder, out, *more):
+    return run("train", "--data", folder, "--out", out, "--device", "cpu", *more)
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory):
+    return write_folder(tmp_path_factory.mktemp("data") / "my cells", 4)
+
+
+@pytest.fixture(scope="module")
+def trained(folder, tmp_path_factory):
+    """The folder that one training left; tests must not write into it."""
+    out = tmp_path_factory.mktemp("runs") / "a run"
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setitem(training.PRESETS, "quick", TINY)
+        assert train(folder, out, "--seed", 2) == 0
+    return out
+
+
+@pytest.fixture
+def image(tmp_path):
+    """One gray image as a PNG."""
+    path = tmp_path / "one.png"
+    Image.fromarray(np.uint8(255 * phantom.cells((47, 53), seed=5)[0])).save(path)
+    return path
+
+
+# Help --------------------------------------------------------------------------------------------
+
+
+HELP = {
+    "fetch": ["name"],
+    "train": ["--data", "--preset", "--out", "--steps", "--seed", "--device"],
+    "predict": ["TRAINED", "images", "--data", "--split", "--out", "--probability", "--device"],
+    "evaluate": ["TRAINED", "--data", "--split", "--device"],
+}
+
+
+def help_of(capsys, *command):
+    with pytest.raises(SystemExit) as end:
+        run(*command, "--help")
+    assert end.value.code == 0
+    return capsys.readouterr().out
+
+
+@pytest.mark.parametrize("command", HELP)
+def test_help_of_a_command_names_its_arguments(capsys, command):
+    text = help_of(capsys, command)
+    assert [name for name in HELP[command] if name not in text] == []
+
+
+def test_help_names_the_commands_and_how_to_arrange_images(capsys):
+    text = help_of(capsys)
+    words = [*HELP, "images/*.tif", "masks/*.tif", "0 is background"]
+    assert [word for word in words if word not in text] == []
+
+
+@pytest.mark.parametrize("line", [one.strip() for one in cli.EXAMPLES.splitlines()
+                                  if one.strip().startswith("unet-book")])
+def test_the_examples_in_the_help_are_commands_that_exist(line):
+    assert callable(cli.parser().parse_args(line.split()[1:]).run)
+
+
+def test_every_data_set_is_named_where_one_is_asked_for(capsys, monkeypatch):
+    monkeypatch.setenv("COLUMNS", "1000")  # no name is broken at its hyphen
+    text = help_of(capsys, "train")
+    assert [name for name in datasets.names() if name not in text] == []
+
+
+def test_version_is_that_of_the_package(capsys):
+    with pytest.raises(SystemExit):
+        run("--version")
+    assert capsys.readouterr().out == f"unet-book {unet_book.__version__}\n"
+
+
+def test_it_runs_as_a_program_of_its_own(tmp_path):
+    done = subprocess.run(
+        [sys.executable, "-m", "unet_book.cli", "train", "--data", "nowhere", "--out", tmp_path],
+        capture_output=True, text=True, cwd=Path(unet_book.__file__).parents[1],
+        env=os.environ | {"OMP_NUM_THREADS": "1"},
+    )
+    assert done.returncode == 2
+    assert done.stdout == ""
+    assert done.stderr.startswith("unet-book: 'nowhere' is neither a data set nor a folder")
+    assert done.stderr.count("\n") == 1
+
+
+# From images to cells ----------------------------------------------------------------------------
+
+
+def test_fetch_says_where_the_data_set_lies(capsys):
+    assert run("fetch", "nuclei") == 0
+    assert (Path(capsys.readouterr().out.strip()) / "image.tif").is_file()
+
+
+def test_training_leaves_the_network_that_it_trained(trained, folder):
+    data, held_out = (datasets.load(folder, split) for split in ("train", "test"))
+    expected = training.train(data, TINY, held_out, seed=2, device="cpu", progress=False).model
+    model = checkpoint.load_model(trained / cli.MODEL)
+    assert all(a.equal(b) for a, b in zip(model.parameters(), expected.parameters()))
+
+
+def test_training_prints_its_held_out_error_beside_the_majoritys(folder, tmp_path, capsys):
+    assert train(folder, tmp_path / "a", "--steps", 3) == 0
+    out = capsys.readouterr().out
+    assert out.startswith("3 steps in ")
+    assert "% of the held-out pixels wrong; guessing the majority class gives " in out
+    assert str(tmp_path / "a" / cli.MODEL) in out
+
+
+def test_the_record_says_how_to_make_the_run_again(trained, folder):
+    record = json.loads((trained / cli.RECORD).read_text())
+    assert record["command"] == (
+        f"unet-book train --data '{folder}' --out '{trained}' --device cpu --seed 2"
+    )
+    assert record["data"] == str(folder)
+    assert record["preset"] == asdict(TINY)
+    assert record["seed"] == 2
+    assert record["device"] == "CPU"
+    assert record["threads"] == torch.get_num_threads()
+    assert record["versions"]["torch"] == torch.__version__
+    assert record["versions"]["unet_book"] == unet_book.__version__
+    assert record["resumed_from_step"] == 0
+    assert record["seconds"] >= 0
+    assert [entry["step"] for entry in record["history"]] == [30, 60]
+
+
+def test_a_finished_training_is_not_repeated(trained, folder, monkeypatch, capsys):
+    before = [path.read_bytes() for path in sorted(trained.iterdir())]
+    monkeypatch.setattr(training, "training_step", None)
+    assert train(folder, trained, "--seed", 2) == 0
+    assert [path.read_bytes() for path in sorted(trained.iterdir())] == before
+    assert capsys.readouterr().out.startswith("0 steps in 0 s")
+
+
+def test_the_same_command_into_another_folder_gives_the_same_file(trained, folder, tmp_path):
+    assert train(folder, tmp_path, "--seed", 2) == 0
+    assert (tmp_path / cli.MODEL).read_bytes() == (trained / cli.MODEL).read_bytes()
+
+
+def test_ctrl_c_gives_130_and_the_same_command_goes_on(
+    trained, folder, tmp_path, monkeypatch, capsys
+):
+    def interrupted(model, optimizer, tiles, step, whole=training.training_step):
+        if step == 110:
+            raise KeyboardInterrupt
+        return whole(model, optimizer, tiles, step)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(training, "training_step", interrupted)
+        assert train(folder, tmp_path / "a", "--steps", 120) == 130
+    message = capsys.readouterr().err
+    assert message.startswith("unet-book: interrupted; the same command goes on")
+    assert train(folder, tmp_path / "a", "--steps", 120) == 0
+    assert json.loads((tmp_path / "a" / cli.RECORD).read_text())["resumed_from_step"] == 100
+    assert train(folder, tmp_path / "b", "--steps", 120) == 0
+    models = [(tmp_path / name / cli.MODEL).read_bytes() for name in "ab"]
+    assert models[0] == models[1]
+
+
+def test_evaluate_prints_the_errors_of_the_network(trained, folder, capsys):
+    assert run("evaluate", trained, "--data", folder, "--device", "cpu") == 0
+    out = capsys.readouterr().out
+    error = json.loads((trained / cli.RECORD).read_text())["history"][-1]["error"]
+    assert out.startswith("my cells, test: 1 images, ")
+    assert f"pixel error            {error:8.2%}" in out
+    assert [word for word in ("majority", "IoU", "SEG") if word not in out] == []
+
+
+@pytest.mark.parametrize("network", ["folder", "file"])
+def test_predict_writes_the_cells_of_each_image(trained, tmp_path, capsys, network):
+    shapes, files = {"a": (31, 77), "b": (50, 41), "c": (13, 5)}, []
+    for name, shape in shapes.items():
+        pixels = np.uint8(255 * phantom.cells((80, 80), seed=3)[0])[: shape[0], : shape[1]]
+        files.append(tmp_path / f"{name}.{'tif' if name == 'a' else 'png'}")
+        skimage.io.imsave(files[-1], pixels, check_contrast=False)
+    model = trained if network == "folder" else trained / cli.MODEL
+    out = tmp_path / "new" / "out"
+    assert run("predict", model, *files, "--out", out, "--device", "cpu") == 0
+
+    printed = capsys.readouterr().out
+    assert len(os.listdir(out)) == 3
+    for file, (name, shape) in zip(files, shapes.items()):
+        path = out / f"{name}_cells.tif"
+        cells = tifffile.imread(path)
+        assert cells.shape == shape
+        assert np.array_equal(skimage.io.imread(path), cells)
+        loaded = checkpoint.load_model(trained / cli.MODEL)
+        probability = predict(loaded, datasets.read_image(file), cli.best_tile(loaded))[1]
+        assert np.array_equal(cells, datasets.instances(probability > 0.5))
+        assert f"{path}: {cells.max()} cells" in printed
+
+
+def test_predict_finds_cells_where_they_are(trained, tmp_path):
+    image, labels = phantom.cells((90, 90), seed=11)
+    tifffile.imwrite(tmp_path / "new.tif", np.uint8(255 * image))
+    assert run("predict", trained, tmp_path / "new.tif", "--out", tmp_path) == 0
+    cells = tifffile.imread(tmp_path / "new_cells.tif")
+    assert cells.dtype == np.uint16
+    assert np.mean((cells > 0) != (labels > 0)) < 0.15
+
+
+def test_probability_is_that_of_a_cell(trained, image, tmp_path):
+    assert run("predict", trained, image, "--out", tmp_path, "--probability") == 0
+    probability = tifffile.imread(tmp_path / "one_probability.tif")
+    cells = tifffile.imread(tmp_path / "one_cells.tif")
+    assert probability.shape == (47, 53)
+    assert probability.dtype == np.float32
+    assert 0 <= probability.min() <= probability.max() <= 1
+    assert np.array_equal(probability > 0.5, cells > 0)
+
+
+def test_without_being_asked_no_probability_is_written(trained, image, tmp_path):
+    run("predict", trained, image, "--out", tmp_path / "out")
+    assert os.listdir(tmp_path / "out") == ["one_cells.tif"]
+
+
+def test_a_folder_stands_for_the_images_in_it(trained, folder, tmp_path):
+    assert run("predict", trained, folder / "images", "--out", tmp_path) == 0
+    assert sorted(os.listdir(tmp_path)) == [f"{i}_cells.tif" for i in range(4)]
+
+
+@pytest.mark.parametrize("split, names", [("test", ["000"]), ("all", ["000", "001", "002", "003"])])
+def test_predict_takes_a_data_set_too(trained, folder, tmp_path, split, names):
+    assert run("predict", trained, "--data", folder, "--split", split, "--out", tmp_path) == 0
+    expected = [f"my cells_{split}_{name}_cells.tif" for name in names]
+    assert sorted(os.listdir(tmp_path)) == expected
+
+
+@pytest.mark.parametrize("depth, variant", [(1, "paper"), (4, "paper"), (3, "same")])
+def test_the_tile_of_predictions_fits_the_network(depth, variant):
+    model = UNet(base_channels=1, depth=depth, variant=variant)
+    assert 572 <= cli.best_tile(model) < 572 + 2**depth
+
+
+# What can't be done ------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def complaint(capsys):
+    """Runs a command that must fail, and gives the one line that it says."""
+    def of(*arguments):
+        capsys.readouterr()
+        assert run(*arguments) == 2
+        said = capsys.readouterr()
+        assert said.out == ""
+        assert said.err.startswith("unet-book: ")
+        assert said.err.count("\n") == 1
+        return said.err.removeprefix("unet-book: ").strip()
+    return of
+
+
+def test_an_unknown_data_set_is_refused_with_those_there_are(complaint, tmp_path):
+    words = complaint("train", "--data", "nucleii", "--out", tmp_path)
+    assert "'nucleii' is neither a data set nor a folder" in words
+    assert "'nuclei'" in words
+
+
+def test_a_data_set_that_cannot_be_fetched_is_refused(complaint):
+    assert "'mitosis' can't be fetched" in complaint("fetch", "mitosis")
+
+
+@pytest.mark.parametrize("command", ["predict", "evaluate"])
+def test_a_missing_network_is_refused(complaint, folder, tmp_path, command):
+    more = ["--out", tmp_path / "out"] if command == "predict" else []
+    for path in (tmp_path / "typo", tmp_path):
+        words = complaint(command, path, "--data", folder, *more)
+        assert f"there is no trained network {path}" in words
+
+
+def test_a_damaged_network_is_refused(complaint, trained, image, tmp_path):
+    damaged = tmp_path / "damaged.safetensors"
+    damaged.write_bytes((trained / cli.MODEL).read_bytes()[:-50])
+    assert f"{damaged} is damaged" in complaint("predict", damaged, image, "--out", tmp_path)
+
+
+def test_a_damaged_checkpoint_is_refused_and_kept(complaint, folder, tmp_path):
+    (tmp_path / cli.CHECKPOINT).write_bytes(b"half a file")
+    words = complaint("train", "--data", folder, "--out", tmp_path)
+    assert f"{tmp_path / cli.CHECKPOINT} is damaged" in words
+    assert (tmp_path / cli.CHECKPOINT).read_bytes() == b"half a file"
+
+
+def test_a_network_in_the_place_of_the_checkpoint_is_refused(complaint, trained, folder, tmp_path):
+    (tmp_path / cli.CHECKPOINT).write_bytes((trained / cli.MODEL).read_bytes())
+    words = complaint("train", "--data", folder, "--out", tmp_path)
+    assert "holds a network only, not a training that could go on" in words
+
+
+def test_another_training_in_the_folder_is_refused_and_kept(complaint, trained, folder):
+    before = (trained / cli.MODEL).read_bytes()
+    words = complaint("train", "--data", folder, "--out", trained, "--seed", 9)
+    assert "was trained with another seed (2, not 9)" in words
+    assert (trained / cli.MODEL).read_bytes() == before
+
+
+def test_an_image_in_color_is_refused(complaint, trained, tmp_path):
+    Image.new("RGB", (40, 40), (9, 8, 7)).save(tmp_path / "color.png")
+    words = complaint("predict", trained, tmp_path / "color.png", "--out", tmp_path / "out")
+    assert "color.png: shape (40, 40, 3) has 3 channels, but one gray channel is needed" in words
+
+
+def test_a_missing_image_is_refused(complaint, trained, tmp_path):
+    words = complaint("predict", trained, tmp_path / "no.png", "--out", tmp_path / "out")
+    assert f"{tmp_path / 'no.png'}: no such file" in words
+
+
+def test_one_bad_image_is_found_before_anything_is_written(complaint, trained, image, tmp_path):
+    complaint("predict", trained, image, tmp_path / "no.png", "--out", tmp_path / "out")
+    assert os.listdir(tmp_path / "out") == []
+
+
+def test_two_images_of_one_name_are_refused(complaint, trained, image, tmp_path):
+    (tmp_path / "other").mkdir()
+    twin = image.rename(tmp_path / "other" / image.name)
+    words = complaint("predict", trained, image, twin, "--out", tmp_path / "out")
+    assert "would both give one_cells.tif" in words
+
+
+def test_a_folder_without_images_is_refused(complaint, trained, tmp_path):
+    words = complaint("predict", trained, tmp_path, "--out", tmp_path / "out")
+    assert f"{tmp_path}: no image in it; known are .tif" in words
+
+
+def test_neither_images_nor_data_is_refused(complaint, trained, tmp_path):
+    words = complaint("predict", trained, "--out", tmp_path)
+    assert words == "give either image files or --data"
+
+
+def test_both_images_and_data_are_refused(complaint, trained, folder, image, tmp_path):
+    words = complaint("predict", trained, image, "--data", folder, "--out", tmp_path)
+    assert words == "give either image files or --data"
+
+
+@pytest.mark.parametrize("device", ["toaster", "cuda:99"])
+def test_an_unknown_device_is_refused(complaint, folder, tmp_path, device):
+    words = complaint("train", "--data", folder, "--out", tmp_path, "--device", device)
+    assert f"no device '{device}' here" in words
+
+
+def test_an_unknown_split_is_refused(complaint, trained, folder):
+    words = complaint("evaluate", trained, "--data", folder, "--split", "half")
+    assert "split='half'" in words
+
+
+@pytest.mark.parametrize("option, value, expected", [
+    ("--steps", 0, "steps must be at least 1, not 0"),
+    ("--seed", -1, "seed is a whole number from 0 to 2^63 - 1, not -1"),
+])
+def test_a_number_out_of_range_is_refused(complaint, folder, tmp_path, option, value, expected):
+    assert complaint("train", "--data", folder, "--out", tmp_path, option, value) == expected
+
+
+def test_a_file_in_the_place_of_the_folder_is_refused_and_kept(complaint, folder, tmp_path):
+    (tmp_path / "out").write_text("mine")
+    words = complaint("train", "--data", folder, "--out", tmp_path / "out")
+    assert str(tmp_path / "out") in words
+    assert (tmp_path / "out").read_text() == "mine"
+
+
+def test_a_folder_that_cannot_be_written_is_refused_before_training(complaint, folder, tmp_path):
+    tmp_path.chmod(0o500)
+    if os.access(tmp_path, os.W_OK):
+        pytest.skip("this user may write everywhere")
+    words = complaint("train", "--data", folder, "--out", tmp_path)
+    assert words == f"can't write into {tmp_path}"
+
+
+def test_one_image_alone_cannot_be_trained_on_and_tested(complaint, tmp_path):
+    data = write_folder(tmp_path / "one", 1)
+    words = complaint("train", "--data", data, "--out", tmp_path / "out")
+    assert "one image can't be cut into train and test" in words
+
+
+def test_a_loss_that_runs_away_is_told_in_one_line(complaint, folder, tmp_path, monkeypatch):
+    monkeypatch.setattr(training, "training_step", lambda *_: torch.tensor(float("nan")))
+    words = complaint("train", "--data", folder, "--out", tmp_path)
+    assert "the loss of step 1 is nan: the learning rate is probably too high" in words
+
+
+def test_a_message_of_several_lines_becomes_one(complaint, monkeypatch):
+    def fail(name):
+        raise OSError(f"{name}\nis\nfar away")
+
+    monkeypatch.setattr(datasets, "fetch", fail)
+    assert complaint("fetch", "isbi2012") == "isbi2012 is far away"
+
+
+def test_too_small_a_gpu_is_told_in_one_line(complaint, folder, tmp_path, monkeypatch):
+    def fail(*_):
+        raise torch.cuda.OutOfMemoryError("a page of numbers")
+
+    monkeypatch.setattr(training, "training_step", fail)
+    words = complaint("train", "--data", folder, "--out", tmp_path)
+    assert words.startswith("the GPU's memory is too small for this")
+
+
+def test_ctrl_c_outside_of_training_promises_nothing(monkeypatch, capsys):
+    def interrupt(name):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(datasets, "fetch", interrupt)
+    assert run("fetch", "isbi2012") == 130
+    assert capsys.readouterr().err == "unet-book: interrupted\n"

@@ -1,0 +1,362 @@
+"""Fields and resampling against scipy in float64; the bicubic kernel against loops."""
+
+import math
+
+import numpy as np
+import pytest
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from scipy import ndimage
+from scipy.interpolate import CubicSpline
+
+from unet_book.elastic import (
+    deform,
+    dense_displacement,
+    pixel_grid,
+    random_displacement,
+    resample,
+    spline_matrix,
+)
+
+drawn = settings(deadline=None, derandomize=True, max_examples=40)
+sizes = st.integers(1, 12)
+seeds = st.integers(0, 2**32 - 1)
+
+
+def random_case(seed, shape, largest):
+    """An image and a displacement of up to `largest` pixels, float64."""
+    rng = np.random.default_rng(seed)
+    return rng.random(shape), rng.uniform(-largest, largest, (2, *shape))
+
+
+def scipy_deform(image, displacement, order):
+    places = np.indices(image.shape) + displacement
+    return ndimage.map_coordinates(image, places, order=order, mode="mirror")
+
+
+def loop_bicubic(image, places):
+    """Cubic convolution (Keys 1981) with a = -0.75, as torch and OpenCV have it, in float64."""
+
+    def kernel(t, a=-0.75):
+        t = abs(t)
+        if t <= 1:
+            return (a + 2) * t**3 - (a + 3) * t**2 + 1
+        return a * (t**3 - 5 * t**2 + 8 * t - 4) if t < 2 else 0
+
+    def mirrored(i, size):
+        while size > 1 and not 0 <= i < size:
+            i = -i if i < 0 else 2 * (size - 1) - i
+        return i if size > 1 else 0
+
+    result = np.zeros(places.shape[1:])
+    for pixel in np.ndindex(result.shape):
+        y, x = places[:, *pixel]
+        for i in range(math.floor(y) - 1, math.floor(y) + 3):
+            for j in range(math.floor(x) - 1, math.floor(x) + 3):
+                seen = image[mirrored(i, image.shape[0]), mirrored(j, image.shape[1])]
+                result[pixel] += kernel(y - i) * kernel(x - j) * seen
+    return result
+
+
+def global_states():
+    """The states of both libraries' global generators, as bytes."""
+    numpy_state = np.random.get_state()[1].tobytes()  # noqa: NPY002
+    return numpy_state, torch.get_rng_state().numpy().tobytes()
+
+
+# From vectors to a field
+
+
+@drawn
+@given(st.integers(2, 40), st.integers(2, 6), seeds)
+def test_spline_matrix_interpolates_by_cubic_splines(size, grid, seed):
+    # Mirrored values have no slope at the mirrors: the clamped spline.
+    values = np.random.default_rng(seed).normal(size=grid)
+    spline = CubicSpline(np.linspace(0, 1, grid), values, bc_type="clamped")
+    expected = spline(np.linspace(0, 1, size))
+    np.testing.assert_allclose(spline_matrix(size, grid) @ values, expected, atol=1e-9)
+
+
+@pytest.mark.parametrize("grid", [2, 3, 4, 5])
+def test_spline_matrix_meets_the_values_at_the_grid_points(grid):
+    step = 7
+    matrix = spline_matrix(step * (grid - 1) + 1, grid)
+    np.testing.assert_allclose(matrix[::step], np.eye(grid), atol=1e-12)
+
+
+@drawn
+@given(st.integers(1, 40), st.integers(2, 6))
+def test_rows_of_the_spline_matrix_sum_to_one(size, grid):
+    np.testing.assert_allclose(spline_matrix(size, grid).sum(1), 1, atol=1e-12)
+
+
+@drawn
+@given(st.integers(2, 20), st.integers(2, 20), st.integers(2, 5), seeds)
+def test_field_is_the_two_dimensional_cubic_spline(height, width, grid, seed):
+    vectors = np.random.default_rng(seed).normal(size=(2, grid, grid))
+    ends = (np.linspace(0, grid - 1, height), np.linspace(0, grid - 1, width))
+    places = np.stack(np.meshgrid(*ends, indexing="ij"))
+    expected = [ndimage.map_coordinates(v, places, order=3, mode="mirror") for v in vectors]
+    np.testing.assert_allclose(dense_displacement(vectors, (height, width)), expected, atol=1e-10)
+
+
+def test_equal_vectors_shift_every_pixel_alike():
+    vectors = np.ones((2, 3, 3)) * np.array([4.0, -7.0])[:, None, None]
+    np.testing.assert_allclose(dense_displacement(vectors, (5, 8))[:, 2, 3], [4, -7])
+    assert np.ptp(dense_displacement(vectors, (5, 8)), axis=(1, 2)).max() < 1e-12
+
+
+def test_vectors_of_integers_are_not_cut_to_integers():
+    vectors = np.arange(18).reshape(2, 3, 3)
+    field = dense_displacement(vectors, (6, 6))
+    np.testing.assert_array_equal(field, dense_displacement(vectors.astype(float), (6, 6)))
+
+
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
+def test_the_field_has_the_vectors_library_and_precision(dtype):
+    field = dense_displacement(torch.ones(2, 3, 3, dtype=dtype), (4, 5))
+    assert field.dtype == dtype and field.shape == (2, 4, 5)
+
+
+# Random fields
+
+
+def test_vectors_at_the_grid_points_have_standard_deviation_sigma():
+    rng = np.random.default_rng(0)
+    fields = [random_displacement((21, 31), generator=rng) for _ in range(400)]
+    at_grid = np.stack(fields)[:, :, ::10, ::15]
+    assert at_grid.shape == (400, 2, 3, 3)
+    np.testing.assert_allclose(at_grid.std(), 10, rtol=0.03)
+    np.testing.assert_allclose(at_grid.std(axis=0), 10, rtol=0.2)
+    assert abs(at_grid.mean()) < 0.4
+
+
+def test_vectors_are_independent_of_one_another():
+    rng = np.random.default_rng(1)
+    fields = [random_displacement((3, 3), generator=rng).ravel() for _ in range(2000)]
+    correlation = np.corrcoef(np.array(fields).T)
+    assert np.abs(correlation - np.eye(18)).max() < 0.1
+
+
+def test_the_field_grows_linearly_with_sigma():
+    one, ten = (random_displacement((9, 9), 3, s, np.random.default_rng(5)) for s in (1, 10))
+    np.testing.assert_allclose(ten, 10 * one, rtol=1e-5)
+
+
+def test_sigma_zero_is_no_displacement():
+    assert not random_displacement((9, 9), sigma=0).any()
+
+
+def test_the_same_seed_gives_the_same_bits():
+    first, second = (random_displacement((9, 7), generator=np.random.default_rng(3)) for _ in "12")
+    np.testing.assert_array_equal(first, second)
+    first, second = (
+        random_displacement((9, 7), generator=torch.Generator().manual_seed(3)) for _ in "12"
+    )
+    assert torch.equal(first, second)
+
+
+def test_a_generator_moves_on():
+    rng = np.random.default_rng(3)
+    first, second = (random_displacement((9, 7), generator=rng) for _ in "12")
+    assert (first != second).any()
+
+
+def test_without_a_generator_each_field_is_new():
+    assert (random_displacement((9, 9)) != random_displacement((9, 9))).any()
+
+
+def test_global_random_state_is_neither_read_nor_set():
+    before = global_states()
+    for generator in (None, np.random.default_rng(0), torch.Generator()):
+        random_displacement((5, 5), generator=generator)
+    assert global_states() == before
+
+
+def test_the_generator_decides_between_numpy_and_torch():
+    field = random_displacement((5, 6), generator=torch.Generator())
+    assert isinstance(field, torch.Tensor) and field.dtype == torch.float32
+    for generator in (None, np.random.default_rng(0)):
+        field = random_displacement((5, 6), generator=generator)
+        assert isinstance(field, np.ndarray) and field.dtype == np.float32
+        assert field.shape == (2, 5, 6)
+
+
+# Resampling
+
+
+@drawn
+@given(sizes, sizes, seeds, st.sampled_from([0.4, 3, 50]), st.sampled_from([0, 1]))
+def test_nearest_and_bilinear_equal_scipys(height, width, seed, largest, order):
+    image, displacement = random_case(seed, (height, width), largest)
+    expected = scipy_deform(image, displacement, order)
+    np.testing.assert_allclose(deform(image, displacement, order), expected, rtol=0, atol=1e-9)
+
+
+@drawn
+@given(sizes, sizes, seeds, st.sampled_from([0.4, 3, 50]))
+def test_bicubic_equals_loops_over_the_kernel(height, width, seed, largest):
+    image, displacement = random_case(seed, (min(height, 6), min(width, 6)), largest)
+    expected = loop_bicubic(image, np.indices(image.shape) + displacement)
+    np.testing.assert_allclose(deform(image, displacement, 3), expected, rtol=0, atol=1e-9)
+
+
+@pytest.mark.parametrize("order", [0, 1, 3])
+def test_single_precision_agrees_with_double(order):
+    image, displacement = random_case(0, (200, 180), 30)
+    single = deform(image.astype(np.float32), displacement.astype(np.float32), order)
+    assert single.dtype == np.float32
+    double = deform(image, displacement.astype(np.float32), order)
+    assert np.mean(np.abs(single - double) > 1e-4) < 1e-3  # where `nearest` meets a tie
+
+
+@pytest.mark.parametrize("order", [0, 1, 3])
+def test_zero_displacement_is_the_identity(order):
+    image = np.random.default_rng(0).random((97, 140), np.float32)
+    result = deform(image, np.zeros((2, 97, 140), np.float32), order)
+    np.testing.assert_allclose(result, image, rtol=0, atol=0 if order == 0 else 1e-5)
+
+
+@pytest.mark.parametrize("order", [0, 1, 3])
+def test_whole_displacements_roll_the_interior(order):
+    image, _ = random_case(2, (20, 30), 1)
+    displacement = np.ones((2, 20, 30)) * np.array([3, -5])[:, None, None]
+    rolled = np.roll(image, (-3, 5), axis=(0, 1))
+    inside = np.s_[5:-5, 5:-5]
+    np.testing.assert_allclose(
+        deform(image, displacement, order)[inside], rolled[inside], atol=1e-10
+    )
+
+
+def test_beyond_the_edge_the_image_is_mirrored_without_repeating_it():
+    row = np.arange(4.0)[None]
+    displacement = np.stack([np.zeros((1, 4)), np.full((1, 4), 2.0)])
+    np.testing.assert_allclose(deform(row, displacement), [[2, 3, 2, 1]], atol=1e-12)
+
+
+@drawn
+@given(seeds, st.sampled_from([np.uint8, np.uint16, np.int16, np.int32, np.int64]))
+def test_labels_keep_their_type_and_only_existing_values_occur(seed, dtype):
+    rng = np.random.default_rng(seed)
+    values = [0, 1, 200, np.iinfo(dtype).max if dtype is not np.int64 else 2**31 - 1]
+    labels = rng.choice(values, (9, 11)).astype(dtype)
+    result = deform(labels, rng.normal(0, 9, (2, 9, 11)), order=0)
+    assert result.dtype == labels.dtype and np.isin(result, labels).all()
+
+
+def test_every_int32_comes_through():
+    labels = np.array([[-(2**31), -1, 0, 1, 2**24 + 1, 2**31 - 2, 2**31 - 1]], np.int32)
+    np.testing.assert_array_equal(deform(labels, np.zeros((2, 1, 7)), order=0), labels)
+
+
+@pytest.mark.parametrize("order", [0, 1, 3])
+def test_channels_are_deformed_alike(order):
+    rng = np.random.default_rng(0)
+    stack, displacement = rng.random((3, 8, 9)), rng.normal(0, 4, (2, 8, 9))
+    alone = [deform(channel, displacement, order) for channel in stack]
+    np.testing.assert_array_equal(deform(stack, displacement, order), alone)
+
+
+@pytest.mark.parametrize("shape", [(1, 1), (1, 9), (9, 1)])
+@pytest.mark.parametrize("order", [0, 1, 3])
+def test_images_one_pixel_wide_repeat_it(shape, order):
+    along = 9 if 9 in shape else 1
+    image = np.arange(float(along)).reshape(shape)
+    sideways = np.zeros((2, *shape))
+    sideways[shape.index(1)] = 3.7
+    np.testing.assert_allclose(deform(image, sideways, order), image, atol=1e-12)
+
+
+def test_resample_gives_an_image_of_the_coordinates_shape():
+    rng = np.random.default_rng(0)
+    image, places = rng.random((3, 9, 7)), rng.uniform(-20, 20, (2, 4, 5))
+    expected = [ndimage.map_coordinates(c, places, order=1, mode="mirror") for c in image]
+    np.testing.assert_allclose(resample(image, places), expected, atol=1e-9)
+
+
+def test_pixel_grid_holds_row_and_column():
+    np.testing.assert_array_equal(pixel_grid((3, 4)), np.indices((3, 4)))
+
+
+@pytest.mark.parametrize("order", [0, 1, 3])
+def test_torch_in_torch_out(order):
+    image, displacement = random_case(0, (8, 9), 3)
+    tensor = deform(torch.from_numpy(image), torch.from_numpy(displacement), order)
+    np.testing.assert_array_equal(tensor.numpy(), deform(image, displacement, order))
+
+
+def test_an_image_and_a_displacement_of_two_libraries_give_the_images():
+    assert isinstance(deform(torch.eye(3), np.zeros((2, 3, 3))), torch.Tensor)
+    assert isinstance(deform(np.eye(3), torch.zeros(2, 3, 3)), np.ndarray)
+
+
+def test_neither_image_nor_displacement_is_changed():
+    image, displacement = random_case(0, (8, 9), 3)
+    copies = image.copy(), displacement.copy()
+    deform(image, displacement)
+    np.testing.assert_array_equal(image, copies[0])
+    np.testing.assert_array_equal(displacement, copies[1])
+
+
+# Errors
+
+
+@pytest.mark.parametrize("grid, size", [(1, 5), (0, 5), (3, 0)])
+def test_a_grid_or_a_size_that_is_too_small_is_named(grid, size):
+    with pytest.raises(ValueError, match=f"got {grid} and {size}"):
+        spline_matrix(size, grid)
+
+
+@pytest.mark.parametrize("sigma, grid", [(-1, 3), (math.nan, 3), (10, 1)])
+def test_impossible_random_fields_are_refused(sigma, grid):
+    with pytest.raises(ValueError, match=f"got {sigma} and {grid}"):
+        random_displacement((5, 5), grid, sigma)
+
+
+@pytest.mark.parametrize("shape", [(3, 3), (3, 3, 3), (2, 3, 4)])
+def test_vectors_of_another_shape_are_refused(shape):
+    with pytest.raises(ValueError, match=r"\(2, grid, grid\)"):
+        dense_displacement(np.zeros(shape), (5, 5))
+
+
+@pytest.mark.parametrize("order", [2, -1, 4, "linear"])
+def test_another_order_is_refused(order):
+    with pytest.raises(ValueError, match="order is 0 .* 1 .* or 3 "):
+        deform(np.eye(3), np.zeros((2, 3, 3)), order)
+
+
+def test_a_displacement_of_another_shape_is_refused():
+    with pytest.raises(ValueError, match=r"needs a displacement \(2, 4, 5\), got \(2, 5, 4\)"):
+        deform(np.zeros((4, 5)), np.zeros((2, 5, 4)))
+
+
+@pytest.mark.parametrize("shape", [(4,), (1, 1, 4, 5)])
+def test_an_image_of_other_axes_is_refused(shape):
+    with pytest.raises(ValueError, match=r"\(H, W\) or \(C, H, W\)"):
+        deform(np.zeros(shape), np.zeros((2, 4, 5)))
+
+
+def test_an_empty_image_is_refused():
+    with pytest.raises(ValueError, match=r"not empty, got \(0, 5\)"):
+        deform(np.zeros((0, 5)), np.zeros((2, 0, 5)))
+
+
+@pytest.mark.parametrize("order", [1, 3])
+def test_labels_are_not_interpolated(order):
+    with pytest.raises(TypeError, match="int32.*order=0"):
+        deform(np.eye(3, dtype=np.int32), np.zeros((2, 3, 3)), order)
+
+
+@pytest.mark.parametrize("value", [math.nan, math.inf])
+@pytest.mark.parametrize("order", [0, 1, 3])
+def test_a_displacement_that_is_not_finite_is_refused(value, order):
+    displacement = np.zeros((2, 3, 3))
+    displacement[1, 2, 0] = value
+    with pytest.raises(ValueError, match="NaN or infinite"):
+        deform(np.eye(3), displacement, order)
+
+
+def test_coordinates_of_another_shape_are_refused():
+    with pytest.raises(ValueError, match=r"coordinates are \(2, h, w\), got \(3, 4, 5\)"):
+        resample(np.eye(3), np.zeros((3, 4, 5)))

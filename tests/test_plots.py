@@ -1,0 +1,93 @@
+"""Pictures: what is drawn is what was given, and the page shows the package's own source."""
+
+import matplotlib
+
+matplotlib.use("Agg")
+
+import matplotlib.pyplot as plt
+import numpy as np
+from matplotlib.colors import to_rgb
+
+from unet_book import plots, unet
+
+
+def test_a_gallery_has_a_titled_picture_for_each_entry():
+    pictures = {"a": np.zeros((4, 6)), "b": np.ones((4, 6, 3)), "c": np.eye(4, 6)}
+    figure = plots.gallery(pictures, columns=2)
+    titles = [ax.get_title() for ax in figure.axes if ax.images]
+    assert titles == ["a", "b", "c"]
+    assert all(not ax.axison for ax in figure.axes)
+
+
+def test_drawing_leaves_the_reader_s_settings_alone():
+    before = dict(plt.rcParams)
+    plots.gallery({"a": np.zeros((4, 4))})
+    plots.error_curves({"a": ([0, 1], [0.5, 0.1])})
+    assert dict(plt.rcParams) == before
+
+
+def test_error_curves_name_each_line_and_level_and_their_axes():
+    figure = plots.error_curves({"ours": ([0, 1], [0.2, 0.1])}, level={"guess": 0.3})
+    (ax,) = figure.axes
+    assert ax.get_xlabel() == "training step" and ax.get_yscale() == "log"
+    assert {text.get_text() for text in ax.texts} == {"ours", "guess"}
+    assert ax.yaxis.get_major_formatter()(0.05) == "5%"
+
+
+def test_figures_come_back_closed_so_that_a_notebook_shows_them_once():
+    plots.gallery({"a": np.zeros((4, 4))})
+    assert plt.get_fignums() == []
+
+
+def test_an_outline_lies_on_the_cell_s_own_outermost_pixels():
+    labels = np.zeros((7, 7), int)
+    labels[2:5, 2:5] = 1
+    picture = plots.outlined(np.zeros((7, 7)), labels)
+    drawn = np.any(picture > 0, axis=-1)
+    ring = labels.astype(bool)
+    ring[3, 3] = False
+    assert np.array_equal(drawn, ring)
+
+
+def test_touching_cells_have_a_line_between_them():
+    labels = np.repeat([[1, 1, 1, 2, 2, 2]], 6, axis=0)
+    drawn = np.any(plots.outlined(np.zeros((6, 6)), labels) > 0, axis=-1)
+    assert drawn[3].tolist() == [False, False, True, True, False, False]
+
+
+def test_neighbors_in_number_differ_in_color_and_background_stays_gray():
+    labels = np.arange(8)[None]
+    picture = plots.colored(np.full((1, 8), 0.5), labels)
+    assert np.allclose(picture[0, 0], 0.5)
+    assert len({tuple(color) for color in picture[0, 1:].round(6)}) == 7
+
+
+def test_mistakes_mark_missed_and_invented_pixels_and_nothing_else():
+    truth, found = np.array([[1, 1, 0, 0]]), np.array([[1, 0, 1, 0]])
+    picture = plots.mistakes(np.zeros((1, 4)), truth, found)
+    assert np.allclose(picture[0, [0, 3]], 0)
+    assert np.allclose(picture[0, 1], to_rgb("#56B4E9"))
+    assert np.allclose(picture[0, 2], to_rgb(plots.ORANGE))
+
+
+def test_a_tint_grows_with_the_probability():
+    picture = plots.tinted(np.zeros((1, 3)), np.array([[0, 0.5, 1]]), "#ffffff", strength=1)
+    assert np.allclose(picture[0, :, 0], [0, 0.5, 1])
+
+
+def test_brightening_keeps_a_constant_image_finite():
+    assert np.isfinite(plots.brightened(np.full((3, 3), 0.2))).all()
+
+
+def test_source_is_the_package_s_with_the_docstring_cut_to_its_first_line():
+    text = plots.source(unet.output_size).data
+    assert text.startswith("```python\ndef output_size(") and text.endswith("```")
+    assert text.count('"""') == 2 and "Raises" not in text
+    assert "return size - 2 * border(depth, variant)" in text
+
+
+def test_source_of_a_class_keeps_all_its_methods():
+    text = plots.source(unet.UNet).data
+    for name in ("__init__", "forward", "join"):
+        assert f"def {name}(" in text
+    compile(text.removeprefix("```python\n").removesuffix("```"), "page", "exec")

@@ -1,0 +1,264 @@
+"""What the project's files say of each other: environments, addresses, notebooks, the wheel."""
+
+import json
+import os
+import re
+import subprocess
+import sys
+import tomllib
+import zipfile
+from pathlib import Path
+
+import pytest
+import yaml
+from packaging.requirements import Requirement
+from packaging.utils import canonicalize_name
+from packaging.version import Version
+
+ROOT = Path(__file__).parent.parent
+PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+LOCK = (ROOT / "requirements.lock").read_text(encoding="utf-8")
+CONDA = yaml.safe_load((ROOT / "environment.yml").read_text(encoding="utf-8"))
+CONFIG = yaml.safe_load((ROOT / "_config.yml").read_text(encoding="utf-8"))
+REPOSITORY = CONFIG["repository"]["url"]
+SLUG = REPOSITORY.removeprefix("https://github.com/")
+NOTEBOOKS = sorted((ROOT / "book").glob("*.ipynb"))
+
+MEBIBYTE = 2**20
+LARGE_FILES = set()  # paths of files over 2 MiB that are meant to be here
+
+INSTALL_CELL = f"""\
+import importlib.util, os
+if importlib.util.find_spec("unet_book") is None:  # on Colab: install it, and leave torch as it is
+    %pip install --quiet {{os.environ.get("UNET_BOOK_SOURCE", "git+{REPOSITORY}")}}"""
+
+
+# ---- environments
+
+
+def requirements():
+    """Every requirement of pyproject.toml: the package's own and those of its extras."""
+    extras = PROJECT["optional-dependencies"].values()
+    return [Requirement(line) for line in sum(extras, PROJECT["dependencies"])]
+
+
+def bounds(requirement_list):
+    return {canonicalize_name(r.name): r.specifier for r in requirement_list}
+
+
+def lock_entries():
+    """The lock's blocks, one for each pin: its first line, and the hashes below it."""
+    blocks = re.split(r"(?m)^(?=[A-Za-z0-9])", LOCK)
+    return [(block.splitlines()[0].rstrip(" \\"), block) for block in blocks if block]
+
+
+def pins():
+    """Name -> versions; more than one where the version depends on the Python version."""
+    found = {}
+    for line, _ in lock_entries():
+        requirement = Requirement(line)
+        (version,) = [s.version for s in requirement.specifier]
+        found.setdefault(canonicalize_name(requirement.name), []).append(Version(version))
+    return found
+
+
+@pytest.mark.parametrize("requirement", requirements(), ids=str)
+def test_lock_satisfies_every_requirement(requirement):
+    versions = pins().get(canonicalize_name(requirement.name), [])
+    assert versions, f"{requirement.name} has no pin: run make lock"
+    wrong = [str(v) for v in versions if v not in requirement.specifier]
+    assert not wrong, f"the lock pins {requirement.name} {wrong}, outside {requirement}"
+
+
+def test_every_pin_has_hashes():
+    bare = [line for line, block in lock_entries() if "--hash=sha256:" not in block]
+    assert len(lock_entries()) > 100 and not bare
+
+
+def test_lock_names_no_host():
+    assert not re.search(r"://|--index|--extra-index|--find-links|\bfile:", LOCK)
+
+
+def test_conda_environment_has_the_same_packages_and_bounds():
+    (by_pip,) = [d["pip"] for d in CONDA["dependencies"] if isinstance(d, dict)]
+    assert by_pip[-1] == "--editable ."
+    named = [Requirement(line) for line in by_pip[:-1]]
+    assert bounds(named) == bounds(requirements())
+    assert len(named) == len(bounds(named)), "a package is named twice"
+
+
+def test_python_version_is_the_same_everywhere():
+    oldest = PROJECT["requires-python"].removeprefix(">=")
+    assert f"python>={oldest}" in CONDA["dependencies"]
+    makefile = (ROOT / "Makefile").read_text(encoding="utf-8")
+    assert re.search(rf"^PYTHON\s*\?= >={re.escape(oldest)}$", makefile, re.MULTILINE)
+    assert f"--python-version {oldest} " in makefile
+
+
+# ---- the address of the repository
+
+
+def test_readme_names_the_repository_of_the_config():
+    readme = (ROOT / "README.md").read_text(encoding="utf-8")
+    assert REPOSITORY in readme
+    launched = re.findall(r"colab\.research\.google\.com/github/([\w.-]+/[\w.-]+)", readme)
+    assert set(launched) <= {SLUG}
+    clones = re.findall(r"git clone (\S+)", readme)
+    assert all(address.removesuffix(".git") == REPOSITORY for address in clones)
+
+
+def test_readme_links_to_files_that_exist():
+    readme = (ROOT / "README.md").read_text(encoding="utf-8")
+    branch = CONFIG["repository"]["branch"]
+    linked = re.findall(rf"{re.escape(SLUG)}/(?:blob|tree|raw)/{branch}/([^\s)\"'#]+)", readme)
+    linked += [p for p in re.findall(r"\]\(([^)\s#]+)", readme) if "://" not in p]
+    assert [path for path in linked if not (ROOT / path).exists()] == []
+
+
+# ---- notebooks
+
+
+def notebook(path):
+    return json.loads(path.read_text(encoding="utf-8"))
+
+
+def code_cells(path):
+    return [cell for cell in notebook(path)["cells"] if cell["cell_type"] == "code"]
+
+
+def source(cell):
+    return "".join(cell["source"])
+
+
+def texts(cell):
+    """Everything in a cell's outputs that is text."""
+    for output in cell["outputs"]:
+        yield "".join(output.get("text", []))
+        for kind, content in output.get("data", {}).items():
+            if not kind.startswith("image/p"):
+                yield content if isinstance(content, str) else "".join(map(str, content))
+
+
+def marked(cell, word):
+    """Whether nbval is told `word` ("skip", "ignore-output") by a tag or by a comment."""
+    comment = word.replace("-", "_")
+    tags = [tag.lower() for tag in cell["metadata"].get("tags", [])]
+    return f"nbval-{word}" in tags or bool(
+        re.search(rf"#\s*(NBVAL|PYTEST_VALIDATE)_{comment}", source(cell), re.IGNORECASE)
+    )
+
+
+each_notebook = pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda path: path.name)
+
+
+def test_every_notebook_is_in_the_book():
+    toc = (ROOT / "_toc.yml").read_text(encoding="utf-8")
+    assert NOTEBOOKS and all(f"book/{path.stem}\n" in toc for path in NOTEBOOKS)
+
+
+@each_notebook
+def test_first_cell_installs_from_the_repository_of_the_config(path):
+    assert source(code_cells(path)[0]) == INSTALL_CELL
+
+
+@each_notebook
+def test_every_cell_was_run_in_order_and_none_failed(path):
+    cells = code_cells(path)
+    assert [cell["execution_count"] for cell in cells] == list(range(1, len(cells) + 1))
+    assert not [o for cell in cells for o in cell["outputs"] if o["output_type"] == "error"]
+
+
+@each_notebook
+def test_outputs_are_compared(path):
+    cells = code_cells(path)
+    assert not any(marked(cell, "skip") for cell in cells)
+    assert 10 * sum(marked(cell, "ignore-output") for cell in cells) <= len(cells)
+
+
+@each_notebook
+def test_every_picture_has_alt_text(path):
+    for cell in code_cells(path):
+        if any("image/png" in output.get("data", {}) for output in cell["outputs"]):
+            alt = cell["metadata"].get("mystnb", {}).get("image", {}).get("alt", "")
+            assert len(alt.split()) >= 4, f"alt text says what is to be seen: {source(cell)}"
+
+
+@each_notebook
+def test_outputs_hold_on_another_machine(path):
+    address = re.compile(r"\b0x[0-9a-fA-F]{6,}")
+    folders = "home|root|Users|tmp|work|content|usr|opt|var|mnt|private"
+    folder = re.compile(rf"(?<![\w.:/<])/({folders})/|\b[A-Z]:\\")
+    for cell in code_cells(path):
+        for text in texts(cell):
+            assert not address.search(text), f"an object's address in the output of: {source(cell)}"
+            assert not folder.search(text), f"an absolute path in the output of: {source(cell)}"
+
+
+@each_notebook
+def test_metadata_is_what_make_execute_leaves(path):
+    metadata = notebook(path)["metadata"]
+    assert metadata["kernelspec"]["name"] == "python3"
+    assert "version" not in metadata["language_info"] and "widgets" not in metadata
+    for cell in notebook(path)["cells"]:
+        assert set(cell["metadata"]) <= {"tags", "mystnb"}, "run make execute"
+
+
+# ---- files and the wheel
+
+
+def tracked_files():
+    listing = subprocess.run(
+        ["git", "ls-files", "--cached", "--others", "--exclude-standard", "-z"],
+        cwd=ROOT, capture_output=True, text=True,
+    )  # fmt: skip
+    if listing.returncode:
+        pytest.skip("not a git checkout")
+    return [ROOT / name for name in listing.stdout.split("\0") if name]
+
+
+def test_no_large_file():
+    large = {
+        str(path.relative_to(ROOT))
+        for path in tracked_files()
+        if path.is_file() and path.stat().st_size > 2 * MEBIBYTE
+    }
+    assert large <= LARGE_FILES
+
+
+@pytest.fixture(scope="module")
+def wheel_folder(tmp_path_factory):
+    """The wheel of this tree, unpacked into a folder of its own as an install would."""
+    folder = tmp_path_factory.mktemp("wheel")
+    subprocess.run(
+        [sys.executable, "-m", "hatchling", "build", "--target", "wheel", "--directory", folder],
+        cwd=ROOT, check=True, capture_output=True,
+    )  # fmt: skip
+    (wheel,) = folder.glob("*.whl")
+    with zipfile.ZipFile(wheel) as archive:
+        archive.extractall(folder / "site")
+    return folder / "site"
+
+
+def test_wheel_carries_all_of_data(wheel_folder):
+    data = [path for path in tracked_files() if path.is_relative_to(ROOT / "data")]
+    assert data
+    for path in filter(Path.exists, data):
+        inside = wheel_folder / "unet_book" / path.relative_to(ROOT)
+        assert inside.read_bytes() == path.read_bytes()
+
+
+def test_wheel_alone_finds_its_data(wheel_folder, tmp_path):
+    """As on Colab: no checkout in sight, another working directory, nothing from outside."""
+    program = (
+        "import unet_book, unet_book.datasets as d; print(unet_book.__file__);"
+        "print(d.load('nuclei').images.dtype)"
+    )
+    environment = {k: v for k, v in os.environ.items() if k != "UNET_BOOK_DATA"}
+    run = subprocess.run(
+        [sys.executable, "-c", program],
+        cwd=tmp_path, env=environment | {"PYTHONPATH": str(wheel_folder)},
+        capture_output=True, text=True,
+    )  # fmt: skip
+    assert run.returncode == 0, run.stderr
+    file, dtype = run.stdout.split()
+    assert Path(file).is_relative_to(wheel_folder) and dtype == "float32"

@@ -1,0 +1,139 @@
+"""Pictures of images, labels and predictions, in colors that color-blind readers can tell apart.
+
+A function that makes a figure returns it, closed: end a cell with the call, and the cell shows it.
+"""
+
+import inspect
+import re
+import textwrap
+
+import matplotlib.pyplot as plt
+import numpy as np
+from matplotlib.colors import to_rgb
+from matplotlib.ticker import LogLocator, NullLocator, PercentFormatter
+
+from unet_book._arrays import to_numpy
+
+# From Okabe and Ito's palette, which was made to be told apart without red or green cones.
+ORANGE, BLUE, GREEN, PURPLE = "#E69F00", "#0072B2", "#009E73", "#CC79A7"
+PALETTE = (ORANGE, "#56B4E9", GREEN, "#F0E442", BLUE, "#D55E00", PURPLE)
+
+STYLE = {
+    "figure.dpi": 130,
+    "figure.constrained_layout.use": True,
+    "font.size": 12,
+    "axes.titlesize": 12,
+    "axes.spines.top": False,
+    "axes.spines.right": False,
+    "legend.frameon": False,
+    "image.cmap": "gray",
+    "image.interpolation": "nearest",
+}
+
+
+def gallery(pictures: dict, columns: int = 3, width: float = 7.5, note: dict | None = None):
+    """A figure of several pictures with their titles, side by side; returns it.
+
+    `pictures` maps a title to an array (H, W), shown in gray from 0 to 1, or (H, W, 3) in color;
+    `note` maps a title to a line below that picture. `width` is in inches.
+    """
+    rows = -(-len(pictures) // columns)
+    shape = to_numpy(next(iter(pictures.values()))).shape
+    height = rows * (width / min(columns, len(pictures)) * shape[0] / shape[1] + 0.45)
+    with plt.rc_context(STYLE):
+        figure, axes = plt.subplots(
+            rows, min(columns, len(pictures)), figsize=(width, height), squeeze=False
+        )
+        for ax in axes.flat:
+            ax.axis("off")
+        for ax, (title, picture) in zip(axes.flat, pictures.items()):
+            ax.imshow(to_numpy(picture), vmin=0, vmax=1)
+            ax.set_title(title)
+            if note and title in note:
+                ax.text(0.5, -0.02, note[title], transform=ax.transAxes, ha="center", va="top")
+        plt.close(figure)
+    return figure
+
+
+def error_curves(series: dict, level: dict | None = None, width: float = 7.0):
+    """A figure of errors against training steps, on a logarithmic scale in percent; returns it.
+
+    `series` maps a name to (steps, errors), with errors as shares; `level` maps a name to an error
+    that is drawn as a dashed line across. Each line is named at its end, so that no color has to be
+    looked up.
+    """
+    with plt.rc_context(STYLE):
+        figure, ax = plt.subplots(figsize=(width, 3.2))
+        for color, (name, (xs, ys)) in zip((BLUE, "#D55E00", GREEN, PURPLE), series.items()):
+            ax.semilogy(xs, ys, "o-", color=color, markersize=4)
+            ax.annotate(name, (xs[-1], ys[-1]), (6, 0), textcoords="offset points",
+                        color=color, va="center")
+        for name, height in (level or {}).items():
+            ax.axhline(height, color="0.4", linestyle="--", linewidth=1)
+            ax.annotate(name, (1, height), (0, 3), xycoords=("axes fraction", "data"),
+                        textcoords="offset points", color="0.3", ha="right", va="bottom")
+        ax.set(xlabel="training step", ylabel="wrong pixels, held out")
+        ax.yaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
+        ax.yaxis.set_major_formatter(PercentFormatter(1, decimals=0))
+        ax.yaxis.set_minor_locator(NullLocator())
+        plt.close(figure)
+    return figure
+
+
+def brightened(image, percentile: float = 99.5):
+    """`image` (H, W) stretched so that the eye sees its dark parts; float in [0, 1]."""
+    pixels = to_numpy(image).astype(float)
+    low, high = np.percentile(pixels, [0.5, percentile])
+    return np.clip((pixels - low) / max(high - low, 1e-12), 0, 1)
+
+
+def tinted(image, mask, color: str = ORANGE, strength: float = 0.6):
+    """`image` (H, W) in [0, 1] with a color laid over it where `mask` (H, W) in [0, 1] is high.
+
+    Returns (H, W, 3). A probability map gives a tint that grows with it.
+    """
+    gray = np.repeat(to_numpy(image)[..., None], 3, axis=-1)
+    alpha = strength * to_numpy(mask).astype(float)[..., None]
+    return (1 - alpha) * gray + alpha * np.array(to_rgb(color))
+
+
+def colored(image, labels, strength: float = 0.55):
+    """`image` (H, W) in [0, 1] with each cell of `labels` (H, W) in one of seven colors."""
+    picture = np.repeat(to_numpy(image)[..., None], 3, axis=-1)
+    labels = to_numpy(labels)
+    inside = labels > 0
+    tints = np.array([to_rgb(color) for color in PALETTE])[labels[inside] % len(PALETTE)]
+    picture[inside] = (1 - strength) * picture[inside] + strength * tints
+    return picture
+
+
+def outlined(image, labels, color: str = ORANGE):
+    """`image` (H, W) in [0, 1] with the outer pixels of each cell of `labels` in color."""
+    labels = to_numpy(labels)
+    padded = np.pad(labels, 1, mode="edge")
+    around = [padded[1:-1, 2:], padded[1:-1, :-2], padded[2:, 1:-1], padded[:-2, 1:-1]]
+    edge = (labels > 0) & np.any([labels != other for other in around], axis=0)
+    return tinted(image, edge, color, strength=1.0)
+
+
+def mistakes(image, truth, prediction):
+    """`image` (H, W) in [0, 1] with wrong pixels in color: blue where a cell was missed, orange
+    where one was invented. `truth` and `prediction` (H, W) hold 0 and 1."""
+    truth, prediction = to_numpy(truth), to_numpy(prediction)
+    missed = tinted(image, (truth == 1) & (prediction == 0), "#56B4E9", strength=1.0)
+    invented = (truth == 0) & (prediction == 1)
+    missed[invented] = to_rgb(ORANGE)
+    return missed
+
+
+def source(thing):
+    """The source of a function or class of the package, for the page; the docstring's first line.
+
+    Returns an `IPython.display.Markdown`, which the book and JupyterLab highlight. It is read from
+    the package that runs, so the page shows the code that the tests test.
+    """
+    from IPython.display import Markdown
+
+    text = textwrap.dedent(inspect.getsource(thing))
+    text = re.sub(r'"""([^"\n]+)\n.*?"""', r'"""\1"""', text, flags=re.DOTALL)
+    return Markdown(f"```python\n{text.rstrip()}\n```")
