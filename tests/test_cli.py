@@ -168,6 +168,7 @@ def test_the_record_says_how_to_make_the_run_again(trained, folder):
     assert record["threads"] == torch.get_num_threads()
     assert record["versions"]["torch"] == torch.__version__
     assert record["versions"]["unet_book"] == unet_book.__version__
+    assert record["peak_memory_mib"] > 0 and "revision" in record
     assert record["resumed_from_step"] == 0
     assert record["seconds"] >= 0
     assert [entry["step"] for entry in record["history"]] == [30, 60]

@@ -24,42 +24,42 @@ class Verdict:
         return f"{'Right.' if self.right else 'Not yet.'} {self.comment}"
 
 
-def right(comment: str) -> Verdict:
+def _right(comment: str) -> Verdict:
     return Verdict(True, comment)
 
 
-def wrong(hint: str) -> Verdict:
+def _wrong(hint: str) -> Verdict:
     return Verdict(False, hint)
 
 
 def output_of_572(answer: float) -> Verdict:
     """Before you start: the output of the paper's tile."""
     if answer == 388:
-        return right("572 - 2 x 92 = 388, the size that Fig. 1 of the paper ends with.")
+        return _right("572 - 2 x 92 = 388, the size that Fig. 1 of the paper ends with.")
     if answer == 572 - 92:
-        return wrong("The border is lost on both sides.")
+        return _wrong("The border is lost on both sides.")
     if answer == 2 * 92:
-        return wrong("That is what is lost. How much is left?")
-    return wrong("Take the border from each side of the tile.")
+        return _wrong("That is what is lost. How much is left?")
+    return _wrong("Take the border from each side of the tile.")
 
 
 def window_ratio(answer: float) -> Verdict:
     """Chapter 1: the work of five layers on a sliding window, over that of one pass."""
     if np.isclose(answer, 33):
-        return right("(81 + 49 + 25 + 9 + 1) / 5 = 33, and it grows with the square of the window.")
+        return _right("(81 + 49 + 25 + 9 + 1) / 5 = 33, and it grows with the square of the window.")
     if np.isclose(answer, 121):
-        return wrong(
+        return _wrong(
             "121 is the number of pixels in the window. But not every layer works on the whole of "
             "it: each takes one pixel off every side."
         )
     if np.isclose(answer, (121 + 81 + 49 + 25 + 9) / 5):
-        return wrong(
+        return _wrong(
             "You counted what each layer reads. Count what it writes: the first layer turns "
             "11 x 11 pixels into 9 x 9."
         )
     if np.isclose(answer, 81 + 49 + 25 + 9 + 1):
-        return wrong("That is the work of the window. Divide by the work of one pass: 5 layers.")
-    return wrong("Write down the map that each of the five layers puts out, from 9 x 9 to 1 x 1.")
+        return _wrong("That is the work of the window. Divide by the work of one pass: 5 layers.")
+    return _wrong("Write down the map that each of the five layers puts out, from 9 x 9 to 1 x 1.")
 
 
 def majority_error(function) -> Verdict:
@@ -81,36 +81,36 @@ def majority_error(function) -> Verdict:
         try:
             answer = function(labels.copy())
         except Exception as error:  # the reader's code may raise anything
-            return wrong(f"On {name} your function raises {type(error).__name__}: {error}")
+            return _wrong(f"On {name} your function raises {type(error).__name__}: {error}")
         if not np.isscalar(answer) and np.ndim(answer) != 0:
-            return wrong("Return one number, not an array.")
+            return _wrong("Return one number, not an array.")
         if not np.isclose(answer, true_majority_error(labels)):
             share = 1 - true_majority_error(labels)
             if np.isclose(answer, share):
-                return wrong("That is the share that the guess gets right; the error is the rest.")
+                return _wrong("That is the share that the guess gets right; the error is the rest.")
             if np.isclose(answer, 100 * true_majority_error(labels)):
-                return wrong("That is a percentage; return a share between 0 and 1.")
-            return wrong(f"Wrong on {name}. {hints[name]}")
-    return right("Any network has to do better than this before it has learned anything.")
+                return _wrong("That is a percentage; return a share between 0 and 1.")
+            return _wrong(f"Wrong on {name}. {hints[name]}")
+    return _right("Any network has to do better than this before it has learned anything.")
 
 
 def exact_shifts(answer) -> Verdict:
     """Chapter 1: the shifts, of 1 to 16 pixels, that a U-Net of depth 3 follows exactly."""
     shifts = set(answer)
     if shifts == {8, 16}:
-        return right("Multiples of 2^3: only then does each pooling pair the same pixels again.")
+        return _right("Multiples of 2^3: only then does each pooling pair the same pixels again.")
     if shifts >= set(range(1, 17)):
-        return wrong(
+        return _wrong(
             "A convolution follows every shift, but pooling pairs pixels 0 and 1, 2 and 3, ... "
             "Compare with an equality that sees differences of 1e-6, on a network that pools."
         )
     if shifts == set(range(2, 17, 2)):
-        return wrong("Even shifts keep the pairs of the first pooling. What of the two below it?")
+        return _wrong("Even shifts keep the pairs of the first pooling. What of the two below it?")
     if shifts == {16}:
-        return wrong("16 is right for the paper's depth of 4. This network pools three times.")
+        return _wrong("16 is right for the paper's depth of 4. This network pools three times.")
     if not shifts:
-        return wrong(
+        return _wrong(
             "Shift the input and compare the outputs where both exist: output[..., s:] of one "
             "against output[..., :-s] of the other."
         )
-    return wrong("Each pooling halves the raster: which shifts are whole numbers of its last step?")
+    return _wrong("Each pooling halves the raster: which shifts are whole numbers of its last step?")

@@ -5,6 +5,7 @@ import json
 import os
 import platform
 import shlex
+import subprocess
 import sys
 import time
 from dataclasses import asdict, replace
@@ -15,11 +16,18 @@ import numpy as np
 import tifffile
 import torch
 
+try:
+    import resource
+except ImportError:  # Windows has none
+    resource = None
+
 from unet_book import __version__, datasets, metrics, training
 from unet_book.checkpoint import load_model, peek, save, write_atomically
 from unet_book.overlap_tile import predict
 from unet_book.unet import UNet, nearest_valid_sizes
 from unet_book.weight_map import part_touching_cells
+
+__all__ = ["main", "parser"]
 
 MODEL, CHECKPOINT, RECORD = "model.safetensors", "checkpoint.safetensors", "run.json"
 
@@ -257,10 +265,34 @@ def describe_run(result, choice, device, resumed, seconds) -> dict:
         "threads": torch.get_num_threads(),
         "versions": {"unet_book": __version__, "torch": torch.__version__,
                      "numpy": np.__version__, "python": platform.python_version()},
+        "revision": revision(),
         "resumed_from_step": resumed,
         "seconds": round(seconds, 1),
+        "peak_memory_mib": peak_memory(device),
         "history": result.history,
     }
+
+
+def revision() -> str | None:
+    """The commit of the checkout that runs, marked where files differ; None if installed."""
+    here = Path(__file__).parent
+    ask = ["git", "-C", str(here), "describe", "--always", "--dirty", "--abbrev=12", "--exclude=*"]
+    if not (here.parent / ".git").exists():
+        return None
+    try:
+        return subprocess.run(ask, capture_output=True, text=True, check=True).stdout.strip()
+    except (OSError, subprocess.CalledProcessError):
+        return None
+
+
+def peak_memory(device: torch.device) -> int | None:
+    """The most memory that was in use, MiB: the GPU's, or the process's; None on Windows."""
+    if device.type == "cuda":
+        return torch.cuda.max_memory_allocated(device) // 2**20
+    if resource is None:
+        return None
+    unit = 1 if sys.platform == "darwin" else 1024  # bytes there, KiB elsewhere
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * unit // 2**20
 
 
 if __name__ == "__main__":

@@ -141,10 +141,12 @@ def load(name, split="train", truth=None):
     "phantom"            drawn cells           16 images, seed 0      4 images, seed 1
     "phantom-membranes"  drawn tissue          16 images, seed 0      4 images, seed 1
     "isbi2012"           30 EM slices          slices 0 … 23          slices 24 … 29
-    "phc-u373"           phase contrast        first 4/5 of the annotated frames of each sequence,
-    "dic-hela"           DIC                   in time; the rest is "test"
+    "phc-u373"           phase contrast        first 4/5 in time      the rest
+    "dic-hela"           DIC                   first 4/5 in time      the rest
     a folder             images/ and masks/    first 4/5 by name      the rest, at least one
     ==================== ===================== ====================== ============================
+
+    For "phc-u373" and "dic-hela" that is the annotated frames of each sequence, in time.
 
     "all" is both together (for "nuclei" the uncut image, with 125 nuclei; a nucleus on the cut has
     a part in both). "isbi2012" has a fourth split, "challenge": its 30 test slices, whose labels

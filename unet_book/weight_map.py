@@ -26,8 +26,8 @@ def part_touching_cells(labels):
     still belongs to another cell: a gap one pixel wide. A cell only one pixel thin may vanish.
 
     The paper says only that the border is "computed using morphological operations" (Section 3).
-    The authors' later Fiji plugin looks at the same four neighbors, but all at once, which makes the
-    gap between cells side by side two pixels wide.
+    The authors' later Fiji plugin looks at the same four neighbors, but all at once, which makes
+    the gap between cells side by side two pixels wide.
 
     Raises TypeError for labels that are not integers, ValueError for another number of axes.
     """
