@@ -46,7 +46,7 @@ def output_of_572(answer: float) -> Verdict:
 def window_ratio(answer: float) -> Verdict:
     """Chapter 1: the work of five layers on a sliding window, over that of one pass."""
     if np.isclose(answer, 33):
-        return _right("(81 + 49 + 25 + 9 + 1) / 5 = 33, and it grows with the square of the window.")
+        return _right("(81 + 49 + 25 + 9 + 1) / 5 = 33; it grows with the window's square.")
     if np.isclose(answer, 121):
         return _wrong(
             "121 is the number of pixels in the window. But not every layer works on the whole of "
@@ -113,4 +113,4 @@ def exact_shifts(answer) -> Verdict:
             "Shift the input and compare the outputs where both exist: output[..., s:] of one "
             "against output[..., :-s] of the other."
         )
-    return _wrong("Each pooling halves the raster: which shifts are whole numbers of its last step?")
+    return _wrong("Each pooling halves the raster: which shifts are whole steps of the last one?")
