@@ -56,6 +56,7 @@ lab: .venv/all.ready  ## open the chapters in JupyterLab
 
 execute: .venv/all.ready  ## re-run the chapters in fresh kernels and store the outputs (NB=book/01_….ipynb for one)
 	OMP_NUM_THREADS=$(THREADS) MKL_NUM_THREADS=$(THREADS) $(BIN)/python tools/execute.py $(NB)
+	@$(BIN)/python tools/readme_picture.py
 
 lint: .venv/all.ready  ## look for mistakes that need no running
 	$(BIN)/ruff check .
