@@ -10,7 +10,7 @@ import textwrap
 import matplotlib.pyplot as plt
 import numpy as np
 from matplotlib.colors import to_rgb
-from matplotlib.ticker import LogLocator, NullLocator, PercentFormatter
+from matplotlib.ticker import FuncFormatter, LogLocator, NullLocator
 
 from unet_book._arrays import to_numpy
 
@@ -74,7 +74,7 @@ def error_curves(series: dict, level: dict | None = None, width: float = 7.0):
                         textcoords="offset points", color="0.3", ha="right", va="bottom")
         ax.set(xlabel="training step", ylabel="wrong pixels, held out")
         ax.yaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
-        ax.yaxis.set_major_formatter(PercentFormatter(1, decimals=0))
+        ax.yaxis.set_major_formatter(FuncFormatter(lambda error, _: f"{100 * error:g}%"))
         ax.yaxis.set_minor_locator(NullLocator())
         plt.close(figure)
     return figure
