@@ -30,7 +30,10 @@ def wrong_in_many_ways():
     ]
 
 
-@pytest.mark.parametrize("exercise, answers", wrong_in_many_ways(), ids=lambda p: str(p)[:40])
+NAMES = [exercise.__name__ for exercise, _ in wrong_in_many_ways()]
+
+
+@pytest.mark.parametrize("exercise, answers", wrong_in_many_ways(), ids=NAMES)
 def test_each_mistake_gets_its_own_hint(exercise, answers):
     verdicts = [exercise(answer) for answer in answers]
     assert not any(verdicts)

@@ -9,6 +9,7 @@ import tomllib
 import zipfile
 from pathlib import Path
 
+import nbformat
 import pytest
 import yaml
 from packaging.requirements import Requirement
@@ -262,3 +263,22 @@ def test_wheel_alone_finds_its_data(wheel_folder, tmp_path):
     assert run.returncode == 0, run.stderr
     file, dtype = run.stdout.split()
     assert Path(file).is_relative_to(wheel_folder) and dtype == "float32"
+
+
+def test_readme_shows_what_the_chapter_computed():
+    sys.path.insert(0, str(ROOT / "tools"))
+    import readme_picture
+
+    assert readme_picture.PICTURE.read_bytes() == readme_picture.stored_picture()
+
+
+@pytest.mark.parametrize("stored, agrees", [("5\n", True), ("6\n", False)])
+def test_an_output_changed_by_hand_is_noticed(tmp_path, stored, agrees):
+    cell = nbformat.v4.new_code_cell("print(2 + 3)", execution_count=1)
+    cell.outputs = [nbformat.v4.new_output("stream", name="stdout", text=stored)]
+    notebook = nbformat.v4.new_notebook(cells=[cell])
+    notebook.metadata.kernelspec = {"name": "python3", "display_name": "Python 3"}
+    nbformat.write(notebook, tmp_path / "page.ipynb")
+    command = [sys.executable, "-m", "pytest", "--nbval", "--nbval-current-env", "-q", "page.ipynb"]
+    run = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True)
+    assert (run.returncode == 0) == agrees, run.stdout
