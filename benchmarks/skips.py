@@ -31,6 +31,7 @@ class WithoutSkips(UNet):
 def main():
     data, held_out = (datasets.load("nuclei", split) for split in ("train", "test"))
     preset = replace(PRESETS["quick"], steps=400, measure_every=400)
+    made_at = revision()  # before anything can change
     began, errors = time.perf_counter(), {"with skips": [], "without": []}
     for seed in SEEDS:
         for name, build in zip(errors, (UNet, WithoutSkips)):
@@ -44,7 +45,7 @@ def main():
         "device": "CPU",
         "threads": torch.get_num_threads(),
         "versions": {"torch": torch.__version__, "python": platform.python_version()},
-        "revision": revision(),
+        "revision": made_at,
         "seconds": round(time.perf_counter() - began, 1),
         "peak_memory_mib": peak_memory(torch.device("cpu")),
         "errors": errors,

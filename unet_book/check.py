@@ -3,6 +3,7 @@
 Each function compares an answer with the package, or with inputs that the page does not show.
 """
 
+import textwrap
 from dataclasses import dataclass
 
 import numpy as np
@@ -21,7 +22,7 @@ class Verdict:
         return self.right
 
     def __repr__(self):
-        return f"{'Right.' if self.right else 'Not yet.'} {self.comment}"
+        return textwrap.fill(f"{'Right.' if self.right else 'Not yet.'} {self.comment}", 72)
 
 
 def _right(comment: str) -> Verdict:
@@ -87,7 +88,7 @@ def majority_error(function) -> Verdict:
         if not np.isclose(answer, true_majority_error(labels)):
             share = 1 - true_majority_error(labels)
             if np.isclose(answer, share):
-                return _wrong("That is the share that the guess gets right; the error is the rest.")
+                return _wrong(f"On {name} you return the share that the guess gets right.")
             if np.isclose(answer, 100 * true_majority_error(labels)):
                 return _wrong("That is a percentage; return a share between 0 and 1.")
             return _wrong(f"Wrong on {name}. {hints[name]}")

@@ -163,9 +163,9 @@ def run_train(choice):
         write_atomically(choice.out / RECORD, json.dumps(record, indent=1).encode())
     last = result.history[-1]
     guess = metrics.majority_error(truth_classes(held_out))
+    print(f"the network: {choice.out / MODEL}")
     print(f"{last['step'] - resumed} steps in {seconds:.0f} s: {last['error']:.2%} of the "
           f"held-out pixels wrong; guessing the majority class gives {guess:.2%}")
-    print(f"the network: {choice.out / MODEL}")
 
 
 def run_predict(choice):

@@ -34,7 +34,7 @@ FILM_BODY = """\
 <img alt="{alt}">
 <div class="controls">
 <button type="button">Play</button>
-<input type="range" min="0" max="{last}" value="{last}" step="1" aria-label="{label}">
+<input type="range" min="0" max="{last}" value="0" step="1" aria-label="{label}">
 </div>
 <output aria-live="polite"></output>"""
 

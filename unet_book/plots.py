@@ -31,7 +31,7 @@ STYLE = {
 }
 
 
-def gallery(pictures: dict, columns: int = 3, width: float = 7.5, note: dict | None = None):
+def gallery(pictures: dict, columns: int = 3, width: float = 6.2, note: dict | None = None):
     """A figure of several pictures with their titles, side by side; returns it.
 
     `pictures` maps a title to an array (H, W), shown in gray from 0 to 1, or (H, W, 3) in color;
@@ -55,7 +55,7 @@ def gallery(pictures: dict, columns: int = 3, width: float = 7.5, note: dict | N
     return figure
 
 
-def error_curves(series: dict, level: dict | None = None, width: float = 7.0):
+def error_curves(series: dict, level: dict | None = None, width: float = 6.2):
     """A figure of errors against training steps, on a logarithmic scale in percent; returns it.
 
     `series` maps a name to (steps, errors), with errors as shares; `level` maps a name to an error
