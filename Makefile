@@ -6,7 +6,7 @@
 
 UV_VERSION := 0.13.9
 PYTHON     ?= >=3.11
-THREADS    ?= 2
+THREADS    ?= 1
 NB         ?= $(wildcard book/*.ipynb)
 
 BIN := .venv/bin
