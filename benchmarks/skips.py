@@ -2,15 +2,18 @@
 
     python benchmarks/skips.py
 
-writes data/runs/skips.json. About five minutes on two CPU cores.
+writes data/runs/skips.json, and runs only from a checkout without changes, so that the record names
+a revision that can be checked out again. About five minutes on one CPU core.
 """
 
 import json
 import platform
+import sys
 import time
 from dataclasses import asdict, replace
 from pathlib import Path
 
+import numpy as np
 import torch
 
 from unet_book import datasets
@@ -31,7 +34,9 @@ class WithoutSkips(UNet):
 def main():
     data, held_out = (datasets.load("nuclei", split) for split in ("train", "test"))
     preset = replace(PRESETS["quick"], steps=400, measure_every=400)
-    made_at = revision()  # before anything can change
+    made_at = revision()
+    if made_at is None or made_at.endswith("-dirty"):
+        sys.exit("commit first: the record names the revision that made it")
     began, errors = time.perf_counter(), {"with skips": [], "without": []}
     for seed in SEEDS:
         for name, build in zip(errors, (UNet, WithoutSkips)):
@@ -44,7 +49,8 @@ def main():
         "seeds": list(SEEDS),
         "device": "CPU",
         "threads": torch.get_num_threads(),
-        "versions": {"torch": torch.__version__, "python": platform.python_version()},
+        "versions": {"torch": torch.__version__, "numpy": np.__version__,
+                     "python": platform.python_version()},
         "revision": made_at,
         "seconds": round(time.perf_counter() - began, 1),
         "peak_memory_mib": peak_memory(torch.device("cpu")),
