@@ -15,7 +15,7 @@ def wrong_in_many_ways():
     """Exercise, three typical mistakes."""
     return [
         (check.output_of_572, [572 - 92, 572, 184]),
-        (check.window_ratio, [121, (121 + 81 + 49 + 25 + 9) / 5, 165, 11]),
+        (check.window_ratio, [121, (121 + 81 + 49 + 25 + 9) / 5, 165, 11, None, "33"]),
         (
             check.majority_error,
             [
@@ -24,9 +24,11 @@ def wrong_in_many_ways():
                 lambda labels: 1 - np.bincount(labels[labels >= 0]).max() / labels.size,
                 lambda labels: labels.undefined,
                 lambda labels: labels,
+                lambda labels: None,
+                lambda labels: "0.2",
             ],
         ),
-        (check.exact_shifts, [range(1, 17), range(2, 17, 2), [16], [], [8]]),
+        (check.exact_shifts, [range(1, 17), range(2, 17, 2), [16], [], [8], 8, None]),
     ]
 
 

@@ -393,7 +393,7 @@ def test_an_unknown_split_is_refused(complaint, trained, folder):
 
 
 @pytest.mark.parametrize("option, value, expected", [
-    ("--steps", 0, "steps must be at least 1, not 0"),
+    ("--steps", 0, "steps must be a whole number, 1 or more, not 0"),
     ("--seed", -1, "seed is a whole number from 0 to 2^63 - 1, not -1"),
 ])
 def test_a_number_out_of_range_is_refused(complaint, folder, tmp_path, option, value, expected):

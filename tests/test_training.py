@@ -242,7 +242,7 @@ def test_no_two_steps_share_a_seed():
 
 
 @pytest.mark.parametrize("variant, tile, output", [
-    ("paper", 60, 20), ("released", 60, 20), ("same", 48, 48),
+    ("paper", 60, 20), ("released", 60, 20), ("same", 56, 56),
 ])
 def test_batches_have_the_shapes_that_the_network_takes_and_gives(data, variant, tile, output):
     preset = replace(TINY, variant=variant, depth=2, tile=tile, batch_size=3)
@@ -436,9 +436,9 @@ def test_weights_that_are_no_numbers_are_not_saved_though_the_loss_still_is_one(
     ({"variant": "pipes"}, "variant is one of"),
     ({"optimizer": "adagrad"}, '"sgd" or "adam", not \'adagrad\''),
     ({"schedule": "linear"}, '"constant" or "cosine", not \'linear\''),
-    ({"batch_size": 0}, "batch_size must be at least 1, not 0"),
-    ({"steps": 0}, "steps must be at least 1, not 0"),
-    ({"measure_every": -1}, "measure_every must be at least 1, not -1"),
+    ({"batch_size": 0}, "batch_size must be a whole number, 1 or more, not 0"),
+    ({"steps": 0}, "steps must be a whole number, 1 or more, not 0"),
+    ({"measure_every": -1}, "measure_every must be a whole number, 1 or more, not -1"),
     ({"learning_rate": 0.0}, "learning_rate must be above 0, and finite: 0.0"),
     ({"learning_rate": math.inf}, "learning_rate must be above 0, and finite: inf"),
     ({"learning_rate": math.nan}, "learning_rate must be above 0, and finite: nan"),
@@ -509,3 +509,16 @@ def test_one_tile_is_learned_by_heart():
     preset = replace(LEARNER, tile=92, steps=200, augmentation=Augmentation.none())
     history = train(one, preset, device="cpu", progress=False).history
     assert history[-1]["loss"] < 0.1 * math.log(2)
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        {"dropout": 1.5}, {"sigma": -1.0}, {"w0": -1.0}, {"base_channels": 0}, {"momentum": 5.0},
+        {"steps": 1.5}, {"depth": 3, "tile": 92}, {"variant": "same", "tile": 128},
+    ],
+    ids=str,
+)  # fmt: skip
+def test_a_preset_that_could_not_train_or_predict_is_refused(wrong):
+    with pytest.raises(ValueError):
+        Preset(**wrong)

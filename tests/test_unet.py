@@ -500,7 +500,7 @@ def test_a_batch_of_another_shape_is_refused(shape):
 
 @pytest.mark.parametrize("name", ["in_channels", "num_classes", "base_channels", "depth"])
 def test_a_count_below_1_is_refused_by_name(name):
-    with pytest.raises(ValueError, match=f"{name} must be at least 1, not 0"):
+    with pytest.raises(ValueError, match=f"{name} must be a whole number, 1 or more, not 0"):
         UNet(**{name: 0})
 
 
@@ -525,3 +525,10 @@ def test_a_dropout_that_is_no_probability_is_refused(rate):
 def test_an_unknown_variant_is_refused_with_those_there_are(use):
     with pytest.raises(ValueError, match="one of paper, released, same, not 'original'"):
         use("original")
+
+
+@pytest.mark.parametrize("size, depth", [(572.5, 4), (float("nan"), 4), (572, -1), (572, 2.5)])
+@pytest.mark.parametrize("function", [unet.output_size, unet.nearest_valid_sizes])
+def test_sizes_and_depths_that_are_no_whole_numbers_are_refused_at_once(function, size, depth):
+    with pytest.raises(ValueError, match="must be a whole number"):
+        function(size, depth)

@@ -112,7 +112,7 @@ def random_tile(
     `generator` is a CPU generator; the sampling runs on the image's device (Section 3.1).
 
     Raises ValueError if the three shapes differ or are not (H, W), or if nothing is left within
-    the border.
+    the border; TypeError for labels that are not integers.
     """
     shapes = {one.shape for one in (image, labels, weights) if one is not None}
     if image.ndim != 2 or len(shapes) > 1:
@@ -120,6 +120,8 @@ def random_tile(
             f"image, labels and weights share one shape (H, W), got {tuple(image.shape)}, "
             f"{tuple(labels.shape)}" + ("" if weights is None else f", {tuple(weights.shape)}")
         )
+    if labels.is_floating_point():
+        raise TypeError(f"labels are integers, not {labels.dtype}")
     _check_tile(tile, border)
     places = tile_coordinates(image.shape, tile, border, how, generator).to(image.device)
     inner = places[:, border : tile - border, border : tile - border]

@@ -25,6 +25,14 @@ class Verdict:
         return textwrap.fill(f"{'Right.' if self.right else 'Not yet.'} {self.comment}", 72)
 
 
+def _number(answer) -> bool:
+    """Whether an answer is one number."""
+    return np.ndim(answer) == 0 and np.issubdtype(np.asarray(answer).dtype, np.number)
+
+
+NOT_A_NUMBER = "The answer is one number. Did a function return nothing, for want of a `return`?"
+
+
 def _right(comment: str) -> Verdict:
     return Verdict(True, comment)
 
@@ -46,6 +54,8 @@ def output_of_572(answer: float) -> Verdict:
 
 def window_ratio(answer: float) -> Verdict:
     """Chapter 1: the work of five layers on a sliding window, over that of one pass."""
+    if not _number(answer):
+        return _wrong(NOT_A_NUMBER)
     if np.isclose(answer, 33):
         return _right("(81 + 49 + 25 + 9 + 1) / 5 = 33; it grows with the window's square.")
     if np.isclose(answer, 121):
@@ -83,8 +93,8 @@ def majority_error(function) -> Verdict:
             answer = function(labels.copy())
         except Exception as error:  # the reader's code may raise anything
             return _wrong(f"On {name} your function raises {type(error).__name__}: {error}")
-        if not np.isscalar(answer) and np.ndim(answer) != 0:
-            return _wrong("Return one number, not an array.")
+        if not _number(answer):
+            return _wrong(NOT_A_NUMBER)
         if not np.isclose(answer, true_majority_error(labels)):
             share = 1 - true_majority_error(labels)
             if np.isclose(answer, share):
@@ -97,6 +107,8 @@ def majority_error(function) -> Verdict:
 
 def exact_shifts(answer) -> Verdict:
     """Chapter 1: the shifts, of 1 to 16 pixels, that a U-Net of depth 3 follows exactly."""
+    if np.ndim(answer) == 0 and not isinstance(answer, (set, range)):
+        return _wrong("Give all the shifts, as a list: [1, 2, ...].")
     shifts = set(answer)
     if shifts == {8, 16}:
         return _right("Multiples of 2^3: only then does each pooling pair the same pixels again.")

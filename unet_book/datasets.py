@@ -276,7 +276,7 @@ def instances(cells):
     ISBI 2012 challenge do the same.
 
     Args:
-        cells: (H, W), true or nonzero inside cells.
+        cells: (H, W), true or above 0 inside cells.
 
     Returns:
         int32, (H, W); 0 outside, 1 … K in reading order of the parts' first pixels.
@@ -285,7 +285,7 @@ def instances(cells):
         >>> instances([[1, 0, 1], [1, 0, 1]]).tolist()
         [[1, 0, 2], [1, 0, 2]]
     """
-    return ndimage.label(cells)[0].astype(np.int32)
+    return ndimage.label(np.asarray(cells) > 0)[0].astype(np.int32)
 
 
 # No checksum of the archive was ever published, but the pixels are known: sha256 of the decoded

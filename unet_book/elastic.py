@@ -58,8 +58,8 @@ def random_displacement(shape, grid: int = 3, sigma: float = 10.0, generator=Non
     A `torch.Generator` gives a tensor on its device; a `numpy.random.Generator`, or None for fresh
     entropy, a numpy array. Raises ValueError for a negative `sigma` or a `grid` below 2.
     """
-    if not sigma >= 0 or grid < 2:
-        raise ValueError(f"need sigma >= 0 and a grid of at least 2, got {sigma} and {grid}")
+    if not 0 <= sigma < math.inf or grid < 2:
+        raise ValueError(f"need a finite sigma >= 0 and a grid >= 2, got {sigma} and {grid}")
     if isinstance(generator, torch.Generator):
         vectors = torch.randn(2, grid, grid, generator=generator, device=generator.device)
     else:

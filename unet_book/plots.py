@@ -31,11 +31,11 @@ STYLE = {
 }
 
 
-def gallery(pictures: dict, columns: int = 3, width: float = 6.2, note: dict | None = None):
+def gallery(pictures: dict, columns: int = 3, width: float = 6.2):
     """A figure of several pictures with their titles, side by side; returns it.
 
-    `pictures` maps a title to an array (H, W), shown in gray from 0 to 1, or (H, W, 3) in color;
-    `note` maps a title to a line below that picture. `width` is in inches.
+    `pictures` maps a title to an array (H, W), shown in gray from 0 to 1, or (H, W, 3) in color.
+    `width` is in inches.
     """
     rows = -(-len(pictures) // columns)
     shape = to_numpy(next(iter(pictures.values()))).shape
@@ -49,8 +49,6 @@ def gallery(pictures: dict, columns: int = 3, width: float = 6.2, note: dict | N
         for ax, (title, picture) in zip(axes.flat, pictures.items()):
             ax.imshow(to_numpy(picture), vmin=0, vmax=1)
             ax.set_title(title)
-            if note and title in note:
-                ax.text(0.5, -0.02, note[title], transform=ax.transAxes, ha="center", va="top")
         plt.close(figure)
     return figure
 

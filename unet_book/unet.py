@@ -10,6 +10,7 @@ up-convolution and two convolutions behind it. Each size function below is that 
 """
 
 from itertools import pairwise
+from numbers import Integral
 
 import torch
 from torch import Tensor, nn
@@ -28,8 +29,8 @@ class UNet(nn.Module):
     base_channels : channels of the first level; each level below has twice as many.
     depth : number of poolings.
     variant : ``"paper"``, the drawing of Fig. 1, 31,030,658 parameters; ``"released"``, the
-        authors' code of October 2015, with a ReLU behind each up-convolution, a last
-        up-convolution that keeps its 128 channels and the upsampled map first in each
+        authors' code of 2015 as its ports agree on it, with a ReLU behind each up-convolution, a
+        last up-convolution that keeps its 128 channels and the upsampled map first in each
         concatenation, 31,100,354 parameters; ``"same"``, the drawing with zero padding instead of
         valid convolutions, as most re-implementations have it.
     dropout : probability at the end of the contracting path: on its last feature map (which the
@@ -50,8 +51,7 @@ class UNet(nn.Module):
         counts = {"in_channels": in_channels, "num_classes": num_classes}
         counts |= {"base_channels": base_channels, "depth": depth}
         for name, count in counts.items():
-            if count < 1:
-                raise ValueError(f"{name} must be at least 1, not {count}")
+            _check_whole(name, count, least=1)
         if not 0 <= dropout < 1:
             raise ValueError(f"dropout is a probability in [0, 1), not {dropout}")
         self.in_channels, self.num_classes = in_channels, num_classes
@@ -161,6 +161,8 @@ def output_size(size: int, depth: int = 4, variant: str = "paper") -> int:
 
 def is_valid_size(size: int, depth: int = 4, variant: str = "paper") -> bool:
     """Whether every pooling sees an even size and at least one output pixel is left (Section 2)."""
+    _check_whole("size", size)
+    _check_whole("depth", depth, least=1)
     return _climb(size, depth, 0 if _is_padded(variant) else DOUBLE) > 0
 
 
@@ -170,6 +172,7 @@ def nearest_valid_sizes(size: int, depth: int = 4, variant: str = "paper"):
     >>> nearest_valid_sizes(512)
     (508, 524)
     """
+    is_valid_size(size, depth, variant)  # refuses what is not a whole number
     below = size
     while below > 0 and not is_valid_size(below, depth, variant):
         below -= 1
@@ -185,6 +188,7 @@ def border(depth: int = 4, variant: str = "paper") -> int:
     >>> border()
     92
     """
+    _check_whole("depth", depth, least=1)
     return 0 if _is_padded(variant) else 6 * 2**depth - 4
 
 
@@ -194,6 +198,7 @@ def crop_offsets(depth: int = 4) -> list[int]:
     >>> crop_offsets()
     [88, 40, 16, 4]
     """
+    _check_whole("depth", depth, least=1)
     offsets = [DOUBLE]
     for _ in range(depth - 1):
         offsets.insert(0, 2 * offsets[0] + 2 * DOUBLE)
@@ -231,6 +236,7 @@ def input_window(first: int, last: int, depth: int = 4, variant: str = "paper") 
     >>> input_window(0, 0)
     (0, 187)
     """
+    _check_whole("depth", depth, least=0)
     before = 2 if _is_padded(variant) else 0  # what a zero-padded pair of convolutions sees before
     first, last = first - before, last + DOUBLE - before
     if depth == 0:
@@ -258,6 +264,12 @@ def _climb(size, depth, loss):
         return 0
     inner = _climb(size // 2, depth - 1, loss)
     return max(2 * inner - loss, 0) if inner else 0
+
+
+def _check_whole(name, value, least=None):
+    if not isinstance(value, Integral) or (least is not None and value < least):
+        wanted = "a whole number" + ("" if least is None else f", {least} or more")
+        raise ValueError(f"{name} must be {wanted}, not {value!r}")
 
 
 def _is_padded(variant):
