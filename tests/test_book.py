@@ -3,10 +3,8 @@
 import ast
 import functools
 import http.server
-import os
 import pkgutil
 import re
-import shutil
 import threading
 from importlib.util import find_spec
 from pathlib import Path
@@ -14,6 +12,7 @@ from urllib.parse import urlsplit
 
 import pytest
 import yaml
+from conftest import without
 
 import unet_book
 
@@ -25,16 +24,6 @@ PAGES = [TOC["root"]] + [page["file"] for part in TOC["parts"] for page in part[
 ROOMS = [m.name for m in pkgutil.iter_modules(unet_book.__path__) if not m.name.startswith("_")]
 
 WIDE, PHONE = 1280, 390  # px
-BROWSERS = ("chromium", "chromium-browser", "google-chrome")
-FLAGS = """--no-sandbox --disable-gpu --disable-quic --no-first-run --disable-background-networking
---disable-component-update --disable-sync""".split()
-
-
-def without(thing, how):
-    """Locally a missing tool skips its tests; where everything should be there, it fails them."""
-    (pytest.fail if os.environ.get("CI") == "true" else pytest.skip)(f"{thing} is not there: {how}")
-
-
 @pytest.fixture(scope="module", autouse=True)
 def built():
     if not (HTML / "index.html").exists():
@@ -99,18 +88,6 @@ def site():
         threading.Thread(target=server.serve_forever, daemon=True).start()
         yield f"http://127.0.0.1:{server.server_port}"
         server.shutdown()
-
-
-@pytest.fixture(scope="module")
-def browser():
-    found = next(filter(None, map(shutil.which, BROWSERS)), None)
-    if found is None:
-        without("a browser", "install Debian's chromium, or Chrome")
-    playwright = pytest.importorskip("playwright.sync_api")
-    with playwright.sync_playwright() as play:
-        browser = play.chromium.launch(executable_path=found, args=FLAGS)
-        yield browser
-        browser.close()
 
 
 def listen(page, site):

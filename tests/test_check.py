@@ -1,5 +1,10 @@
-"""The exercises: each solution passes, and each typical mistake gets a hint of its own."""
+"""The exercises: each solution passes, and each typical mistake gets a hint of its own.
 
+`tests/exercises/` has a file for each chapter with its EXERCISES: (check, solution, mistakes), the
+three most typical mistakes first.
+"""
+
+import importlib.util
 import json
 import pathlib
 
@@ -8,47 +13,40 @@ import pytest
 
 from unet_book import check
 
-BOOK = pathlib.Path(__file__).parent.parent / "book"
+HERE = pathlib.Path(__file__).parent
+BOOK = HERE.parent / "book"
 
 
-def wrong_in_many_ways():
-    """Exercise, three typical mistakes."""
-    return [
-        (check.output_of_572, [572 - 92, 572, 184]),
-        (check.window_ratio, [121, (121 + 81 + 49 + 25 + 9) / 5, 165, 11, None, "33"]),
-        (
-            check.majority_error,
-            [
-                lambda labels: np.mean(labels != 0),
-                lambda labels: np.bincount(labels[labels >= 0]).max() / np.sum(labels >= 0),
-                lambda labels: 1 - np.bincount(labels[labels >= 0]).max() / labels.size,
-                lambda labels: labels.undefined,
-                lambda labels: labels,
-                lambda labels: None,
-                lambda labels: "0.2",
-            ],
-        ),
-        (check.exact_shifts, [range(1, 17), range(2, 17, 2), [16], [], [8], 8, None]),
-    ]
+def exercises():
+    for path in sorted((HERE / "exercises").glob("*.py")):
+        spec = importlib.util.spec_from_file_location(path.stem, path)
+        module = importlib.util.module_from_spec(spec)
+        spec.loader.exec_module(module)
+        yield from module.EXERCISES
 
 
-NAMES = [exercise.__name__ for exercise, _ in wrong_in_many_ways()]
+CASES = list(exercises())
+each_exercise = pytest.mark.parametrize(
+    "exercise, solution, mistakes", CASES, ids=[exercise.__name__ for exercise, *_ in CASES]
+)
 
 
-@pytest.mark.parametrize("exercise, answers", wrong_in_many_ways(), ids=NAMES)
-def test_each_mistake_gets_its_own_hint(exercise, answers):
-    verdicts = [exercise(answer) for answer in answers]
+def test_every_check_is_tested():
+    assert {"Verdict", *(exercise.__name__ for exercise, *_ in CASES)} == set(check.__all__)
+
+
+@each_exercise
+def test_the_solution_is_right(exercise, solution, mistakes):
+    verdict = exercise(solution)
+    assert verdict, verdict
+
+
+@each_exercise
+def test_each_typical_mistake_gets_its_own_hint(exercise, solution, mistakes):
+    verdicts = [exercise(mistake) for mistake in mistakes]
     assert not any(verdicts)
-    assert len({verdict.comment for verdict in verdicts}) >= min(len(verdicts), 3)
-
-
-def test_right_answers_pass():
-    assert check.output_of_572(388)
-    assert check.window_ratio(33)
-    assert check.exact_shifts([16, 8])
-    assert check.majority_error(
-        lambda labels: 1 - np.bincount(labels[labels >= 0]).max() / np.sum(labels >= 0)
-    )
+    assert len({verdict.comment for verdict in verdicts[:3]}) == 3
+    assert all(len(verdict.comment.split()) >= 5 for verdict in verdicts)
 
 
 def test_the_check_does_not_change_what_it_hands_out():
@@ -60,6 +58,10 @@ def test_the_check_does_not_change_what_it_hands_out():
     assert check.majority_error(greedy)
 
 
+def test_a_function_that_was_called_too_early_is_told_so():
+    assert "itself" in check.majority_error(0.2).comment
+
+
 @pytest.mark.parametrize("notebook", sorted(BOOK.glob("*.ipynb")), ids=lambda path: path.stem)
 def test_stored_solutions_are_right_and_first_tries_are_not(notebook):
     cells = json.loads(notebook.read_text(encoding="utf-8"))["cells"]
@@ -69,3 +71,14 @@ def test_stored_solutions_are_right_and_first_tries_are_not(notebook):
             text = json.dumps(cell["outputs"])
             assert ("Right." in text) == (kind == "solution"), cell["id"]
             assert ("Not yet." in text) == (kind == "exercise"), cell["id"]
+
+
+@pytest.mark.parametrize("notebook", sorted(BOOK.glob("0[1-9]*.ipynb")), ids=lambda p: p.stem)
+def test_a_chapter_has_three_exercises_of_three_kinds_with_solutions(notebook):
+    cells = json.loads(notebook.read_text(encoding="utf-8"))["cells"]
+    text = "\n".join("".join(cell["source"]) for cell in cells if cell["cell_type"] == "markdown")
+    for kind in ("Predict", "Implement", "Investigate"):
+        assert text.count(f":{{exercise}} {kind}:") == 1, kind
+    assert text.count(":{solution-start}") == text.count(":{solution-end}") == 3
+    ids = [cell.get("id", "").split("-")[0] for cell in cells]
+    assert ids.count("solution") >= 3

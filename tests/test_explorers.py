@@ -2,43 +2,17 @@
 
 import base64
 import io
-import os
-import pathlib
 
 import numpy as np
 import pytest
 from PIL import Image
 
 from unet_book import explorers
-
-CHROMIUM = pathlib.Path("/usr/bin/chromium")
-FLAGS = ["--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run",
-         "--disable-background-networking", "--disable-component-update", "--disable-sync"]
+from unet_book.explorers import frame
 
 
 def pixels(data_url):
     return np.asarray(Image.open(io.BytesIO(base64.b64decode(data_url.split(",")[1]))))
-
-
-@pytest.fixture(scope="module")
-def browser():
-    if not CHROMIUM.exists():
-        assert not os.environ.get("CI"), "CI tests the figures in Chromium; install it"
-        pytest.skip("needs Debian's chromium")
-    sync_api = pytest.importorskip("playwright.sync_api")
-    with sync_api.sync_playwright() as play:
-        yield play.chromium.launch(executable_path=str(CHROMIUM), args=FLAGS)
-
-
-@pytest.fixture
-def page(browser):
-    page = browser.new_page(viewport={"width": 390, "height": 700})
-    errors = []
-    page.on("pageerror", lambda error: errors.append(str(error)))
-    page.on("console", lambda message: message.type == "error" and errors.append(message.text))
-    yield page
-    page.close()
-    assert not errors
 
 
 def three_grays():
@@ -52,14 +26,14 @@ def brightness(page):
 
 
 def said(page):
-    return page.inner_text("#grays output"), page.inner_text("#grays button")
+    return page.inner_text("#grays .says"), page.inner_text("#grays button")
 
 
 def test_the_slider_shows_the_frame_and_the_caption_it_points_at(page):
     page.set_content(three_grays().data)
-    for frame, (caption, gray) in enumerate([("black", 0), ("gray", 0.5), ("white", 1)]):
-        page.locator("#grays input").fill(str(frame))
-        assert page.inner_text("#grays output") == caption
+    for number, (caption, gray) in enumerate([("black", 0), ("gray", 0.5), ("white", 1)]):
+        page.locator("#grays input").fill(str(number))
+        assert page.inner_text("#grays .says") == caption
         assert brightness(page) == pytest.approx(gray, abs=0.02)
 
 
@@ -67,11 +41,11 @@ def test_arrow_keys_move_it(page):
     page.set_content(three_grays().data)
     page.focus("#grays input")
     page.keyboard.press("End")
-    assert page.inner_text("#grays output") == "white"
+    assert page.inner_text("#grays .says") == "white"
     page.keyboard.press("Home")
-    assert page.inner_text("#grays output") == "black"
+    assert page.inner_text("#grays .says") == "black"
     page.keyboard.press("ArrowRight")
-    assert page.inner_text("#grays output") == "gray"
+    assert page.inner_text("#grays .says") == "gray"
 
 
 def test_play_runs_from_the_start_to_the_end_and_stops(page):
@@ -87,8 +61,8 @@ def test_two_figures_on_one_page_do_not_disturb_each_other(page):
     other = explorers.film("other", [np.zeros((2, 2))] * 2, ["one", "two"], alt="Nothing.")
     page.set_content(three_grays().data + other.data)
     page.locator("#other input").fill("1")
-    assert page.inner_text("#other output") == "two"
-    assert page.inner_text("#grays output") == "black"
+    assert page.inner_text("#other .says") == "two"
+    assert page.inner_text("#grays .says") == "black"
 
 
 def test_a_figure_is_no_wider_than_a_phone(page):
@@ -111,3 +85,57 @@ def test_captions_and_pictures_must_agree_in_number():
         explorers.film("x", [np.zeros((2, 2))] * 2, ["one"], alt="")
     with pytest.raises(ValueError, match="0 pictures"):
         explorers.film("x", [], [], alt="")
+
+
+# ---- the frame
+
+
+@pytest.mark.parametrize("width", [1280, 390])
+def test_a_drawing_is_as_wide_as_its_page(page, width, monkeypatch, tmp_path):
+    """One unit of the drawing is one pixel of the page, so 13 px are 13 px on a phone, too."""
+    (tmp_path / "lines.js").write_text(
+        "draws(() => { const pen = drawing(200); const a = axes(pen, {x: [0, 10], y: [0, 1]});"
+        "a.line([[0, 0], [10, 1]], 'var(--blue)'); say(`${pen.width} ${value('n')}`); });"
+    )
+    for file in ("frame.css", "frame.js"):
+        (tmp_path / file).write_bytes((frame.HERE / file).read_bytes())
+    monkeypatch.setattr(frame, "HERE", tmp_path)
+    page.set_viewport_size({"width": width, "height": 700})
+    controls = [frame.Slider("n", "number", 0, 5, 2, 0.5, " px")]
+    page.set_content(frame.figure("lines", "lines.js", controls, alt="A line.").data)
+    assert page.evaluate("document.documentElement.scrollWidth") <= width
+    drawn, chosen = page.inner_text("#lines .says").split()
+    box = page.locator("#lines svg").bounding_box()
+    assert float(drawn) == pytest.approx(box["width"], abs=1) and chosen == "2"
+    assert page.inner_text("#lines label output") == "2 px"
+    assert page.locator("#lines svg").get_attribute("aria-label") == "A line."
+    page.set_viewport_size({"width": 320, "height": 700})
+    page.wait_for_function("document.querySelector('#lines .says').textContent < '310'")
+    box = page.locator("#lines svg").bounding_box()
+    assert float(page.inner_text("#lines .says").split()[0]) == pytest.approx(box["width"], abs=1)
+
+
+def test_colors_stand_out_from_a_light_and_from_a_dark_page(page):
+    """Every named color has a contrast of at least 3 with white and with near-black (WCAG)."""
+    page.set_content(three_grays().data)
+    for ink, paper in [("rgb(50,50,50)", (255, 255, 255)), ("rgb(206,214,221)", (20, 24, 30))]:
+        for name in ("blue", "orange", "green", "purple"):
+            page.evaluate(
+                "([ink, name]) => { const box = document.querySelector('#grays');"
+                "box.style.color = ink; box.style.borderColor = `var(--${name})`; }", [ink, name])
+            painted = page.evaluate(
+                "() => { const c = document.createElement('canvas').getContext('2d');"
+                "c.fillStyle = getComputedStyle(document.querySelector('#grays')).borderTopColor;"
+                "c.fillRect(0, 0, 1, 1); return [...c.getImageData(0, 0, 1, 1).data]; }")
+            assert contrast(painted[:3], paper) >= 3, (name, ink, painted)
+
+
+def contrast(one, other):
+    """The contrast ratio of two sRGB colors, 1 to 21, as WCAG 2 defines it."""
+    def luminance(color):
+        c = np.asarray(color) / 255
+        linear = np.where(c <= 0.04045, c / 12.92, ((c + 0.055) / 1.055) ** 2.4)
+        return linear @ [0.2126, 0.7152, 0.0722]
+
+    low, high = sorted([luminance(one), luminance(other)])
+    return (high + 0.05) / (low + 0.05)

@@ -81,13 +81,20 @@ def test_brightening_keeps_a_constant_image_finite():
 
 def test_source_is_the_package_s_with_the_docstring_cut_to_its_first_line():
     text = plots.source(unet.output_size).data
-    assert text.startswith("```python\ndef output_size(") and text.endswith("```")
-    assert text.count('"""') == 2 and "Raises" not in text
-    assert "return size - 2 * border(depth, variant)" in text
+    assert text.startswith("```python\ndef output_size(") and text.endswith("</details>")
+    code, folded = text.split("```\n\n<details", maxsplit=1)
+    assert code.count('"""') == 2 and "Raises" not in code
+    assert "return size - 2 * border(depth, variant)" in code
+    assert "Raises ValueError, naming the nearest sizes" in folded and "<summary>" in folded
+
+
+def test_source_of_something_with_a_line_of_docstring_folds_nothing():
+    assert "<details" not in plots.source(unet.double_convolution).data
 
 
 def test_source_of_a_class_keeps_all_its_methods():
     text = plots.source(unet.UNet).data
     for name in ("__init__", "forward", "join"):
         assert f"def {name}(" in text
-    compile(text.removeprefix("```python\n").removesuffix("```"), "page", "exec")
+    code = text.removeprefix("```python\n").split("```\n\n<details", maxsplit=1)[0]
+    compile(code, "page", "exec")

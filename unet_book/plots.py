@@ -125,13 +125,21 @@ def mistakes(image, truth, prediction):
 
 
 def source(thing):
-    """The source of a function or class of the package, for the page; the docstring's first line.
+    """The source of a function or class of the package, for the page, its docstring folded away.
 
-    Returns an `IPython.display.Markdown`, which the book and JupyterLab highlight. It is read from
-    the package that runs, so the page shows the code that the tests test.
+    Returns an `IPython.display.Markdown`, which the book and JupyterLab highlight: the code with
+    its docstring's first line, and below it the rest of the docstring, to be opened. It is read
+    from the package that runs, so the page shows the code that the tests test.
     """
     from IPython.display import Markdown
 
-    text = textwrap.dedent(inspect.getsource(thing))
+    text = textwrap.dedent(inspect.getsource(thing)).rstrip()
     text = re.sub(r'"""([^"\n]+)\n.*?"""', r'"""\1"""', text, flags=re.DOTALL)
-    return Markdown(f"```python\n{text.rstrip()}\n```")
+    page = f"```python\n{text}\n```"
+    rest = (inspect.getdoc(thing) or "").partition("\n")[2].strip()
+    if rest:
+        page += (
+            "\n\n<details class=\"docstring\">\n<summary>The rest of its docstring</summary>\n\n"
+            f"```text\n{rest}\n```\n\n</details>"
+        )
+    return Markdown(page)

@@ -1,0 +1,60 @@
+"""What several test files need: a real browser, and a page in it that listens for errors."""
+
+import os
+import shutil
+
+import pytest
+
+BROWSERS = ("chromium", "chromium-browser", "google-chrome")
+FLAGS = """--no-sandbox --disable-gpu --disable-quic --no-first-run --disable-background-networking
+--disable-component-update --disable-sync""".split()
+
+
+def without(thing, how):
+    """Locally a missing tool skips its tests; where everything should be there, it fails them."""
+    (pytest.fail if os.environ.get("CI") == "true" else pytest.skip)(f"{thing} is not there: {how}")
+
+
+@pytest.fixture(scope="module")
+def browser():
+    found = next(filter(None, map(shutil.which, BROWSERS)), None)
+    if found is None:
+        without("a browser", "install Debian's chromium, or Chrome")
+    playwright = pytest.importorskip("playwright.sync_api")
+    with playwright.sync_playwright() as play:
+        browser = play.chromium.launch(executable_path=found, args=FLAGS)
+        yield browser
+        browser.close()
+
+
+@pytest.fixture
+def page(browser):
+    """An empty page, as wide as a phone; a script's error fails the test."""
+    page = browser.new_page(viewport={"width": 390, "height": 700})
+    errors = []
+    page.on("pageerror", lambda error: errors.append(str(error)))
+    page.on("console", lambda message: message.type == "error" and errors.append(message.text))
+    yield page
+    page.close()
+    assert not errors
+
+
+@pytest.fixture
+def move(page):
+    """move(figure) puts a moving figure on the page; move(name=value, …) sets its controls.
+
+    Both return the text that the figure's line below then says.
+    """
+
+    def move(figure=None, **controls):
+        if figure is not None:
+            page.set_content(figure.data)
+        for name, value in controls.items():
+            control = page.locator(f".explorer [name={name}]")
+            if control.evaluate("element => element.tagName") == "SELECT":
+                control.select_option(str(value))
+            else:
+                control.fill(str(value))
+        return page.inner_text(".explorer .says")
+
+    return move

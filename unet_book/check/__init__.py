@@ -1,0 +1,11 @@
+"""The exercises' answers, checked: right, or wrong with a hint that says where to look.
+
+Each function compares an answer with the package, or with inputs that the page does not show. A
+chapter's checks are in the module with its name; what they share is in `verdict`.
+"""
+
+from unet_book.check.before_you_start import output_of_572
+from unet_book.check.verdict import Verdict
+from unet_book.check.what_unet_answers import exact_shifts, majority_error, window_ratio
+
+__all__ = ["Verdict", "output_of_572", "window_ratio", "majority_error", "exact_shifts"]

@@ -1,0 +1,11 @@
+"""Figures that move: plain HTML and JavaScript that a page computes by itself, with no kernel.
+
+The same cell works in the rendered book, in JupyterLab and in Colab. Every control is a native one,
+so keyboard, touch and screen reader work. `frame` holds what the figures share; each figure is a
+short function with a script beside it, `NAME.py` and `NAME.js`, and a test that moves it in a
+browser and compares what it says with the package's own numbers.
+"""
+
+from unet_book.explorers.films import film
+
+__all__ = ["film"]
