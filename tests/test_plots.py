@@ -6,6 +6,7 @@ matplotlib.use("Agg")
 
 import matplotlib.pyplot as plt
 import numpy as np
+import pytest
 from matplotlib.colors import to_rgb
 
 from unet_book import plots, unet
@@ -98,3 +99,16 @@ def test_source_of_a_class_keeps_all_its_methods():
         assert f"def {name}(" in text
     code = text.removeprefix("```python\n").split("```\n\n<details", maxsplit=1)[0]
     compile(code, "page", "exec")
+
+
+@pytest.mark.parametrize("depth, tile", [(4, 572), (2, 188), (1, 18)])
+def test_the_drawing_of_the_network_says_what_the_network_does(depth, tile):
+    model = unet.UNet(base_channels=8, depth=depth, variant="paper")
+    said = [text.get_text() for text in plots.u_shape(model, tile).axes[0].texts]
+    sides = [side for triple in unet.feature_map_sizes(tile, depth) for side in triple]
+    numbers = [int(word) for word in said if word.isdigit()]
+    assert sorted(numbers[1::2]) == sorted([*sides, unet.output_size(tile, depth)])
+    crops = [word for word in said if word.startswith("crop")]
+    assert crops == [f"crop {pixels}" for pixels in unet.crop_offsets(depth)]
+    with pytest.raises(ValueError, match="nearest"):
+        plots.u_shape(model, tile + 1)

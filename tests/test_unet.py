@@ -8,6 +8,7 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch import nn
+from torch.utils.flop_counter import FlopCounterMode
 
 from unet_book import unet
 from unet_book.initialization import he_normal_
@@ -532,3 +533,47 @@ def test_an_unknown_variant_is_refused_with_those_there_are(use):
 def test_sizes_and_depths_that_are_no_whole_numbers_are_refused_at_once(function, size, depth):
     with pytest.raises(ValueError, match="must be a whole number"):
         function(size, depth)
+
+
+# ---- what each layer costs
+
+
+@pytest.mark.parametrize("variant, tile", [("paper", 60), ("released", 60), ("same", 64)])
+def test_costs_are_those_of_the_framework_s_own_counter(variant, tile):
+    model = unet.UNet(2, 3, base_channels=4, depth=2, variant=variant)
+    costs = unet.layer_costs(model, tile)
+    with FlopCounterMode(display=False) as counter:
+        model(torch.zeros(1, 2, tile, tile))
+    assert sum(c.flop for c in costs if "conv" in c.kind) == counter.get_total_flops()
+    assert sum(c.parameters for c in costs) == sum(w.numel() for w in model.parameters())
+
+
+def test_costs_follow_the_order_and_the_sizes_of_the_drawing():
+    costs = unet.layer_costs(unet.UNet(), 572)
+    convolutions = [c for c in costs if "conv" in c.kind]
+    assert len(convolutions) == 23 and sum(c.parameters for c in convolutions) == 31_030_658
+    assert sum(c.flop for c in convolutions) == 300_856_848_896
+    written = [c.height for c in costs if c.kind == "conv 3x3"]
+    assert written == [side for triple in unet.feature_map_sizes(572) for side in triple[1:]]
+    assert [c.channels for c in costs if c.kind == "concatenation"] == [1024, 512, 256, 128]
+    assert [c.height for c in costs if c.kind == "max-pool 2x2"] == [284, 140, 68, 32]
+    assert costs[0].values == 64 * 570 * 570
+
+
+def test_counting_costs_leaves_the_network_as_it_was():
+    model = unet.UNet(base_channels=2, depth=1).train()
+    before = {name: weights.clone() for name, weights in model.state_dict().items()}
+    unet.layer_costs(model, 18)
+    assert model.training and not model.bottom[0]._forward_hooks
+    assert all(torch.equal(before[name], w) for name, w in model.state_dict().items())
+    with pytest.raises(ValueError, match="nearest"):
+        unet.layer_costs(model, 19)
+
+
+def test_the_costs_of_a_subclass_are_those_of_its_own_skips():
+    class Narrow(unet.UNet):
+        def join(self, skip, upsampled):
+            return super().join(torch.zeros_like(skip), upsampled)
+
+    costs = unet.layer_costs(Narrow(base_channels=2, depth=1), 18)
+    assert [c.channels for c in costs if c.kind == "concatenation"] == [4]

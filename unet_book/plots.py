@@ -13,6 +13,7 @@ from matplotlib.colors import to_rgb
 from matplotlib.ticker import FuncFormatter, LogLocator, NullLocator
 
 from unet_book._arrays import to_numpy
+from unet_book.unet import layer_costs
 
 # From Okabe and Ito's palette, which was made to be told apart without red or green cones.
 ORANGE, BLUE, GREEN, PURPLE = "#E69F00", "#0072B2", "#009E73", "#CC79A7"
@@ -122,6 +123,63 @@ def mistakes(image, truth, prediction):
     invented = (truth == 0) & (prediction == 1)
     missed[invented] = to_rgb(ORANGE)
     return missed
+
+
+MAPS = {"max-pool 2x2": "#D55E00", "conv 3x3": BLUE, "conv 1x1": PURPLE, "image": "0.45"}
+DROP = 2.4  # from one level of the drawing to the next
+
+
+def u_shape(model, tile: int, width: float = 6.2):
+    """The paper's Fig. 1 drawn from the model: a box for each map, as it comes out of each layer.
+
+    A box is as high as the map's side and as wide as it has channels (both on a scale that keeps
+    small ones visible); its channels stand above it, its side in pixels below. Where paths meet,
+    the skip's share of the box is gray. `tile` is the side of the input, px; `width` of the figure,
+    inches. Raises ValueError for a tile that does not fit.
+    """
+    boxes, x, level = [], 0.0, 0
+    costs = [layer for layer in layer_costs(model, tile) if not layer.kind.startswith("up-conv")]
+    image = ("image", model.in_channels, tile)
+    for kind, channels, side in [image, *((one.kind, one.channels, one.height) for one in costs)]:
+        level += {"max-pool 2x2": 1, "concatenation": -1}.get(kind, 0)
+        x += 0.5 if kind in ("max-pool 2x2", "concatenation") else 0.35
+        thick = 0.14 + 0.5 * (channels / (model.base_channels * 2**model.depth)) ** 0.5
+        boxes.append((kind, channels, side, x, level, thick, (side / tile) ** 0.7))
+        x += thick
+    with plt.rc_context(STYLE):
+        figure, ax = plt.subplots(figsize=(width, 0.16 * width * (model.depth + 1)))
+        for box in boxes:
+            _draw_map(ax, model.base_channels, *box)
+        _draw_skips(ax, boxes, model.depth)
+        ax.set(xlim=(0.2, x + 0.2), ylim=(-DROP * model.depth - 1.1, 1.7))
+        ax.axis("off")
+        plt.close(figure)
+    return figure
+
+
+def _draw_map(ax, base, kind, channels, side, x, level, thick, high):
+    """One box of `u_shape`, with its numbers."""
+    bottom = -DROP * level - high
+    ax.add_patch(plt.Rectangle((x, bottom), thick, 2 * high, color=MAPS.get(kind, GREEN)))
+    if kind == "concatenation":
+        skip = thick * base * 2**level / channels
+        ax.add_patch(plt.Rectangle((x, bottom), skip, 2 * high, color="0.75"))
+    how = {"ha": "center", "rotation": 90, "fontsize": 9}
+    ax.text(x + thick / 2, bottom + 2 * high + 0.08, channels, va="bottom", **how)
+    ax.text(x + thick / 2, bottom - 0.08, side, va="top", **how)
+
+
+def _draw_skips(ax, boxes, depth):
+    """A gray arrow from the end of each level of the contracting path to where it is read again."""
+    for level in range(depth):
+        here = [box for box in boxes if box[4] == level]
+        end = next(number for number, box in enumerate(here) if box[0] == "concatenation")
+        (_, _, side, x, _, thick, _), (_, _, smaller, target, *_) = here[end - 1], here[end]
+        ax.annotate("", (target, -DROP * level), (x + thick, -DROP * level),
+                    arrowprops={"arrowstyle": "->", "color": "0.6", "linestyle": "--"})
+        crop = (side - smaller) // 2
+        ax.text((x + thick + target) / 2, 0.06 - DROP * level, f"crop {crop}", color="0.3",
+                ha="center", fontsize=9)
 
 
 def source(thing):

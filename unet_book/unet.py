@@ -9,6 +9,8 @@ A U-Net of depth d is a U-Net of depth d - 1 with two convolutions and a pooling
 up-convolution and two convolutions behind it. Each size function below is that sentence.
 """
 
+import copy
+from dataclasses import dataclass
 from itertools import pairwise
 from numbers import Integral
 
@@ -253,6 +255,76 @@ def receptive_field(depth: int = 4, variant: str = "paper") -> int:
     """
     windows = (input_window(pixel, pixel, depth, variant) for pixel in range(2**depth))
     return max(last - first + 1 for first, last in windows)
+
+
+@dataclass(frozen=True)
+class LayerCost:
+    """What one layer writes on one tile, and what that costs.
+
+    `kind` is "conv 3x3", "conv 1x1", "up-conv 2x2", "max-pool 2x2" or "concatenation"; its map has
+    `channels` x `height` x `width` values. `parameters` counts weights and biases; `flop` two for
+    each multiplication (it comes with an addition), three comparisons for each pooled value, and
+    nothing for biases, ReLUs and copies.
+    """
+
+    name: str
+    kind: str
+    channels: int
+    height: int
+    width: int
+    parameters: int
+    flop: int
+
+    @property
+    def values(self) -> int:
+        return self.channels * self.height * self.width
+
+
+@torch.no_grad()
+def layer_costs(model: UNet, size: int) -> list[LayerCost]:
+    """The costs of each layer for one tile of side `size`, in the order of Fig. 1.
+
+    ReLU and dropout work in place and have no entry. Nothing is computed: a copy of the network
+    runs on PyTorch's "meta" device, where tensors have a shape but no numbers.
+
+    Raises ValueError as `output_size` does.
+
+    >>> sum(layer.flop for layer in layer_costs(UNet(), 572) if "conv" in layer.kind)
+    300856848896
+    """
+    ghost, costs = copy.deepcopy(model).to("meta").eval(), []
+
+    def note(name, layer, output):
+        kind, parameters, flop = _work(layer, output)
+        costs.append(LayerCost(name, kind, *output.shape[1:], parameters, flop))
+
+    for name, layer in ghost.named_modules():
+        if isinstance(layer, nn.Conv2d | nn.ConvTranspose2d | nn.MaxPool2d):
+            layer.register_forward_hook(
+                lambda layer, _inputs, output, name=name: note(name, layer, output)
+            )
+
+    def join(skip, upsampled):
+        joined = type(ghost).join(ghost, skip, upsampled)
+        note("join", None, joined)
+        return joined
+
+    ghost.join = join
+    ghost(torch.empty(1, model.in_channels, size, size, device="meta"))
+    return costs
+
+
+def _work(layer, output):
+    """The kind of a layer, its number of parameters, and the operations behind its output."""
+    if layer is None:
+        return "concatenation", 0, 0
+    if isinstance(layer, nn.MaxPool2d):
+        return "max-pool 2x2", 0, 3 * output.numel()
+    kernel = "x".join(map(str, layer.kernel_size))
+    parameters = sum(weights.numel() for weights in layer.parameters())
+    if isinstance(layer, nn.ConvTranspose2d):  # squares do not overlap: one tap an output pixel
+        return f"up-conv {kernel}", parameters, 2 * layer.in_channels * output.numel()
+    return f"conv {kernel}", parameters, 2 * layer.weight[0].numel() * output.numel()
 
 
 def _climb(size, depth, loss):

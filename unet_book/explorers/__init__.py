@@ -7,5 +7,6 @@ browser and compares what it says with the package's own numbers.
 """
 
 from unet_book.explorers.films import film
+from unet_book.explorers.sizes import tile_sizes
 
-__all__ = ["film"]
+__all__ = ["film", "tile_sizes"]

@@ -1,0 +1,100 @@
+const table = part("table"), mebi = 2 ** 20;
+const group = n => n.toLocaleString("en-US");
+
+// The side of every map, as triples (arrives, after one convolution, after two): down, bottom, up.
+// Where a map is odd at a pooling, or gone, the path ends there and `problem` says why.
+function sizes(tile, depth) {
+  const path = [];
+  let size = tile;
+  for (let level = 0; level <= 2 * depth; level++) {
+    path.push([size, size - 2, size - 4]);
+    if (size <= 4) return { path, problem: `the maps run out of pixels at ${size} px` };
+    if (level < depth) {
+      if ((size - 4) % 2) return { path, problem: `pooling ${level + 1} meets an odd side of ${size - 4} px` };
+      size = (size - 4) / 2;
+    } else size = 2 * (size - 4);
+  }
+  return { path };
+}
+function nearest(tile, depth, by) {
+  for (let size = tile; size > 0 && size < tile + 1000; size += by)
+    if (!sizes(size, depth).problem) return size;
+  return null;
+}
+
+// Parameters, multiply-adds (times two) and values of each level's two paths, as layer_costs counts.
+function costs(path, depth, base) {
+  const rows = [];
+  const convolution = (row, from, to, side, taps) => {
+    row.parameters += taps * from * to + to;
+    row.flop += 2 * taps * from * to * side ** 2;
+    row.values += to * side ** 2;
+  };
+  for (let level = 0; level <= depth; level++) {
+    const width = base * 2 ** level, row = { width, parameters: 0, flop: 0, values: 0 };
+    const [, first, second] = path[level];
+    convolution(row, level ? width / 2 : 1, width, first, 9);
+    convolution(row, width, width, second, 9);
+    if (level < depth) {
+      const [joined, one, two] = path[2 * depth - level];
+      row.values += width * (second / 2) ** 2;  // the pooled map
+      row.parameters += 4 * 2 * width * width + width;
+      row.flop += 2 * 2 * width * width * joined ** 2;
+      row.values += 3 * width * joined ** 2;  // the upsampled map, and the pair
+      convolution(row, 2 * width, width, one, 9);
+      convolution(row, width, width, two, 9);
+      row.crop = (second - joined) / 2;
+      if (level === 0) convolution(row, width, 2, two, 1);
+    }
+    rows.push(row);
+  }
+  return rows;
+}
+
+function picture(path, depth, base) {
+  const pen = drawing(150 + 26 * depth), columns = 2 * depth + 1;
+  const step = pen.width / columns, tallest = path[0][0];
+  const middle = level => 62 + 26 * Math.min(level, 2 * depth - level);
+  path.forEach((triple, level) => {
+    const width = base * 2 ** Math.min(level, 2 * depth - level);
+    const thick = Math.max(2, step * 0.24 * Math.sqrt(width / (base * 2 ** depth)));
+    triple.forEach((side, i) => {
+      const high = 4 + 100 * Math.max(side, 0) / tallest, x = step * (level + 0.2 + 0.28 * i);
+      const left = i > 0 || level === 0;
+      pen("rect", { x, y: middle(level) - high / 2, width: thick, height: high,
+        fill: side <= 0 ? "var(--orange)" : left ? "var(--blue)" : "var(--green)" });
+    });
+    const skip = 2 * depth - level;
+    if (level < depth && path[skip]) pen("line", { x1: step * (level + 1), x2: step * (skip + 0.1),
+      y1: middle(level), y2: middle(level), stroke: "var(--faint)", "stroke-width": 2, "stroke-dasharray": "5 4" });
+    const below = middle(level) + 2 + 50 * Math.max(triple[0], 0) / tallest + 15;
+    if (step > 34) pen("text", { x: step * (level + 0.5), y: below, "text-anchor": "middle" },
+      level < 2 * depth ? triple[0] : triple[2]);
+  });
+}
+
+draws(() => {
+  const [tile, depth, base] = [value("tile"), value("depth"), Number(choice("base"))];
+  const { path, problem } = sizes(tile, depth);
+  picture(path, depth, base);
+  root.dataset.sizes = JSON.stringify(path);
+  if (problem) {
+    const fits = [nearest(tile, depth, -1), nearest(tile, depth, 1)].filter(n => n !== null);
+    table.replaceChildren();
+    return say(`${tile} px do not fit: ${problem}. Nearest that do: ${fits.join(" and ")} px.`);
+  }
+  const rows = costs(path, depth, base), total = key => rows.reduce((sum, row) => sum + row[key], 0);
+  const cell = (text, tag = "td") => `<${tag}>${text}</${tag}>`;
+  const line = (row, level) => {
+    const down = path[level].join(" → "), up = level < depth ? path[2 * depth - level].join(" → ") : "";
+    return [level + 1, row.width, down, row.crop ?? "", up, group(row.parameters),
+      (row.flop / 1e9).toFixed(1), (4 * row.values / mebi).toFixed(1)].map(text => cell(text)).join("");
+  };
+  const head = ["level", "channels", "down", "crop", "up", "parameters", "GFLOP", "MiB"];
+  table.innerHTML = [head.map(text => cell(text, "th")).join(""), ...rows.map(line)].map(row => `<tr>${row}</tr>`).join("");
+  const out = path[2 * depth][2];
+  say(`${tile} px fit: ${out} x ${out} pixels answered, ${(100 * (out / tile) ** 2).toFixed(0)} % of the tile. `
+    + `${group(total("parameters"))} parameters, ${(total("flop") / 1e9).toFixed(1)} GFLOP `
+    + `(${(total("flop") / 1e6 / out ** 2).toFixed(2)} MFLOP an answered pixel), `
+    + `${(4 * total("values") / mebi).toFixed(0)} MiB of maps.`);
+});

@@ -1,0 +1,25 @@
+"""Chapter 3: which tile fits, and what each of its maps costs."""
+
+from unet_book.explorers.frame import DRAWING, Choice, Slider, figure
+
+BODY = DRAWING + '<div class="scroll"><table></table></div>'
+
+
+def tile_sizes(name: str = "tile-sizes", tile: int = 572, depth: int = 4, base_channels: int = 64):
+    """Tile and depth in; every map's size, the crops, parameters, memory and work out.
+
+    The arithmetic is `unet.feature_map_sizes`, `unet.crop_offsets` and `unet.layer_costs`, for one
+    gray image, two classes and 4 bytes a value. Of a tile that does not fit it says which pooling
+    meets an odd map, and the nearest tiles that do. Returns an `IPython.display.HTML`.
+    """
+    channels = [base_channels, *(n for n in (16, 32, 64) if n != base_channels)]
+    controls = [
+        Slider("tile", "tile", 16, 1100, tile, 1, " px"),
+        Slider("depth", "depth", 1, 6, depth),
+        Choice("base", "channels of the first level", {n: str(n) for n in channels}),
+    ]
+    alt = (
+        "The feature maps of a U-Net as bars, down on the left and up on the right: as high as "
+        "their side is long, as wide as they have channels; skips cross from left to right."
+    )
+    return figure(name, "sizes.js", controls, alt, body=BODY)
