@@ -694,6 +694,16 @@ def test_your_own_place_comes_before_the_cache(place, monkeypatch):
     assert datasets.fetch("phc-u373") == place.parent / "cache" / "PhC-C2DH-U373"
 
 
+def test_is_here_tells_what_needs_no_download(place, monkeypatch):
+    assert datasets.is_here("nuclei") and datasets.is_here("Phantom")
+    assert not any(map(datasets.is_here, ("isbi2012", "phc-u373", "no such set", ".")))
+    (place / "isbi2012").mkdir()
+    (place.parent / "cache" / "PhC-C2DH-U373").mkdir(parents=True)
+    assert datasets.is_here("isbi2012") and datasets.is_here("phc-u373")
+    monkeypatch.delenv("UNET_BOOK_DATA")
+    assert not datasets.is_here("isbi2012") and datasets.is_here("phc-u373")
+
+
 def test_a_mistyped_place_is_named_and_nothing_is_downloaded(place, monkeypatch):
     monkeypatch.setenv("UNET_BOOK_DATA", str(place / "typo"))
     text = message(FileNotFoundError, datasets.load, "isbi2012")

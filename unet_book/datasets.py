@@ -35,8 +35,8 @@ from torch.utils.data import Dataset
 from unet_book import phantom
 
 __all__ = [
-    "Stack", "load", "fetch", "names", "data_folder", "read_folder", "to_unit", "instances",
-    "read_image", "read_labels", "write_labels",
+    "Stack", "load", "fetch", "is_here", "names", "data_folder", "read_folder", "to_unit",
+    "instances", "read_image", "read_labels", "write_labels",
 ]  # fmt: skip
 
 SUFFIXES = (".tif", ".tiff", ".png", ".jpg", ".jpeg")
@@ -200,7 +200,7 @@ def names():
     return [*READERS, *CTC]
 
 
-def _train_count(n):
+def train_count(n):
     """How many of ``n`` images train: all but the last fifth, and at least one is for testing."""
     return n - max(1, n // 5)
 
@@ -214,7 +214,7 @@ def _cut(stack, split):
             f"{stack.name}: one image can't be cut into train and test; "
             "use split='all', or add a second image"
         )
-    n = _train_count(len(stack))
+    n = train_count(len(stack))
     return stack[:n] if split == "train" else stack[n:]
 
 
@@ -318,7 +318,7 @@ def _load_ctc(name, split, truth):
     frames = _ctc_frames(folder, _ctc_truth(folder, truth, CTC[name]))
     chosen = []
     for sequence in frames:
-        n = _train_count(len(sequence))
+        n = train_count(len(sequence))
         chosen += {"train": sequence[:n], "test": sequence[n:], "all": sequence}[split]
     if not chosen:
         raise ValueError(f"{folder}: too few annotated frames for split={split!r}; use 'all'")
@@ -710,11 +710,30 @@ def fetch(name):
     if key not in ORIGINS:
         known = ", ".join(map(repr, ["nuclei", *ORIGINS]))
         raise ValueError(f"{str(name)!r} can't be fetched; these can: {known}")
-    origin, cache = ORIGINS[key], Path(pooch.os_cache("unet-book"))
-    for place in (_own_place(), cache):
+    return _found(ORIGINS[key]) or _download(ORIGINS[key], _cache())
+
+
+def is_here(name) -> bool:
+    """Whether `load` gives this data set, one of `names`, without downloading anything.
+
+    Example:
+        >>> is_here("nuclei")
+        True
+    """
+    key = str(name).lower()
+    return key in names() and (key not in ORIGINS or _found(ORIGINS[key]) is not None)
+
+
+def _found(origin):
+    """The folder of a data set that was downloaded before or put in place by hand, or None."""
+    for place in (_own_place(), _cache()):
         if place is not None and (place / origin.folder).is_dir():
             return place / origin.folder
-    return _download(origin, cache)
+    return None
+
+
+def _cache():
+    return Path(pooch.os_cache("unet-book"))
 
 
 def _own_place():

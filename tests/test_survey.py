@@ -1,0 +1,189 @@
+"""What a data set holds, against loops over pixels and pairs of pixels."""
+
+import itertools
+import json
+import os
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from hypothesis.extra import numpy as hnp
+
+from unet_book import datasets, survey
+
+small_labels = hnp.arrays(
+    np.int32, st.tuples(st.integers(1, 3), st.integers(1, 9), st.integers(1, 9)),
+    elements=st.integers(-1, 4),
+)  # fmt: skip
+
+
+def neighbors(shape):
+    """Every ordered pair of pixels that share an edge."""
+    for y, x in np.ndindex(shape):
+        for dy, dx in ((0, 1), (1, 0), (0, -1), (-1, 0)):
+            if 0 <= y + dy < shape[0] and 0 <= x + dx < shape[1]:
+                yield (y, x), (y + dy, x + dx)
+
+
+@given(small_labels)
+def test_touching_counts_cells_with_another_cell_beside_them(labels):
+    met = {(n, int(one[a])) for n, one in enumerate(labels) for a, b in neighbors(one.shape)
+           if one[a] > 0 and one[b] > 0 and one[a] != one[b]}  # fmt: skip
+    assert survey.touching(labels) == len(met)
+    assert survey.touching(labels) == sum(map(survey.touching, labels))
+
+
+@given(small_labels)
+def test_outline_counts_the_pixels_on_both_sides(labels):
+    inner, outer = set(), set()
+    for n, one in enumerate(labels):
+        for a, b in neighbors(one.shape):
+            if one[a] > 0 and one[b] == 0:
+                inner.add((n, a))
+                outer.add((n, b))
+    assert survey.outline(labels) == (len(inner), len(outer))
+
+
+def correlation_by_pairs(values, known, reach):
+    mean, variance = values[known].mean(), values[known].var()
+    products = [[] for _ in range(reach + 1)]
+    for image, counts in zip(values, known):
+        places = np.argwhere(counts)
+        for a, b in itertools.product(places, places):
+            r = round(float(np.hypot(*(a - b))))
+            if r <= reach:
+                products[r].append((image[tuple(a)] - mean) * (image[tuple(b)] - mean))
+    return np.array([np.mean(p) / variance if p else 0.0 for p in products])
+
+
+@settings(max_examples=25, deadline=None)
+@given(st.integers(0, 10**6), st.sampled_from([(1, 8, 11), (2, 7, 6)]), st.booleans())
+def test_autocorrelation_is_the_mean_over_pairs_of_pixels(seed, shape, everywhere):
+    rng = np.random.default_rng(seed)
+    values, known = rng.random(shape), rng.random(shape) < (1.1 if everywhere else 0.7)
+    known[0, 0, :2] = True
+    expected = correlation_by_pairs(values, known, reach=5)
+    found = survey.autocorrelation(values, None if everywhere else known, reach=5)
+    assert np.allclose(found, expected, rtol=0, atol=1e-9)
+    if shape[0] == 1:
+        again = survey.autocorrelation(values[0], known[0], reach=5)
+        assert np.array_equal(again, survey.autocorrelation(values, known, reach=5))
+
+
+def test_autocorrelation_does_not_see_unknown_values():
+    rng = np.random.default_rng(0)
+    values, known = rng.random((2, 20, 20)), rng.random((2, 20, 20)) < 0.5
+    changed = np.where(known, values, 1e3)
+    assert np.array_equal(*(survey.autocorrelation(v, known, 9) for v in (values, changed)))
+
+
+@pytest.mark.parametrize("reach", [-1, 8, 9])
+def test_autocorrelation_refuses_a_reach_beyond_the_image(reach):
+    with pytest.raises(ValueError, match=f"reach={reach}.*8"):
+        survey.autocorrelation(np.eye(8), reach=reach)
+
+
+def test_autocorrelation_refuses_a_constant():
+    with pytest.raises(ValueError, match="equal"):
+        survey.autocorrelation(np.ones((5, 5)), reach=2)
+
+
+def test_correlation_area_is_the_sum_over_the_plane():
+    curve = np.array([1, 0.5, 0.25, 0.1, -0.2, 0.3])
+    expected = sum(curve[round(float(np.hypot(y, x)))] for y in range(-9, 10) for x in range(-9, 10)
+                   if round(float(np.hypot(y, x))) < 4)  # fmt: skip
+    assert survey.correlation_area(curve) == pytest.approx(expected)
+    assert survey.correlation_area(np.exp(-np.arange(200) / 10)) == pytest.approx(
+        2 * np.pi * 10**2, rel=0.01)  # fmt: skip
+    assert survey.correlation_area([1.0]) == 1.0
+    assert survey.correlation_area(np.ones(3)) == 21  # without a zero, as far as the curve goes
+
+
+def test_correlation_area_predicts_how_much_an_average_varies():
+    """Blurred noise, many blocks: the variance of their means, against the formula."""
+    from scipy import ndimage
+
+    rng = np.random.default_rng(1)
+    noise = ndimage.gaussian_filter(rng.standard_normal((1024, 1024)), 2, mode="wrap")
+    area = survey.correlation_area(survey.autocorrelation(noise, reach=30))
+    blocks = noise.reshape(16, 64, 16, 64).mean(axis=(1, 3))
+    assert area == pytest.approx(4 * np.pi * 2**2, rel=0.1)
+    assert blocks.var() * 64**2 / noise.var() == pytest.approx(area, rel=0.2)
+
+
+@given(st.integers(0, 10**6), st.floats(0.2, 0.8))
+def test_copied_is_the_error_of_the_nearest_training_pixel(seed, share):
+    rng = np.random.default_rng(seed)
+    classes, train = rng.integers(0, 2, (6, 7)), rng.random((6, 7)) < share
+    train[0, 0], train[5, 6] = True, False
+    places = np.argwhere(train)
+    low, high = [], []  # ties may be broken either way
+    for place in np.argwhere(~train):
+        d = np.hypot(*(places - place).T)
+        wrong = [classes[tuple(p)] != classes[tuple(place)] for p in places[d <= d.min() + 1e-9]]
+        low.append(min(wrong))
+        high.append(max(wrong))
+    assert np.mean(low) - 1e-9 <= survey.copied(classes, train) <= np.mean(high) + 1e-9
+
+
+@pytest.mark.parametrize("all_of_them", [True, False])
+def test_copied_needs_both_parts(all_of_them):
+    with pytest.raises(ValueError, match="training"):
+        survey.copied(np.eye(4, dtype=int), np.full((4, 4), all_of_them))
+
+
+def two_images():
+    labels = np.zeros((2, 12, 12), int)
+    labels[0, 2:5, 2:5], labels[0, 2:5, 5:7] = 4, 9
+    labels[1, 8, 8], labels[1, 9, 9] = 3, 3  # one cell in two pieces that meet at a corner
+    labels[1, 0] = -1
+    images = np.full(labels.shape, 0.2)
+    images[labels > 0] = 1.0
+    return datasets.Stack("two", images, labels)
+
+
+def test_describe_counts():
+    found = survey.describe(two_images(), reach=5)
+    assert found["shape"] == [2, 12, 12] and found["pixels"] == 2 * 144 - 12
+    assert (found["cells"], found["per_image"], found["cell_pixels"]) == (3, [2, 1], 17)
+    assert (found["touching"], found["pieces"], found["pieces_8"], found["torn"]) == (2, 3, 2, 1)
+    assert len(found["class_correlation"]) == 6 and found["class_correlation"][0] == 1
+    background, cell = (np.array(found["gray"][name]) for name in ("background", "cell"))
+    assert background.sum() + cell.sum() == found["pixels"]
+    assert background[51 // 5] == background.sum() and cell[50] == 17
+    assert found["diameters"][2] == pytest.approx(2 * np.sqrt(6 / np.pi), abs=0.05)
+    wrong = np.mean((two_images().labels[0] > 0)[1:] != (two_images().labels[1] > 0)[1:])
+    assert found["copied_previous"] == found["copied_last_training"] == round(wrong, 4)
+    assert json.loads(json.dumps(found)) == found
+
+
+def test_describe_tells_labels_apart_and_one_image_has_no_neighbor():
+    two = two_images()
+    assert survey.describe(two, 5)["fingerprint"] != survey.describe(two[:1], 5)["fingerprint"]
+    assert "image_correlation" not in survey.describe(two[:1], 5)
+
+
+def test_the_class_correlates_from_image_to_image():
+    rng = np.random.default_rng(0)
+    one, other = rng.integers(0, 2, (2, 64, 64))
+    labels = np.stack([one, one, other, other])
+    found = survey.describe(datasets.Stack("pairs", labels / 2, labels), 5)["image_correlation"]
+    assert found[0] == 1 and found[1] == pytest.approx(2 / 3, abs=0.05)
+    assert found[2] == pytest.approx(0, abs=0.05) and len(found) == 4
+
+
+RECORD = datasets.data_folder() / "runs" / "data_sets.json"
+
+
+@pytest.mark.parametrize("name", ["isbi2012", "phc-u373", "dic-hela"])
+def test_the_record_is_what_the_images_give(name):
+    if not os.environ.get("UNET_BOOK_DATA") or not datasets.is_here(name):
+        pytest.skip("the images are not at hand")
+    stored = json.loads(RECORD.read_text(encoding="utf-8"))["sets"][name]
+    found = survey.describe(datasets.load(name, "all"))
+    if found["fingerprint"] != stored["fingerprint"]:
+        pytest.skip("this copy holds other frames than the record was made from")
+    for key, value in found.items():
+        assert np.allclose(value, stored[key], atol=2e-4) if isinstance(value, list | float) else (
+            value == stored[key]), key  # fmt: skip
