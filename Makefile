@@ -21,6 +21,8 @@ UV := uv
 endif
 
 INTO := --quiet --python $(BIN)/python
+PIN   = $(UV) pip compile pyproject.toml --universal --python-version 3.11 --generate-hashes \
+	--no-header --no-emit-index-url --quiet $(UPGRADE)
 
 # An interrupted install may leave half a package that looks whole: after one, all are put in again.
 BEGIN = again=$$(test ! -e $@.begun || echo --reinstall); touch $@.begun;
@@ -31,7 +33,7 @@ ONE_THREAD := OMP_NUM_THREADS=1 MKL_NUM_THREADS=1 OPENBLAS_NUM_THREADS=1
 
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
-.PHONY: help book test lab execute lock lint clean distclean
+.PHONY: help book test lab execute bench lock lint clean distclean
 
 help:  ## this list
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' Makefile
@@ -58,16 +60,19 @@ execute: .venv/all.ready  ## re-run the chapters in fresh kernels and store the 
 	OMP_NUM_THREADS=$(THREADS) MKL_NUM_THREADS=$(THREADS) $(BIN)/python tools/execute.py $(NB)
 	@$(BIN)/python tools/readme_picture.py
 
+bench: .venv/bench.ready  ## time the network beside its peers on a quiet machine (BENCH=--trial from changed files)
+	$(BIN)/python benchmarks/network.py $(BENCH)
+
 lint: .venv/all.ready  ## look for mistakes that need no running
 	$(BIN)/ruff check .
 
 lock: $(UV_READY)  ## pin every package anew after pyproject.toml changed (UPGRADE=--upgrade for newer ones)
-	$(UV) pip compile pyproject.toml --all-extras --universal --python-version 3.11 \
-		--generate-hashes --no-header --no-emit-index-url $(UPGRADE) --quiet --output-file requirements.lock
+	$(PIN) --extra book --extra test --output-file requirements.lock
+	$(PIN) --extra bench --constraints requirements.lock --output-file benchmarks/requirements.lock
 
 clean:  ## remove the built book and caches
 	rm -rf _build dist .pytest_cache .hypothesis .ruff_cache
-	find book tests tools unet_book -name __pycache__ -prune -exec rm -rf {} +
+	find benchmarks book tests tools unet_book -name __pycache__ -prune -exec rm -rf {} +
 
 distclean: clean  ## remove the environment, too
 	rm -rf .venv .uv
@@ -96,4 +101,9 @@ distclean: clean  ## remove the environment, too
 .venv/all.ready: .venv/book.ready
 	@echo "--editable ." > .venv/package.in
 	$(BEGIN) $(UV) pip sync $(INTO) $$again --no-build-isolation requirements.lock .venv/package.in
+	$(DONE)
+
+# The peers' packages on top of that, at versions that fit it.
+.venv/bench.ready: .venv/all.ready benchmarks/requirements.lock
+	$(BEGIN) $(UV) pip install $(INTO) $$again --requirement benchmarks/requirements.lock
 	$(DONE)

@@ -19,6 +19,7 @@ from packaging.version import Version
 ROOT = Path(__file__).parent.parent
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
 LOCK = (ROOT / "requirements.lock").read_text(encoding="utf-8")
+BENCH_LOCK = (ROOT / "benchmarks" / "requirements.lock").read_text(encoding="utf-8")
 CONDA = yaml.safe_load((ROOT / "environment.yml").read_text(encoding="utf-8"))
 CONFIG = yaml.safe_load((ROOT / "_config.yml").read_text(encoding="utf-8"))
 REPOSITORY = CONFIG["repository"]["url"]
@@ -37,47 +38,67 @@ if importlib.util.find_spec("unet_book") is None:  # on Colab: install it, and l
 # ---- environments
 
 
-def requirements():
-    """Every requirement of pyproject.toml: the package's own and those of its extras."""
-    extras = PROJECT["optional-dependencies"].values()
-    return [Requirement(line) for line in sum(extras, PROJECT["dependencies"])]
+def requirements(without=("bench",)):
+    """The requirements of the package and of its extras, as pyproject.toml has them."""
+    extras = PROJECT["optional-dependencies"].items()
+    chosen = [lines for name, lines in extras if name not in without]
+    return [Requirement(line) for line in sum(chosen, PROJECT["dependencies"])]
 
 
 def bounds(requirement_list):
     return {canonicalize_name(r.name): r.specifier for r in requirement_list}
 
 
-def lock_entries():
+def lock_entries(lock):
     """The lock's blocks, one for each pin: its first line, and the hashes below it."""
-    blocks = re.split(r"(?m)^(?=[A-Za-z0-9])", LOCK)
+    blocks = re.split(r"(?m)^(?=[A-Za-z0-9])", lock)
     return [(block.splitlines()[0].rstrip(" \\"), block) for block in blocks if block]
 
 
-def pins():
+def pins(lock):
     """Name -> versions; more than one where the version depends on the Python version."""
     found = {}
-    for line, _ in lock_entries():
+    for line, _ in lock_entries(lock):
         requirement = Requirement(line)
         (version,) = [s.version for s in requirement.specifier]
         found.setdefault(canonicalize_name(requirement.name), []).append(Version(version))
     return found
 
 
-@pytest.mark.parametrize("requirement", requirements(), ids=str)
-def test_lock_satisfies_every_requirement(requirement):
-    versions = pins().get(canonicalize_name(requirement.name), [])
+def check_pin(lock, requirement):
+    versions = pins(lock).get(canonicalize_name(requirement.name), [])
     assert versions, f"{requirement.name} has no pin: run make lock"
     wrong = [str(v) for v in versions if v not in requirement.specifier]
     assert not wrong, f"the lock pins {requirement.name} {wrong}, outside {requirement}"
 
 
-def test_every_pin_has_hashes():
-    bare = [line for line, block in lock_entries() if "--hash=sha256:" not in block]
-    assert len(lock_entries()) > 100 and not bare
+@pytest.mark.parametrize("requirement", requirements(), ids=str)
+def test_lock_satisfies_every_requirement(requirement):
+    check_pin(LOCK, requirement)
 
 
-def test_lock_names_no_host():
-    assert not re.search(r"://|--index|--extra-index|--find-links|\bfile:", LOCK)
+@pytest.mark.parametrize("requirement", requirements(without=("book", "test")), ids=str)
+def test_bench_lock_satisfies_the_bench_extra(requirement):
+    check_pin(BENCH_LOCK, requirement)
+
+
+def test_bench_lock_agrees_with_the_lock():
+    main, bench = pins(LOCK), pins(BENCH_LOCK)
+    shared = main.keys() & bench.keys()
+    assert shared and {n: bench[n] for n in shared} == {n: main[n] for n in shared}
+    extra = bounds(map(Requirement, PROJECT["optional-dependencies"]["bench"]))
+    assert extra and not extra.keys() & main.keys(), "all install what only the benchmark needs"
+
+
+@pytest.mark.parametrize("lock, least", [(LOCK, 100), (BENCH_LOCK, 30)], ids=["main", "bench"])
+def test_every_pin_has_hashes(lock, least):
+    bare = [line for line, block in lock_entries(lock) if "--hash=sha256:" not in block]
+    assert len(lock_entries(lock)) > least and not bare
+
+
+@pytest.mark.parametrize("lock", [LOCK, BENCH_LOCK], ids=["main", "bench"])
+def test_lock_names_no_host(lock):
+    assert not re.search(r"://|--index|--extra-index|--find-links|\bfile:", lock)
 
 
 def test_conda_environment_has_the_same_packages_and_bounds():

@@ -1,0 +1,315 @@
+"""How fast this package's network and its peers run on this processor, in one interleaved run.
+
+    make bench                              # the record, benchmarks/results/network.json
+    python benchmarks/network.py --trial    # a table, and no record
+
+Every round times every row once, and before each row a square matrix product of each size in
+GEMM_SIZES. The best size's median is the ceiling: what the processor gives to arithmetic that has
+no borders, no pooling and no copies. A row is its median over the rounds. What is in the table is
+told in benchmarks/README.md.
+"""
+
+import argparse
+import importlib.metadata
+import json
+import platform
+import shutil
+import statistics
+import sys
+import time
+from collections.abc import Callable
+from contextlib import nullcontext
+from dataclasses import dataclass
+from pathlib import Path
+
+import peers
+import torch
+from torch import nn
+from torch.utils.flop_counter import FlopCounterMode
+
+from unet_book.checkpoint import write_atomically
+from unet_book.cli import revision
+from unet_book.unet import UNet
+
+RECORD = Path(__file__).parent / "results" / "network.json"
+GEMM_SIZES = (2048, 3072)
+OURS = "this package"
+LAYOUTS = {"NCHW": torch.contiguous_format, "channels_last": torch.channels_last}
+DTYPES = {"fp32": torch.float32, "bf16": torch.bfloat16}
+FORWARD, TRAINING = "forward", "forward + backward"
+INSTRUCTIONS = ("avx2", "fma", "avx512f", "avx512_bf16", "amx_bf16", "asimd", "bf16")
+BF16_INSTRUCTIONS = {"avx512_bf16", "amx_bf16", "bf16"}
+
+
+@dataclass(frozen=True)
+class Network:
+    """A network by name: what builds it, and the side in pixels of the tile that it reads."""
+
+    name: str
+    build: Callable[[], nn.Module]
+    tile: int
+
+
+@dataclass(frozen=True)
+class Row:
+    """One line of the table: a network, and the way in which it is run."""
+
+    network: Network
+    what: str
+    layout: str
+    precision: str = "fp32"
+    compiled: bool = False
+
+
+NETWORKS = [
+    Network(OURS, UNet, 572),
+    Network("labml-like", peers.LabmlLike, 512),
+    Network("milesial-like", peers.MilesialLike, 512),
+    Network("MONAI BasicUNet", peers.monai_basic_unet, 512),
+]
+
+
+# ---- what is counted, not timed
+
+
+def count(network: Network) -> dict:
+    """Parameters, output side in pixels, and GFLOP (an addition and a product are two).
+
+    Nothing is computed: on PyTorch's meta device a tensor has a shape and no values.
+    """
+    with torch.device("meta"):
+        model = network.build()
+        image = torch.zeros(1, 1, network.tile, network.tile)
+    gflop = {}
+    for what in (FORWARD, TRAINING):
+        with FlopCounterMode(display=False) as counter:
+            output = model(image)
+            if what == TRAINING:
+                output.sum().backward()
+        gflop[what] = counter.get_total_flops() / 1e9
+    parameters = sum(p.numel() for p in model.parameters())
+    return {"tile": network.tile, "output": output.shape[-1], "parameters": parameters,
+            "gflop": gflop}  # fmt: skip
+
+
+def is_there(network: Network) -> bool:
+    """Whether the network's package is installed."""
+    try:
+        with torch.device("meta"):
+            network.build()
+    except ImportError:
+        return False
+    return True
+
+
+def rows_of(network: Network, precisions, compiler: bool) -> list[Row]:
+    """Each network in both layouts; this package's in bf16 and compiled, too, where that runs."""
+    rows = []
+    for what in (FORWARD, TRAINING):
+        rows += [Row(network, what, layout) for layout in LAYOUTS]
+        if network.name == OURS:
+            rows += [Row(network, what, layout, precision)
+                     for precision in precisions if precision != "fp32" for layout in LAYOUTS]
+            if compiler:
+                rows += [Row(network, what, "channels_last", precision, compiled=True)
+                         for precision in precisions]  # fmt: skip
+    return rows
+
+
+# ---- what is timed
+
+
+def run_of(row: Row) -> Callable[[], None]:
+    """A function without arguments that runs the row once."""
+    layout, training = LAYOUTS[row.layout], row.what == TRAINING
+    model = row.network.build().train(training).to(memory_format=layout)
+    model = torch.compile(model) if row.compiled else model
+    side = row.network.tile
+    image = torch.rand(1, 1, side, side).to(memory_format=layout)
+    bf16 = torch.autocast("cpu", torch.bfloat16) if row.precision == "bf16" else nullcontext()
+
+    def forward():
+        with torch.inference_mode(), bf16:
+            model(image)
+
+    def forward_and_backward():
+        model.zero_grad(set_to_none=True)
+        with bf16:
+            logits = model(image)
+        target = torch.zeros(1, *logits.shape[-2:], dtype=torch.long)
+        nn.functional.cross_entropy(logits.float(), target).backward()
+
+    return forward_and_backward if training else forward
+
+
+def gemm_of(size: int, precision: str) -> Callable[[], None]:
+    """A function that multiplies two square matrices of this size once."""
+    a, b = torch.rand(2, size, size).to(DTYPES[precision])
+    product = torch.empty_like(a)
+    return lambda: torch.mm(a, b, out=product)
+
+
+def seconds(run: Callable[[], None]) -> float:
+    began = time.perf_counter()
+    run()
+    return time.perf_counter() - began
+
+
+def interleave(rows, gemms, rounds: int):
+    """Seconds of every row and of every matrix product, in the order in which they ran.
+
+    One round that isn't recorded comes first: it compiles, and asks the system for memory.
+    """
+    runs = [run_of(row) for row in rows]
+    row_times, gemm_times = [[] for _ in rows], {key: [] for key in gemms}
+    for turn in range(rounds + 1):
+        for index, run in enumerate(runs):
+            gemm_seconds = {key: seconds(gemm) for key, gemm in gemms.items()}
+            row_seconds = seconds(run)
+            if turn:
+                row_times[index].append(row_seconds)
+                for key, value in gemm_seconds.items():
+                    gemm_times[key].append(value)
+        print(f"round {turn} of {rounds}", file=sys.stderr, flush=True)
+    return row_times, gemm_times
+
+
+def summary(times, gflop: float) -> dict:
+    """Median, quickest and slowest second, and the GFLOP/s of the median."""
+    median = statistics.median(times)
+    return {"median_s": round(median, 4), "min_s": round(min(times), 4),
+            "max_s": round(max(times), 4), "gflop_per_s": round(gflop / median, 1)}  # fmt: skip
+
+
+def measure(networks, rounds: int, precisions=("fp32",), gemm_sizes=GEMM_SIZES, compiler=False):
+    """The record's figures: what the networks are, the ceilings, the rows and the ratios."""
+    counts = {network.name: count(network) for network in networks}
+    rows = [row for network in networks for row in rows_of(network, precisions, compiler)]
+    gemms = {(p, size): gemm_of(size, p) for p in precisions for size in gemm_sizes}
+    row_times, gemm_times = interleave(rows, gemms, rounds)
+    products = [{"precision": p, "size": size, **summary(times, 2 * size**3 / 1e9)}
+                for (p, size), times in gemm_times.items()]  # fmt: skip
+    ceiling = {p: max(g["gflop_per_s"] for g in products if g["precision"] == p)
+               for p in precisions}  # fmt: skip
+    lines = []
+    for row, times in zip(rows, row_times):
+        counted = counts[row.network.name]
+        line = {"network": row.network.name, "what": row.what, "layout": row.layout,
+                "precision": row.precision, "compiled": row.compiled}  # fmt: skip
+        line |= summary(times, counted["gflop"][row.what])
+        line["of_ceiling"] = round(line["gflop_per_s"] / ceiling[row.precision], 3)
+        line["us_per_output_pixel"] = round(1e6 * line["median_s"] / counted["output"] ** 2, 2)
+        lines.append(line)
+    return {"networks": counts, "gemm": products, "ceiling_gflop_per_s": ceiling, "rows": lines,
+            "to_best_peer": ratios(lines)}  # fmt: skip
+
+
+def ratios(lines) -> dict:
+    """GFLOP/s of this package over the best peer's; fp32, not compiled, ours in its better layout.
+
+    Once with every peer in NCHW, which is what its users get, and once in its own better layout.
+    """
+    found = {}
+    for what in (FORWARD, TRAINING):
+        plain = [line for line in lines if line["what"] == what
+                 and line["precision"] == "fp32" and not line["compiled"]]  # fmt: skip
+        ours = [line["gflop_per_s"] for line in plain if line["network"] == OURS]
+        theirs = [line for line in plain if line["network"] != OURS]
+        if ours and theirs:
+            as_used = max(line["gflop_per_s"] for line in theirs if line["layout"] == "NCHW")
+            at_best = max(line["gflop_per_s"] for line in theirs)
+            found[what] = {"peers in NCHW": round(max(ours) / as_used, 2),
+                           "peers in their better layout": round(max(ours) / at_best, 2)}
+    return found
+
+
+# ---- the machine, the record, the table
+
+
+def machine() -> dict:
+    """The processor, its instruction sets that matter here, and the threads; no names of hosts."""
+    fields = {}
+    if (cpuinfo := Path("/proc/cpuinfo")).exists():
+        lines = cpuinfo.read_text(encoding="utf-8").split("\n\n")[0].splitlines()
+        fields = {key.strip(): value.strip() for key, _, value in (s.partition(":") for s in lines)}
+    flags = fields.get("flags", fields.get("Features", "")).split()
+    return {"processor": fields.get("model name") or platform.machine(),
+            "instruction_sets": [name for name in INSTRUCTIONS if name in flags],
+            "torch_uses": torch.backends.cpu.get_cpu_capability(),
+            "threads": torch.get_num_threads()}  # fmt: skip
+
+
+def versions(networks) -> dict:
+    found = {"python": platform.python_version(), "torch": torch.__version__}
+    if any(network.name.startswith("MONAI") for network in networks):
+        found["monai"] = importlib.metadata.version("monai")
+    return found
+
+
+def table(record) -> str:
+    """The record for reading."""
+    where = record["machine"]
+    text = [f"{where['processor']}, {where['torch_uses']}, {where['threads']} threads; "
+            f"medians of {record['rounds']} rounds"]  # fmt: skip
+    for product in record["gemm"]:
+        text.append(f"GEMM {product['precision']} {product['size']}: {product['gflop_per_s']:.0f} "
+                    f"GFLOP/s ({product['min_s']:.3f} to {product['max_s']:.3f} s)")  # fmt: skip
+    for what in (FORWARD, TRAINING):
+        text.append(f"\n{what:38}       s      range   GFLOP/s  of ceiling  us a pixel")
+        for line in (line for line in record["rows"] if line["what"] == what):
+            how = f"{line['layout']} {line['precision']}" + " compiled" * line["compiled"]
+            spread = f"{line['min_s']:.2f}-{line['max_s']:.2f}"
+            text.append(f"{line['network']:16}{how:24}{line['median_s']:6.2f} {spread:>12}"
+                        f"{line['gflop_per_s']:8.0f}{100 * line['of_ceiling']:9.0f} %"
+                        f"{line['us_per_output_pixel']:11.2f}")  # fmt: skip
+        for against, ratio in record["to_best_peer"].get(what, {}).items():
+            text.append(f"  {ratio:.2f} times the GFLOP/s of the best peer, {against}")
+    return "\n".join(text)
+
+
+def parse(arguments):
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--rounds", type=int, default=5)
+    parser.add_argument("--threads", type=int, help="else as many as PyTorch takes")
+    parser.add_argument("--only", nargs="+", metavar="WORD", help="networks whose name has a WORD")
+    parser.add_argument("--no-compile", action="store_true", help="leave out torch.compile's rows")
+    parser.add_argument("--trial", action="store_true", help="print the table, write no record")
+    options = parser.parse_args(arguments)
+    if options.rounds < 1:
+        parser.error(f"--rounds must be 1 or more, not {options.rounds}")
+    return options
+
+
+def chosen(words) -> list[Network]:
+    """The networks that are asked for and installed; says so on stderr where one is missing."""
+    wanted = [n for n in NETWORKS if not words or any(w.lower() in n.name.lower() for w in words)]
+    missing = [network.name for network in wanted if not is_there(network)]
+    if missing:
+        print(f"not installed, left out: {', '.join(missing)} (make bench)", file=sys.stderr)
+    return [network for network in wanted if network.name not in missing]
+
+
+def main(arguments=None):
+    options, made_at = parse(arguments), revision()
+    if not options.trial and (made_at is None or made_at.endswith("-dirty")):
+        sys.exit("commit first, or --trial: the record names the revision that made it")
+    if options.threads:
+        torch.set_num_threads(options.threads)
+    torch.manual_seed(0)
+    networks, where = chosen(options.only), machine()
+    if not networks:
+        sys.exit(f"no network has {' or '.join(options.only)} in its name")
+    bf16 = BF16_INSTRUCTIONS & set(where["instruction_sets"])
+    precisions = ("fp32", "bf16") if bf16 else ("fp32",)
+    compiler = not options.no_compile and shutil.which("g++") is not None
+    typed = sys.argv[1:] if arguments is None else arguments
+    record = {"command": " ".join(["python benchmarks/network.py", *typed]), "revision": made_at,
+              "versions": versions(networks), "machine": where, "rounds": options.rounds}
+    record |= measure(networks, options.rounds, precisions, compiler=compiler)
+    print(table(record))
+    if not options.trial:
+        write_atomically(RECORD, json.dumps(record, indent=1).encode() + b"\n")
+
+
+if __name__ == "__main__":
+    main()
