@@ -4,8 +4,16 @@ Each function compares an answer with the package, or with inputs that the page 
 chapter's checks are in the module with its name; what they share is in `verdict`.
 """
 
+from unet_book.check.architecture import largest_answer, up_convolution, zeros_reach
 from unet_book.check.before_you_start import output_of_572
+from unet_book.check.data import honest_square, independent_pixels, touching_cells
 from unet_book.check.verdict import Verdict
 from unet_book.check.what_unet_answers import exact_shifts, majority_error, window_ratio
 
-__all__ = ["Verdict", "output_of_572", "window_ratio", "majority_error", "exact_shifts"]
+__all__ = [
+    "Verdict",
+    "output_of_572",
+    "window_ratio", "majority_error", "exact_shifts",
+    "independent_pixels", "touching_cells", "honest_square",
+    "largest_answer", "up_convolution", "zeros_reach",
+]  # fmt: skip

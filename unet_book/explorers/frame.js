@@ -46,11 +46,11 @@ function axes(pen, { x, y, log = false, xTicks, yTicks, xLabel = "", yLabel = ""
   const place = (h, v) => [left + (right - left) * share(h, x),
     bottom - (bottom - top) * share(up(v), y.map(up))];
   const inside = v => Math.min(Math.max(v, y[0]), y[1]);
-  const name = v => log && (v < 0.001 || v >= 1e4) ? v.toExponential(0) : String(+v.toPrecision(6));
+  const name = (v, powers) => powers && (v < 0.001 || v >= 1e4) ? v.toExponential(0) : String(+v.toPrecision(6));
   for (const v of yTicks ?? (log ? decades(y) : steps(y))) {
     const [, h] = place(x[0], v);
     pen("line", { x1: left, x2: right, y1: h, y2: h, stroke: "var(--faint)" });
-    pen("text", { x: left - 6, y: h + 4, "text-anchor": "end" }, name(v));
+    pen("text", { x: left - 6, y: h + 4, "text-anchor": "end" }, name(v, log));
   }
   for (const v of xTicks ?? steps(x)) {
     const [h] = place(v, y[0]);

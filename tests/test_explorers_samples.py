@@ -1,0 +1,63 @@
+"""The figure of spaced samples, moved in a browser and held against `unet_book.survey`."""
+
+import json
+import re
+
+import numpy as np
+import pytest
+
+from unet_book import datasets, explorers, survey
+
+RECORD = datasets.data_folder() / "runs" / "data_sets.json"
+SETS = {"nuclei": survey.describe(datasets.load("nuclei", "all")),
+        **json.loads(RECORD.read_text(encoding="utf-8"))["sets"]}  # fmt: skip
+
+
+def numbers(text):
+    return [float(n.replace(",", "")) for n in re.findall(r"-?\d[\d,]*(?:\.\d+)?", text)]
+
+
+def summed(curve, step):
+    """The correlation at all offsets of a raster, added up in a loop over the offsets."""
+    end = next((r for r, rho in enumerate(curve) if rho <= 0), len(curve))
+    most = end // step + 1
+    offsets = np.arange(-most, most + 1) * step
+    rings = np.rint(np.hypot(offsets[:, None], offsets)).astype(int)
+    return sum(curve[r] for r in rings.ravel() if r < end)
+
+
+def test_all_pixels_are_worth_what_the_package_says(move):
+    move(explorers.spaced_samples(SETS))
+    for name, one in SETS.items():
+        said = numbers(move(set=name, step=1))
+        assert said[:2] == [one["pixels"], one["pixels"]]
+        expected = one["pixels"] / survey.correlation_area(one["class_correlation"])
+        assert said[-1] == pytest.approx(expected, abs=0.51)
+
+
+@pytest.mark.parametrize("name", SETS)
+def test_a_raster_takes_fewer_and_is_worth_the_same_until_it_is_wide(move, name):
+    move(explorers.spaced_samples(SETS), set=name)
+    one = SETS[name]
+    for step in (1, 2, 5, 12, 40, 100):
+        taken, pixels, distance, classes, grays, worth = numbers(move(step=step))
+        assert taken == pytest.approx(pixels / step**2, abs=0.51) and distance == step
+        assert classes == pytest.approx(one["class_correlation"][step], abs=0.0051)
+        assert grays == pytest.approx(one["gray_correlation"][step], abs=0.0051)
+        expected = pixels / step**2 / summed(one["class_correlation"], step)
+        assert worth == pytest.approx(expected, abs=0.51)
+        assert worth <= taken + 0.5
+
+
+def test_both_curves_are_drawn_and_marked(page, move):
+    move(explorers.spaced_samples(SETS), step=30)
+    for drawing in ("correlation", "counts"):
+        assert page.locator(f"svg.{drawing} polyline").count() == 2
+        assert page.locator(f"svg.{drawing} circle").count() == 2
+
+
+@pytest.mark.parametrize("width", [390, 900])
+def test_it_fits_the_page(page, move, width):
+    page.set_viewport_size({"width": width, "height": 900})
+    move(explorers.spaced_samples(SETS), set="isbi2012", step=100)
+    assert page.evaluate("document.documentElement.scrollWidth") <= width
