@@ -35,9 +35,9 @@ function costs(path, depth, base) {
     const [, first, second] = path[level];
     convolution(row, level ? width / 2 : 1, width, first, 9);
     convolution(row, width, width, second, 9);
+    if (level) row.values += width / 2 * path[level][0] ** 2;  // the pooled map
     if (level < depth) {
       const [joined, one, two] = path[2 * depth - level];
-      row.values += width * (second / 2) ** 2;  // the pooled map
       row.parameters += 4 * 2 * width * width + width;
       row.flop += 2 * 2 * width * width * joined ** 2;
       row.values += 3 * width * joined ** 2;  // the upsampled map, and the pair
@@ -60,9 +60,9 @@ function picture(path, depth, base) {
     const thick = Math.max(2, step * 0.24 * Math.sqrt(width / (base * 2 ** depth)));
     triple.forEach((side, i) => {
       const high = 4 + 100 * Math.max(side, 0) / tallest, x = step * (level + 0.2 + 0.28 * i);
-      const left = i > 0 || level === 0;
+      const made = i > 0 || level === 0 ? "blue" : level <= depth ? "orange" : "green";
       pen("rect", { x, y: middle(level) - high / 2, width: thick, height: high,
-        fill: side <= 0 ? "var(--orange)" : left ? "var(--blue)" : "var(--green)" });
+        fill: `var(--${made})` });
     });
     const skip = 2 * depth - level;
     if (level < depth && path[skip]) pen("line", { x1: step * (level + 1), x2: step * (skip + 0.1),
