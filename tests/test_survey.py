@@ -148,6 +148,7 @@ def test_describe_counts():
     assert found["shape"] == [2, 12, 12] and found["pixels"] == 2 * 144 - 12
     assert (found["cells"], found["per_image"], found["cell_pixels"]) == (3, [2, 1], 17)
     assert (found["touching"], found["pieces"], found["pieces_8"], found["torn"]) == (2, 3, 2, 1)
+    assert found["crumbs"] == 2  # the two halves of the torn cell
     assert len(found["class_correlation"]) == 6 and found["class_correlation"][0] == 1
     background, cell = (np.array(found["gray"][name]) for name in ("background", "cell"))
     assert background.sum() + cell.sum() == found["pixels"]

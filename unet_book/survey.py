@@ -146,15 +146,21 @@ def copied(classes, train) -> float:
 def describe(stack, reach: int = REACH) -> dict:
     """What a `datasets.Stack` holds, in numbers that JSON can keep; no pixel can be read from them.
 
-    Counts of images, pixels and cells; equivalent diameters (px, of a disk of the same area);
-    histograms of the gray values of background and cells, in bins of 5 of 255 levels; correlations
-    of class and gray value by distance, and of the class from image to image; and how wrong copying
-    another image's classes would be. Two stacks with the same `fingerprint` have the same labels.
+    - Images, pixels and cells. What is left when the cells' numbers are forgotten: pieces, with 4
+      and with 8 neighbors, and crumbs, pieces smaller than any cell. Torn cells, which are not one
+      piece. Pixels along the `outline`.
+    - Diameters of disks of the cells' areas, px: the 5th, 25th, 50th, 75th and 95th percentile.
+    - Histograms of the gray values of background and cells, in bins of 5 of 255 levels.
+    - The `autocorrelation` of class and gray value, and the class's from image to image; how wrong
+      it is to copy another image's classes.
+
+    Two stacks with the same fingerprint have the same labels.
     """
     labels, known = stack.labels, stack.labels >= 0
     cells = [np.unique(one[one > 0], return_counts=True) for one in labels]
     areas = np.concatenate([counts for _, counts in cells])
     diameters = 2 * np.sqrt(areas / np.pi)
+    pieces = [np.bincount(instances(one > 0).ravel())[1:] for one in labels]  # pixels of each
     return {
         "fingerprint": hashlib.sha256(labels.tobytes()).hexdigest()[:16],
         "shape": list(labels.shape),
@@ -163,7 +169,8 @@ def describe(stack, reach: int = REACH) -> dict:
         "cells": len(areas),
         "per_image": [len(ids) for ids, _ in cells],
         "touching": touching(labels),
-        "pieces": sum(int(instances(one > 0).max()) for one in labels),
+        "pieces": sum(map(len, pieces)),
+        "crumbs": int(np.count_nonzero(np.concatenate(pieces) < areas.min())),
         "pieces_8": sum(ndimage.label(one > 0, np.ones((3, 3)))[1] for one in labels),
         "torn": sum(_torn(one) for one in labels),
         "outline": list(outline(labels)),
