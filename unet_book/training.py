@@ -129,6 +129,7 @@ def train(
     progress: bool = True,
     watch: Callable[[int, UNet], None] | None = None,
     build: Callable[..., UNet] = UNet,
+    initialize: Callable[[UNet, torch.Generator], object] = he_normal_,
 ) -> Result:
     """Train a U-Net on the labelled images of `data` (Section 3).
 
@@ -144,6 +145,8 @@ def train(
     progress : show a progress bar.
     watch : called as ``watch(step, model)`` before the first step and after each measurement.
     build : makes the network, from `UNet`'s arguments; a subclass of it, for an experiment.
+    initialize : called as ``initialize(model, generator)``, draws the initial weights in place; a
+        training that goes on from a checkpoint has its weights from there.
 
     Raises ValueError if the checkpoint comes from other data, another preset or another seed;
     FloatingPointError, naming the step, if the loss or a weight is no longer a number.
@@ -156,7 +159,7 @@ def train(
     device = torch.device(device or ("cuda" if torch.cuda.is_available() else "cpu"))
     tiles = Tiles(data, preset, seed, device)
     with own_random_state():
-        model, optimizer = start(preset, seed, device, build)
+        model, optimizer = start(preset, seed, device, build, initialize)
         state = resume(checkpoint, model, optimizer, tiles.identity)
         if watch and state["step"] == 0:
             watch(0, model)
@@ -225,13 +228,19 @@ def classes(labels) -> np.ndarray:
     return np.minimum(labels, 1).astype(np.int32)
 
 
-def start(preset: Preset, seed: int, device, build: Callable[..., UNet] = UNet):
-    """The network with the paper's initial weights, and its optimizer."""
+def start(
+    preset: Preset,
+    seed: int,
+    device,
+    build: Callable[..., UNet] = UNet,
+    initialize: Callable[[UNet, torch.Generator], object] = he_normal_,
+):
+    """The network with its initial weights, the paper's by default, and its optimizer."""
     model = build(
         base_channels=preset.base_channels, depth=preset.depth,
         variant=preset.variant, dropout=preset.dropout,
     )
-    he_normal_(model, torch.Generator().manual_seed(seed))
+    initialize(model, torch.Generator().manual_seed(seed))
     model = model.to(device, memory_format=torch.channels_last)
     if preset.optimizer == "sgd":
         return model, torch.optim.SGD(model.parameters(), momentum=preset.momentum)
