@@ -9,7 +9,24 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch import nn
 
-from unet_book.initialization import activation_statistics, fan_in, he_normal_
+from unet_book.initialization import (
+    Moments,
+    activation_statistics,
+    fan_in,
+    framework_default_,
+    framework_fan_in,
+    framework_variances,
+    he_normal_,
+    he_variances,
+    image_moments,
+    max_pooled,
+    predicted_mean_squares,
+    rectified,
+    unit_variance_,
+    unit_variances,
+    xavier_normal_,
+    xavier_variances,
+)
 from unet_book.unet import UNet, crop
 
 steady = settings(deadline=None, derandomize=True, database=None)  # the same examples every time
@@ -179,6 +196,221 @@ def test_an_up_convolution_keeps_the_size_of_its_signal():
     x = torch.randn(1, 512, 16, 16, generator=seeded()).relu()
     y = he_normal_(nn.ConvTranspose2d(512, 256, 2, stride=2), seeded(1))(x)
     assert y.square().mean().item() == pytest.approx(1, abs=0.05)
+
+
+# Other rules -------------------------------------------------------------------------------------
+
+
+def test_xavier_is_pytorchs_own():
+    for layer in (nn.Conv2d(3, 8, 3), nn.ConvTranspose2d(8, 4, 2, stride=2), nn.Linear(5, 7)):
+        weight = xavier_normal_(layer, seeded()).weight.clone()
+        assert torch.allclose(weight, nn.init.xavier_normal_(layer.weight, generator=seeded()))
+        assert not layer.bias.any()
+
+
+def test_the_frameworks_default_is_what_a_new_layer_holds():
+    for make in (
+        lambda: nn.Conv2d(16, 64, 3),
+        lambda: nn.ConvTranspose2d(64, 32, 2, stride=2),
+        lambda: nn.Linear(200, 100),
+    ):
+        with torch.random.fork_rng():
+            torch.manual_seed(0)
+            new = make()
+        ours = framework_default_(make(), seeded())
+        for theirs, drawn in ((new.weight, ours.weight), (new.bias, ours.bias)):
+            bound = 1 / math.sqrt(framework_fan_in(ours))
+            assert drawn.abs().max() <= bound and theirs.abs().max() <= bound
+            assert drawn.abs().max() > 0.8 * bound and theirs.abs().max() > 0.8 * bound
+        assert new.weight.std().item() == pytest.approx(ours.weight.std().item(), rel=0.05)
+
+
+@pytest.mark.parametrize("draw", [xavier_normal_, framework_default_])
+def test_another_rule_too_leaves_the_global_generator_alone(draw):
+    model = UNet(base_channels=2, depth=1)
+    before = torch.get_rng_state()
+    draw(model)
+    assert torch.equal(torch.get_rng_state(), before)
+    same = [draw(UNet(base_channels=2, depth=1), seeded(3)).classifier.weight for _ in range(2)]
+    assert torch.equal(*same) and not torch.equal(same[0], model.classifier.weight)
+
+
+def test_a_layer_without_bias_is_taken_by_the_default_too():
+    assert framework_default_(nn.Conv2d(1, 1, 3, bias=False), seeded()).bias is None
+
+
+# The theory's steps ------------------------------------------------------------------------------
+
+correlations = st.floats(0, 1)
+
+
+def gaussians(rho, count, seed=0):
+    """`count` standard Gaussians, any two with correlation rho >= 0, a million times."""
+    shared, own = torch.randn(count + 1, 1_000_000, generator=seeded(seed)).split([1, count])
+    return math.sqrt(rho) * shared + math.sqrt(1 - rho) * own
+
+
+@pytest.mark.parametrize("rho", [0, 0.2, 0.5, 0.9, 1])
+def test_a_relu_does_to_moments_what_it_does_to_samples(rho):
+    a, b = gaussians(rho, 2).relu()
+    after = rectified(Moments(3.0, 3.0 * rho))
+    assert after.square == 1.5
+    assert after.product == pytest.approx(3 * (a * b).mean().item(), abs=0.02)
+
+
+def test_a_relu_leaves_nothing_of_opposites():
+    assert rectified(Moments(2.0, -2.0)) == Moments(1.0, 0.0)
+
+
+@pytest.mark.parametrize("rho", [0, 1 / math.pi, 0.7, 0.97, 1])
+def test_pooling_does_to_moments_what_it_does_to_samples(rho):
+    x = gaussians(rho, 8).relu().reshape(2, 4, -1).amax(dim=1)
+    after = max_pooled(Moments(2.0, 2.0 * rho))
+    assert after.square == pytest.approx(2 * x.square().mean().item(), rel=0.005)
+    assert after.product == pytest.approx(2 * x.prod(dim=0).mean().item(), rel=0.005)
+
+
+def test_pooling_of_equal_pixels_is_the_relu_alone():
+    after = max_pooled(Moments(1.0, 1.0))
+    assert (after.square, after.product) == (pytest.approx(0.5), pytest.approx(0.5))
+
+
+@steady
+@given(correlations, correlations, st.floats(1e-6, 1e6))
+def test_the_less_alike_the_more_the_maximum_finds(one, other, size):
+    low, high = sorted((one, other))
+    less, more = (max_pooled(Moments(size, size * rho)) for rho in (low, high))
+    assert less.square >= more.square * (1 - 1e-9)
+    assert less.square == pytest.approx(size * max_pooled(Moments(1.0, low)).square)
+
+
+def test_a_map_of_zeros_stays_one():
+    assert max_pooled(Moments(0.0, 0.0)) == rectified(Moments(0.0, 0.0)) == Moments(0.0, 0.0)
+
+
+def test_moments_of_images():
+    board = torch.ones(1, 1, 6, 8)
+    board[..., ::2, ::2] = board[..., 1::2, 1::2] = -1
+    assert image_moments(board) == Moments(1.0, -1.0)
+    assert image_moments(torch.full((2, 5, 5), 3.0)) == Moments(9.0, 9.0)
+    stripes = torch.tensor([1.0, -1.0]).expand(8, 2).T.repeat(4, 1)  # alike along one axis only
+    assert image_moments(stripes) == Moments(1.0, 0.0)
+    noise = image_moments(torch.randn(400, 400, generator=seeded()))
+    assert noise.square == pytest.approx(1, abs=0.02) and abs(noise.product) < 0.02
+
+
+# The theory --------------------------------------------------------------------------------------
+
+
+def ghost(**arguments):
+    """A network of the paper's width that takes no memory."""
+    with torch.device("meta"):
+        return UNet(**arguments)
+
+
+def test_the_papers_rule_in_the_papers_network():
+    numbers = predicted_mean_squares(ghost(), he_variances)
+    assert len(numbers) == 23
+    expected = [2, 2, 5.35, 5.35, 9.52, 9.52, 13.6, 13.6, 17.1, 17.1, 17.1, 23.9, 23.9, 23.9]
+    assert numbers == pytest.approx([*expected, *[28.7] * 3, *[31.3] * 3, *[32.3] * 3], rel=3e-3)
+
+
+def test_the_frameworks_count_does_what_a_relu_behind_the_up_convolution_would():
+    miscounted = predicted_mean_squares(
+        ghost(), lambda layer: (2 / framework_fan_in(layer), 0.0)
+    )
+    assert miscounted[-1] == pytest.approx(5.45, abs=0.01)
+    assert miscounted[11] == pytest.approx((13.603 + 17.114) / 2, rel=1e-3)
+
+
+@pytest.mark.parametrize("variant", ["paper", "released"])
+@pytest.mark.parametrize("image", [Moments(1.0, 0.0), Moments(0.0275, 0.027)])
+@pytest.mark.parametrize(
+    "draw, rule",
+    [(he_normal_, he_variances), (xavier_normal_, xavier_variances),
+     (framework_default_, framework_variances)],
+)  # fmt: skip
+def test_the_theory_is_what_many_draws_average_to(variant, image, draw, rule):
+    """Two levels, where few draws are enough; the image's pixels all share one number."""
+    model, measured = UNet(base_channels=32, depth=2, variant=variant), []
+    rho = image.product / image.square
+    for seed in range(40):
+        generator = seeded(seed)
+        noise, shared = torch.randn(1, 1, 60, 60, generator=generator), torch.ones(1)
+        shared = math.sqrt(rho) * (1 if seed % 2 else -1)
+        picture = math.sqrt(image.square) * (shared + math.sqrt(1 - rho) * noise)
+        layers = activation_statistics(draw(model, generator), picture)
+        measured.append([layer.mean_square for layer in layers])
+    average = torch.tensor(measured, dtype=torch.float64).mean(dim=0)[:-1].tolist()
+    assert average == pytest.approx(predicted_mean_squares(model, rule, image)[:-1], rel=0.2)
+
+
+def test_the_weights_at_hand_are_taken_where_no_rule_is_given():
+    model = he_normal_(UNet(base_channels=8, depth=2), seeded())
+    by_rule = predicted_mean_squares(model, he_variances)
+    assert predicted_mean_squares(model) == pytest.approx(by_rule, rel=0.4)
+    with torch.no_grad():
+        model.encoders[0][0].weight.mul_(3)
+    tripled = [9 * number for number in predicted_mean_squares(he_normal_(model, seeded()))]
+    with torch.no_grad():
+        model.encoders[0][0].weight.mul_(3)
+    assert predicted_mean_squares(model) == pytest.approx(tripled)
+
+
+def test_biases_count():
+    model = he_normal_(UNet(base_channels=2, depth=1), seeded())
+    before = predicted_mean_squares(model)
+    nn.init.constant_(model.encoders[0][0].bias, 2.0)
+    after = predicted_mean_squares(model)
+    assert after[0] == pytest.approx(before[0] + 4) and after[-1] > before[-1]
+
+
+# Unit variance -----------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("variant", ["paper", "released", "same"])
+@pytest.mark.parametrize("depth", range(1, 7))
+@pytest.mark.parametrize("image", [Moments(1.0, 0.0), Moments(0.03, 0.02)])
+def test_every_layer_is_given_unit_variance(variant, depth, image):
+    model = ghost(base_channels=4, depth=depth, variant=variant)
+    variances = unit_variances(model, image)
+    numbers = predicted_mean_squares(model, lambda layer: (variances[layer], 0.0), image)
+    assert numbers == pytest.approx([1.0] * (5 * depth + 3))
+
+
+def test_behind_a_relu_the_rule_is_hes():
+    model = ghost()
+    variances = unit_variances(model)
+    same = [layer for layer in variances if variances[layer] == pytest.approx(2 / fan_in(layer))]
+    seconds = [block[2] for block in (*model.encoders, model.bottom, *model.decoders)]
+    assert same == [layer for layer in variances
+                    if layer in [*seconds, *model.up_convolutions, model.classifier]]  # fmt: skip
+    assert variances[model.encoders[0][0]] == pytest.approx(1 / 9)
+    assert variances[model.decoders[0][0]] == pytest.approx(1 / (9 * 1024 * 0.75))
+
+
+def test_unit_variance_is_hes_draw_in_other_units():
+    ours = unit_variance_(UNet(base_channels=4, depth=2), seeded(5))
+    hes = he_normal_(UNet(base_channels=4, depth=2), seeded(5))
+    for mine, his in zip(layers(ours), layers(hes)):
+        factor = (mine.weight / his.weight).flatten()
+        assert torch.allclose(factor, factor[:1]) and not mine.bias.any()
+
+
+def test_many_draws_of_unit_variance_average_to_one():
+    model, measured = UNet(base_channels=32, depth=2), []
+    for seed in range(40):
+        noise = torch.randn(1, 1, 60, 60, generator=seeded(seed))
+        entries = activation_statistics(unit_variance_(model, seeded(seed)), noise)
+        measured.append([entry.mean_square for entry in entries])
+    average = torch.tensor(measured).mean(dim=0)[:-1].tolist()
+    assert average == pytest.approx([1.0] * 12, rel=0.2)
+
+
+@pytest.mark.parametrize("function", [unit_variances, unit_variance_, predicted_mean_squares])
+def test_what_is_no_unet_is_refused(function):
+    with pytest.raises(TypeError, match="through a UNet, not through .*Conv2d"):
+        function(nn.Conv2d(1, 1, 3))
 
 
 # Activation statistics ---------------------------------------------------------------------------

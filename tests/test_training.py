@@ -89,6 +89,22 @@ def test_another_seed_gives_another_training(data, held_out, uninterrupted):
     assert other.history != first.history
 
 
+def test_the_initial_weights_are_drawn_as_told_from_the_seed(data):
+    seen = []
+
+    def ones(model, generator):
+        seen.append(generator.initial_seed())
+        for weight in model.parameters():
+            torch.nn.init.ones_(weight)
+
+    def watch(step, model):
+        if step == 0:
+            seen.append(all(bool((weight == 1).all()) for weight in model.parameters()))
+
+    train(data, replace(TINY, steps=1), initialize=ones, watch=watch, **HOW)
+    assert seen == [HOW["seed"], True]
+
+
 @pytest.mark.parametrize("kind", TINIES)
 @pytest.mark.parametrize("k", range(TINY.steps))
 def test_broken_off_in_any_step_and_resumed_it_ends_the_same(

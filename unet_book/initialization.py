@@ -57,7 +57,7 @@ def he_variances(layer: nn.Module) -> tuple[float, float]:
 def xavier_variances(layer: nn.Module) -> tuple[float, float]:
     """2 / (N + N') for the weights, N' the outgoing connections; no biases.
 
-    Glorot and Bengio 2010, eq. (16), with N and N' as PyTorch counts them, which for an
+    Glorot and Bengio 2010, eq. (12), with N and N' as PyTorch counts them, which for an
     up-convolution takes one for the other.
     """
     outgoing = layer.weight[:, 0].numel()
@@ -183,7 +183,7 @@ def max_pooled(before: Moments) -> Moments:
     rho = max(correlation(before), 0.0)
     z = np.linspace(-8, 8, 801)
     normal = np.exp(-(z**2) / 2)
-    largest = normal * np.cumsum(normal) ** 3
+    largest = normal * (np.cumsum(normal) - normal / 2) ** 3
     normal, largest = normal / normal.sum(), largest / largest.sum()
     x = np.maximum(math.sqrt(rho) * z[:, None] + math.sqrt(1 - rho) * z, 0)
     square, product = normal @ x**2 @ largest, normal @ (x @ largest) ** 2
@@ -262,27 +262,35 @@ def predicted_mean_squares(
     return [output.square for output in outputs]
 
 
-@torch.no_grad()
+def unit_variances(model: UNet, image: Moments = NOISE) -> dict[nn.Module, float]:
+    """1 / (N m), the variance for each layer's weights with which it puts out unit variance.
+
+    m is the second moment of what a layer reads if all layers before it put out unit variance: 1/2
+    behind a ReLU, and there the rule is He's; but 1 for the first layer, more than 1/2 behind a
+    pooling (`max_pooled`), and 3/4 behind a concatenation with an up-convolution without ReLU.
+    Raises TypeError for what is no `UNet`.
+    """
+    variances = {}
+
+    def keep_one(layer, reads):
+        variances[layer] = 1 / (fan_in(layer) * reads.square)
+        return Moments(1.0, correlation(reads))
+
+    follow(model, image, keep_one)
+    return variances
+
+
 def unit_variance_(
     model: UNet, generator: torch.Generator | None = None, image: Moments = NOISE
 ) -> UNet:
     """Draw every weight of a U-Net from N(0, 1 / (N m)) and set every bias to 0, in place.
 
-    m is the second moment of what a layer reads if all layers before it put out unit variance: 1/2
-    behind a ReLU, and there the rule is He's; but 1 for the first layer, more than 1/2 behind a
-    pooling (`max_pooled`), and 3/4 behind a concatenation with an up-convolution without ReLU. So
-    each layer has unit variance, on average over draws, on an image with the given moments. It is
-    `he_normal_`'s draw from the same `generator`, each layer's multiplied by a number.
-
-    Returns `model`. Raises TypeError for what is no `UNet`.
+    With these `unit_variances` each layer puts out unit variance, on average over draws, on an
+    image with the given moments. `generator` as in `he_normal_`, whose draw this is, each layer's
+    multiplied by a number. Returns `model`; raises TypeError for what is no `UNet`.
     """
-
-    def rescale(layer, reads):
-        layer.weight.mul_(math.sqrt(1 / (2 * reads.square)))
-        return Moments(1.0, reads.product / reads.square)
-
-    follow(he_normal_(model, generator), image, rescale)
-    return model
+    variances = unit_variances(model, image)
+    return _normal_(model, lambda layer: (variances[layer], 0.0), generator)
 
 
 # The signal, layer by layer, measured -------------------------------------------------------------

@@ -7,6 +7,7 @@ chapter's checks are in the module with its name; what they share is in `verdict
 from unet_book.check.architecture import largest_answer, up_convolution, zeros_reach
 from unet_book.check.before_you_start import output_of_572
 from unet_book.check.data import honest_square, independent_pixels, touching_cells
+from unet_book.check.initialization import fan_in, up_convolution_std, without_maximum
 from unet_book.check.verdict import Verdict
 from unet_book.check.what_unet_answers import exact_shifts, majority_error, window_ratio
 
@@ -16,4 +17,5 @@ __all__ = [
     "window_ratio", "majority_error", "exact_shifts",
     "independent_pixels", "touching_cells", "honest_square",
     "largest_answer", "up_convolution", "zeros_reach",
+    "up_convolution_std", "fan_in", "without_maximum",
 ]  # fmt: skip

@@ -8,6 +8,7 @@ browser and compares what it says with the package's own numbers.
 
 from unet_book.explorers.films import film
 from unet_book.explorers.samples import spaced_samples
+from unet_book.explorers.signal import signal
 from unet_book.explorers.sizes import tile_sizes
 
-__all__ = ["film", "spaced_samples", "tile_sizes"]
+__all__ = ["film", "spaced_samples", "signal", "tile_sizes"]

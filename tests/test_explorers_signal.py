@@ -1,0 +1,65 @@
+"""The figure of the signal's size, moved in a browser and held against the package."""
+
+import json
+
+import pytest
+import torch
+
+from unet_book import explorers
+from unet_book import initialization as init
+from unet_book.unet import UNet
+
+
+def expected(rule, depth, gain, alike, base=64):
+    """The same numbers by the package; on the meta device, since no weight is ever needed."""
+    with torch.device("meta"):
+        model = UNet(base_channels=base, depth=depth)
+    unit = init.unit_variances(model)
+    variances = {
+        "paper": init.he_variances,
+        "miscounted": lambda layer: (2 / init.framework_fan_in(layer), 0.0),
+        "xavier": init.xavier_variances,
+        "default": init.framework_variances,
+        "unit": lambda layer: (unit[layer], 0.0),
+    }[rule]
+
+    def multiplied(layer):
+        weights, biases = variances(layer)
+        return gain**2 * weights, biases
+
+    return init.predicted_mean_squares(model, multiplied, init.Moments(1.0, alike))
+
+
+def squares(page):
+    return json.loads(page.locator(".explorer").get_attribute("data-squares"))
+
+
+@pytest.mark.parametrize("rule", ["paper", "miscounted", "xavier", "default", "unit"])
+def test_it_draws_what_the_package_predicts(move, page, rule):
+    move(explorers.signal(), rule=rule)
+    for depth in range(1, 7):
+        for gain, alike in ((1, 0), (1.5, 1) if depth % 2 else (0.5, 0.95)):
+            move(depth=depth, gain=gain, alike=alike)
+            assert squares(page) == pytest.approx(expected(rule, depth, gain, alike), rel=1e-6)
+
+
+def test_another_width_matters_only_to_the_frameworks_biases(move, page):
+    move(explorers.signal(base_channels=8), rule="default")
+    assert squares(page) == pytest.approx(expected("default", 4, 1, 0, base=8), rel=1e-6)
+
+
+def test_it_says_the_first_the_bottom_and_the_last(move):
+    text = move(explorers.signal())
+    assert text == (
+        "23 layers: 2 in the first, 17.1 at the bottom, 32.3 at the logits. "
+        "Orange: up-convolutions."
+    )
+    assert move(rule="unit").startswith("23 layers: 1 in the first, 1 at the bottom, 1 at")
+    assert "8 layers: " in move(depth=1)
+
+
+@pytest.mark.parametrize("width", [390, 900])
+def test_it_fits_the_page(page, move, width):
+    page.set_viewport_size({"width": width, "height": 900})
+    move(explorers.signal(), depth=6, gain=1.5)
+    assert page.evaluate("document.documentElement.scrollWidth") <= width
