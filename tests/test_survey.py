@@ -136,6 +136,7 @@ def test_copied_needs_both_parts(all_of_them):
 def two_images():
     labels = np.zeros((2, 12, 12), int)
     labels[0, 2:5, 2:5], labels[0, 2:5, 5:7] = 4, 9
+    labels[0, 10, :2] = 1
     labels[1, 8, 8], labels[1, 9, 9] = 3, 3  # one cell in two pieces that meet at a corner
     labels[1, 0] = -1
     images = np.full(labels.shape, 0.2)
@@ -146,15 +147,21 @@ def two_images():
 def test_describe_counts():
     found = survey.describe(two_images(), reach=5)
     assert found["shape"] == [2, 12, 12] and found["pixels"] == 2 * 144 - 12
-    assert (found["cells"], found["per_image"], found["cell_pixels"]) == (3, [2, 1], 17)
-    assert (found["touching"], found["pieces"], found["pieces_8"], found["torn"]) == (2, 3, 2, 1)
+    assert (found["cells"], found["per_image"], found["cell_pixels"]) == (4, [3, 1], 19)
+    assert (found["touching"], found["pieces"], found["pieces_8"], found["torn"]) == (2, 4, 3, 1)
     assert found["crumbs"] == 2  # the two halves of the torn cell
     assert len(found["class_correlation"]) == 6 and found["class_correlation"][0] == 1
     background, cell = (np.array(found["gray"][name]) for name in ("background", "cell"))
     assert background.sum() + cell.sum() == found["pixels"]
-    assert background[51 // 5] == background.sum() and cell[50] == 17
-    assert found["diameters"][2] == pytest.approx(2 * np.sqrt(6 / np.pi), abs=0.05)
-    wrong = np.mean((two_images().labels[0] > 0)[1:] != (two_images().labels[1] > 0)[1:])
+    assert background[51 // 5] == background.sum() and cell[50] == 19
+    diameters = 2 * np.sqrt(np.array([2, 2, 6, 9]) / np.pi)
+    assert found["diameters"][2] == pytest.approx(np.median(diameters), abs=0.051)
+    one, other = two_images().labels > 0
+    known = two_images().labels >= 0
+    mean, variance = (19 / known.sum(), 19 / known.sum() * (1 - 19 / known.sum()))
+    correlation = np.mean(((one - mean) * (other - mean))[1:]) / variance
+    assert found["image_correlation"][1] == pytest.approx(correlation, abs=1e-4)
+    wrong = np.mean(one[1:] != other[1:])
     assert found["copied_previous"] == found["copied_last_training"] == round(wrong, 4)
     assert json.loads(json.dumps(found)) == found
 

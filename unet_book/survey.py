@@ -80,21 +80,23 @@ def autocorrelation(values, known=None, reach: int = REACH):
     """
     values = np.asarray(values, dtype=float)
     values = values.reshape(-1, *values.shape[-2:])
-    known = np.ones(values.shape, bool) if known is None else np.reshape(known, values.shape)
+    known = np.broadcast_to(True if known is None else known, values.shape)
     if not 0 <= reach < min(values.shape[1:]):
-        raise ValueError(f"reach={reach}: images of {values.shape[1:]} need 0 <= reach < H and W")
+        size = values.shape[1:]
+        raise ValueError(f"reach={reach}: images of {size} need 0 <= reach < H and W")
     mean, variance = values[known].mean(), values[known].var()
     if not variance > 0:
         raise ValueError("all values are equal; nothing can correlate with a constant")
-    # Padded by `reach`, so that no offset up to it wraps around to the image's other side.
-    shape = [fft.next_fast_len(size + reach, real=True) for size in values.shape[1:]]
+    # Padded by `reach`, so that no offset up to it wraps around to the other side.
+    shape = [fft.next_fast_len(n + reach, real=True) for n in values.shape[1:]]
     products, pairs = np.zeros(shape), np.zeros(shape)
     for image, counts in zip(values, known):
         products += _with_itself(np.where(counts, image - mean, 0), shape)
         pairs += _with_itself(counts, shape)
-    rings = _distance(*(fft.fftfreq(size, 1 / size) for size in shape))
+    rings = _distance(*(fft.fftfreq(n, 1 / n) for n in shape))
     near = rings <= reach
-    total, count = (np.bincount(rings[near], sums[near]) for sums in (products, np.rint(pairs)))
+    total = np.bincount(rings[near], products[near])
+    count = np.bincount(rings[near], np.rint(pairs)[near])
     return total / np.maximum(count, 1) / variance
 
 
@@ -127,16 +129,17 @@ def correlation_area(curve) -> float:
 
 
 def copied(classes, train) -> float:
-    """The pixel error of a "model" that copies the class of the nearest training pixel.
+    """The pixel error of copying the class of the nearest training pixel.
 
-    It never looks at the image. `classes` is (H, W), int or bool; `train` is bool, (H, W): where
-    the truth was given. The error is counted on the other pixels. Raises ValueError if `train` is
-    all true or all false.
+    That is a model that never looks at the image. `classes` is (H, W), int or bool; `train`, bool
+    (H, W), is where the truth was given. The error is counted on the other pixels. Raises
+    ValueError if `train` is all true or all false.
     """
     classes, train = np.asarray(classes), np.asarray(train, dtype=bool)
     if train.all() or not train.any():
         raise ValueError("some pixels must be for training and some for testing")
-    nearest = ndimage.distance_transform_edt(~train, return_distances=False, return_indices=True)
+    nearest = ndimage.distance_transform_edt(
+        ~train, return_distances=False, return_indices=True)
     return float(np.mean((classes[tuple(nearest)] != classes)[~train]))
 
 
