@@ -66,8 +66,8 @@ def _what_is_wrong(answer, image, weight, bias, correct, name):
     squares = torch.einsum("chw,coij->ohwij", image, weight)
     if same(squares.reshape(correct.shape) + bare):
         return (
-            "The right numbers in the wrong places. After (O, H, W, 2, 2) the axes have to become "
-            "(O, H, 2, W, 2) before a reshape may join H with i and W with j."
+            "The right numbers in the wrong places. A reshape joins axes that stand side by side: "
+            "which axis must stand behind H, and which behind W?"
         )
     return f"Wrong values on {name}. Try one by hand: out(0, 0) = b + sum of W(0, 0) in(0, 0)."
 
