@@ -7,6 +7,7 @@ chapter's checks are in the module with its name; what they share is in `verdict
 from unet_book.check.architecture import largest_answer, up_convolution, zeros_reach
 from unet_book.check.before_you_start import output_of_572
 from unet_book.check.data import honest_square, independent_pixels, touching_cells
+from unet_book.check.energy import double_softmax_floor, half_contour, weighted_energy
 from unet_book.check.initialization import fan_in, up_convolution_std, without_maximum
 from unet_book.check.verdict import Verdict
 from unet_book.check.what_unet_answers import exact_shifts, majority_error, window_ratio
@@ -18,4 +19,5 @@ __all__ = [
     "independent_pixels", "touching_cells", "honest_square",
     "largest_answer", "up_convolution", "zeros_reach",
     "up_convolution_std", "fan_in", "without_maximum",
+    "double_softmax_floor", "weighted_energy", "half_contour",
 ]  # fmt: skip

@@ -6,9 +6,10 @@ short function with a script beside it, `NAME.py` and `NAME.js`, and a test that
 browser and compares what it says with the package's own numbers.
 """
 
+from unet_book.explorers.energy import pixel_energy
 from unet_book.explorers.films import film
 from unet_book.explorers.samples import spaced_samples
 from unet_book.explorers.signal import signal
 from unet_book.explorers.sizes import tile_sizes
 
-__all__ = ["film", "spaced_samples", "signal", "tile_sizes"]
+__all__ = ["film", "pixel_energy", "spaced_samples", "signal", "tile_sizes"]

@@ -1,0 +1,75 @@
+"""The pixel that moves, against the package's energy and autograd."""
+
+import itertools
+import re
+
+import pytest
+import torch
+
+from unet_book import explorers
+from unet_book.loss import weighted_cross_entropy
+
+GRID = [*itertools.product([-4, 0.25, 3], [-3.5, 1], [-4, 0, 2.5], [0, 1, 3.75], [0, 1])]
+
+
+def numbers(text):
+    """The six numbers the figure says: two probabilities, the loss, two gradients."""
+    text = text.replace("\u2212", "-")
+    found = re.findall(r"[-+]?\d+\.\d+", text)
+    return [float(found[0]) / 100, float(found[1]) / 100, *map(float, found[2:])]
+
+
+def package(background, cell, both, weight, truth):
+    """The same from the package, the gradient by autograd."""
+    logits = torch.tensor([background + both, cell + both], dtype=torch.float64)
+    logits = logits.reshape(1, 2, 1, 1).requires_grad_()
+    w = torch.full((1, 1, 1), float(weight), dtype=torch.float64)
+    energy = weighted_cross_entropy(logits, torch.full((1, 1, 1), truth), w, normalize=False)
+    energy.backward()
+    p = logits.softmax(dim=1)
+    return [*p.flatten().tolist(), energy.item(), *logits.grad.flatten().tolist()]
+
+
+def test_it_says_what_the_package_and_autograd_compute(move):
+    move(explorers.pixel_energy())
+    for background, cell, both, weight, truth in GRID:
+        said = move(background=background, cell=cell, both=both, weight=weight, truth=truth)
+        expected = package(background, cell, both, weight, truth)
+        assert numbers(said) == pytest.approx(expected, abs=6e-4), said
+
+
+def test_adding_the_same_to_both_logits_changes_nothing(move):
+    move(explorers.pixel_energy())
+    before = move(background=2, cell=-1.5, weight=3)
+    assert {move(both=c) for c in (-4, -0.75, 2, 4)} == {before}
+
+
+def test_the_dot_lies_on_the_curve_and_the_arrows_point_downhill(move, page):
+    move(explorers.pixel_energy())
+    for cell, truth in [(-4, 1), (3, 1), (3, 0)]:
+        move(background=0.5, cell=cell, weight=2, truth=truth)
+        x, y = page.eval_on_selector(
+            ".loss circle", "e => [+e.getAttribute('cx'), +e.getAttribute('cy')]")
+        curve = page.eval_on_selector(".loss polyline", "e => e.getAttribute('points')")
+        points = [tuple(map(float, pair.split(","))) for pair in curve.split()]
+        nearest = min(points, key=lambda point: abs(point[0] - x))
+        assert nearest == pytest.approx((x, y), abs=0.01)
+        ends = page.eval_on_selector_all(
+            ".pulls polygon", "all => all.map(e => +e.getAttribute('points').split(',')[0])")
+        dots = page.eval_on_selector_all(
+            ".pulls circle", "all => all.map(e => +e.getAttribute('cx'))")
+        assert (ends[truth] > dots[truth]) and (ends[1 - truth] < dots[1 - truth])
+
+
+@pytest.mark.parametrize("width", [1280, 390])
+def test_it_is_no_wider_than_its_page_and_nothing_leaves_the_drawing(move, page, width):
+    page.set_viewport_size({"width": width, "height": 900})
+    move(explorers.pixel_energy())
+    move(background=-4, cell=4, both=4, weight=4, truth=0)  # the farthest arrows
+    assert page.evaluate("document.documentElement.scrollWidth") <= width
+    for drawing in (".loss", ".pulls"):
+        box = page.locator(drawing).bounding_box()
+        for text in page.locator(f"{drawing} text").all():
+            inner = text.bounding_box()
+            assert inner["x"] >= box["x"] - 1
+            assert inner["x"] + inner["width"] <= box["x"] + box["width"] + 1
