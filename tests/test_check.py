@@ -1,15 +1,19 @@
 """The exercises: each solution passes, and each typical mistake gets a hint of its own.
 
 `tests/exercises/` has a file for each chapter with its EXERCISES: (check, solution, mistakes), the
-three most typical mistakes first.
+three most typical mistakes first. A mistake may be a pair {"answer": …, "hint": …}, with words that
+its hint must have.
 """
 
 import importlib.util
 import json
 import pathlib
+from decimal import Decimal
+from fractions import Fraction
 
 import numpy as np
 import pytest
+import torch
 
 from unet_book import check
 
@@ -43,8 +47,11 @@ def test_the_solution_is_right(exercise, solution, mistakes):
 
 @each_exercise
 def test_each_typical_mistake_gets_its_own_hint(exercise, solution, mistakes):
-    verdicts = [exercise(mistake) for mistake in mistakes]
+    pairs = [m if isinstance(m, dict) else {"answer": m, "hint": ""} for m in mistakes]
+    verdicts = [exercise(pair["answer"]) for pair in pairs]
     assert not any(verdicts)
+    for pair, verdict in zip(pairs, verdicts):
+        assert pair["hint"] in verdict.comment, verdict
     assert len({verdict.comment for verdict in verdicts[:3]}) == 3
     assert all(len(verdict.comment.split()) >= 5 for verdict in verdicts)
 
@@ -60,6 +67,19 @@ def test_the_check_does_not_change_what_it_hands_out():
 
 def test_a_function_that_was_called_too_early_is_told_so():
     assert "itself" in check.majority_error(0.2).comment
+
+
+@pytest.mark.parametrize(
+    "answer", [836, 836.0, np.int16(836), np.float32(836), np.array(836), Fraction(836),
+               Decimal(836), torch.tensor(836), torch.tensor(836.0, requires_grad=True)]
+)  # fmt: skip
+def test_a_number_may_come_from_anywhere(answer):
+    assert check.largest_answer(answer)
+
+
+@pytest.mark.parametrize("answer", [True, "836", None, [836], np.array([836]), 836 + 0j, check])
+def test_what_is_no_number_is_told_so(answer):
+    assert "one number" in check.largest_answer(answer).comment
 
 
 @pytest.mark.parametrize("notebook", sorted(BOOK.glob("*.ipynb")), ids=lambda path: path.stem)

@@ -65,6 +65,22 @@ def test_two_figures_on_one_page_do_not_disturb_each_other(page):
     assert page.inner_text("#grays .says") == "black"
 
 
+def test_two_figures_of_one_name_both_work(page):
+    page.set_content(three_grays().data + three_grays().data)
+    sliders, says = page.locator("#grays input"), page.locator("#grays .says")
+    sliders.nth(1).fill("2")
+    assert says.nth(0).inner_text() == "black" and says.nth(1).inner_text() == "white"
+
+
+def test_a_control_can_not_start_where_it_can_not_be():
+    for start in (-1, 11, 2.5):
+        with pytest.raises(ValueError, match="from 0 to 10 in steps of 1"):
+            frame.Slider("n", "number", 0, 10, start)
+    with pytest.raises(ValueError, match="one of"):
+        frame.Choice("c", "color", {"r": "red"}, "g")
+    assert " selected" in frame.Choice("c", "color", {1: "one", 2: "two"}, 2).html()
+
+
 def test_a_figure_is_no_wider_than_a_phone(page):
     page.set_content(three_grays().data)
     assert page.evaluate("document.documentElement.scrollWidth") <= 390
@@ -107,7 +123,7 @@ def test_a_drawing_is_as_wide_as_its_page(page, width, monkeypatch, tmp_path):
     drawn, chosen = page.inner_text("#lines .says").split()
     box = page.locator("#lines svg").bounding_box()
     assert float(drawn) == pytest.approx(box["width"], abs=1) and chosen == "2"
-    assert page.inner_text("#lines label output") == "2 px"
+    assert page.inner_text("#lines .control output") == "2 px"
     assert page.locator("#lines svg").get_attribute("aria-label") == "A line."
     page.set_viewport_size({"width": 320, "height": 700})
     page.wait_for_function("document.querySelector('#lines .says').textContent < '310'")

@@ -28,16 +28,70 @@ def test_it_says_what_the_package_computes(move, page, tile, depth, base):
     costs = unet.layer_costs(unet.UNet(base_channels=base, depth=depth), tile)
     flop = sum(layer.flop for layer in costs if "conv" in layer.kind)
     out = unet.output_size(tile, depth)
-    assert f"{out} x {out} pixels answered" in text
+    assert f"{out} x {out} pixels answered, {float(f'{100 * (out / tile) ** 2:.2g}'):g} %" in text
     assert f"{sum(layer.parameters for layer in costs):,} parameters" in text
     assert f"{flop / 1e9:.1f} GFLOP" in text and f"({flop / 1e6 / out**2:.2f} MFLOP" in text
     assert f"{4 * sum(layer.values for layer in costs) / 2**20:.0f} MiB" in text
+    assert cells(page) == rows_of(costs, tile, depth, base)
     path = unet.feature_map_sizes(tile, depth)
     assert json.loads(page.locator("#tile-sizes").get_attribute("data-sizes")) == [*map(list, path)]
-    rows = cells(page)
-    assert [int(row[3]) for row in rows[:-1]] == unet.crop_offsets(depth)
-    assert rows[0][2] == " → ".join(map(str, path[0]))
-    assert rows[0][4] == " → ".join(map(str, path[-1]))
+
+
+def rows_of(costs, tile, depth, base):
+    """The table as the package would write it: the layers of each level, down and up, together."""
+    level, at = 0, {}
+    for layer in costs:
+        level += {"max-pool 2x2": 1, "up-conv 2x2": -1}.get(layer.kind, 0)
+        at.setdefault(level, []).append(layer)
+    path, crops = unet.feature_map_sizes(tile, depth), [*unet.crop_offsets(depth), ""]
+    rows = []
+    for level, layers in at.items():
+        up = path[2 * depth - level] if level < depth else ()
+        flop = sum(layer.flop for layer in layers if "conv" in layer.kind)
+        mebibytes = 4 * sum(layer.values for layer in layers) / 2**20
+        rows.append([str(level + 1), str(base * 2**level), " → ".join(map(str, path[level])),
+                     str(crops[level]), " → ".join(map(str, up)),
+                     f"{sum(layer.parameters for layer in layers):,}",
+                     f"{flop / 1e9:.1f}", f"{mebibytes:.1f}"])  # fmt: skip
+    return rows
+
+
+BARS = """() => [...document.querySelectorAll("rect")].map(
+  r => ["x", "y", "width", "height"].map(a => +r.getAttribute(a)).concat(r.getAttribute("fill")))"""
+
+
+def test_bars_are_high_with_their_side_and_wide_with_their_channels(move, page):
+    move(explorers.tile_sizes())
+    bars = page.evaluate(BARS)
+    assert len(bars) == 27 + 4  # nine triples, and a skip beside each of four
+    sides = [side for triple in unet.feature_map_sizes(572) for side in triple]
+    whole = [bar for bar in bars if bar[4] != "var(--green)"]
+    heights = [bar[3] for bar in whole]
+    assert [4 + 100 * side / 572 for side in sides] == pytest.approx(heights)
+    widths = {bar[4]: [] for bar in whole}
+    for bar in whole:
+        widths[bar[4]].append(bar[2])
+    pooled, convolved = widths["var(--orange)"], widths["var(--blue)"]
+    assert pooled == sorted(pooled) and convolved[0] == convolved[1] < convolved[2]
+    middles = [bar[1] + bar[3] / 2 for bar in whole]
+    assert max(middles) == pytest.approx(middles[12]) and middles[0] == pytest.approx(middles[-1])
+    said = page.locator("#tile-sizes svg text").all_text_contents()
+    assert said == ["572", "284", "140", "68", "32", "56", "104", "200", "388"]
+
+
+def test_the_controls_stay_in_place_while_the_table_comes_and_goes(move, page):
+    move(explorers.tile_sizes(), tile=571)
+    before = page.locator("[name=tile]").bounding_box()
+    move(tile=572)
+    assert page.locator("[name=tile]").bounding_box() == before
+
+
+@pytest.mark.parametrize(
+    "wrong", [{"tile": 2000}, {"tile": 572.5}, {"depth": 0}, {"depth": 7}, {"base_channels": 0}]
+)
+def test_it_refuses_what_it_can_not_show(wrong):
+    with pytest.raises(ValueError):
+        explorers.tile_sizes(**wrong)
 
 
 TRY_ALL = """([depth, tiles]) => tiles.map(tile => {

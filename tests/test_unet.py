@@ -558,6 +558,13 @@ def test_costs_follow_the_order_and_the_sizes_of_the_drawing():
     assert [c.channels for c in costs if c.kind == "concatenation"] == [1024, 512, 256, 128]
     assert [c.height for c in costs if c.kind == "max-pool 2x2"] == [284, 140, 68, 32]
     assert costs[0].values == 64 * 570 * 570
+    pooled = [c for c in costs if c.kind == "max-pool 2x2"]
+    assert all(c.flop == 3 * c.values and c.parameters == 0 for c in pooled)
+
+
+def test_costs_do_not_depend_on_the_precision():
+    model = unet.UNet(base_channels=2, depth=1)
+    assert unet.layer_costs(model.double(), 18) == unet.layer_costs(model.half(), 18)
 
 
 def test_counting_costs_leaves_the_network_as_it_was():

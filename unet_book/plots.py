@@ -149,7 +149,7 @@ def u_shape(model, tile: int, width: float = 6.2):
     with plt.rc_context(STYLE):
         figure, ax = plt.subplots(figsize=(width, 0.16 * width * (model.depth + 1)))
         for box in boxes:
-            _draw_map(ax, model.base_channels, *box)
+            _draw_map(ax, model, *box)
         _draw_skips(ax, boxes, model.depth)
         ax.set(xlim=(0.2, x + 0.2), ylim=(-DROP * model.depth - 1.1, 1.7))
         ax.axis("off")
@@ -157,13 +157,14 @@ def u_shape(model, tile: int, width: float = 6.2):
     return figure
 
 
-def _draw_map(ax, base, kind, channels, side, x, level, thick, high):
+def _draw_map(ax, model, kind, channels, side, x, level, thick, high):
     """One box of `u_shape`, with its numbers."""
     bottom = -DROP * level - high
     ax.add_patch(plt.Rectangle((x, bottom), thick, 2 * high, color=MAPS.get(kind, GREEN)))
     if kind == "concatenation":
-        skip = thick * base * 2**level / channels
-        ax.add_patch(plt.Rectangle((x, bottom), skip, 2 * high, color="0.75"))
+        skip = thick * model.base_channels * 2**level / channels
+        left = x + thick - skip if model.variant == "released" else x  # there the skip comes last
+        ax.add_patch(plt.Rectangle((left, bottom), skip, 2 * high, color="0.75"))
     how = {"ha": "center", "rotation": 90, "fontsize": 9}
     ax.text(x + thick / 2, bottom + 2 * high + 0.08, channels, va="bottom", **how)
     ax.text(x + thick / 2, bottom - 0.08, side, va="top", **how)

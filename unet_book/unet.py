@@ -81,7 +81,7 @@ class UNet(nn.Module):
         self.classifier = nn.Conv2d(base_channels, num_classes, kernel_size=1)
         self.pool = nn.MaxPool2d(2)
         self.dropout = nn.Dropout(dropout)
-        self.up_activation = nn.ReLU() if variant == "released" else nn.Identity()
+        self.up_activation = nn.ReLU(inplace=True) if variant == "released" else nn.Identity()
 
     def forward(self, image: Tensor) -> Tensor:
         """Logits (N, num_classes, H', W') of a batch (N, in_channels, H, W).
@@ -284,8 +284,9 @@ class LayerCost:
 def layer_costs(model: UNet, size: int) -> list[LayerCost]:
     """The costs of each layer for one tile of side `size`, in the order of Fig. 1.
 
-    ReLU and dropout work in place and have no entry. Nothing is computed: a copy of the network
-    runs on PyTorch's "meta" device, where tensors have a shape but no numbers.
+    ReLUs have no entry, since they write over their input, nor has dropout, which does nothing in
+    prediction. Nothing is computed: a copy of the network runs on PyTorch's "meta" device, where
+    tensors have a shape but no numbers.
 
     Raises ValueError as `output_size` does.
 
@@ -310,7 +311,8 @@ def layer_costs(model: UNet, size: int) -> list[LayerCost]:
         return joined
 
     ghost.join = join
-    ghost(torch.empty(1, model.in_channels, size, size, device="meta"))
+    kind = next(ghost.parameters()).dtype
+    ghost(torch.empty(1, model.in_channels, size, size, dtype=kind, device="meta"))
     return costs
 
 

@@ -36,19 +36,34 @@ def one_channel_only(image, weight, bias):
 SAFE = 324 / 512  # along one axis
 
 EXERCISES = [
-    (check.largest_answer, 836, [840, 852, 1020, 928, 824, 7, None, "836"]),
+    (check.largest_answer, 836, [
+        {"answer": 840, "hint": "1024 = 12"}, {"answer": 852, "hint": "not into the image"},
+        {"answer": 1020, "hint": "Right tile"}, {"answer": 928, "hint": "both sides"},
+        {"answer": 824, "hint": "multiple of 16"}, 7, None, "836",
+    ]),
     (
         check.up_convolution,
         painted,
         [
-            wrong_places, no_bias, exchanged, upside_down, one_channel_only,
-            lambda image, weight, bias: image, lambda image, weight, bias: None,
-            lambda image, weight, bias: weight @ image, "not a function",
+            {"answer": wrong_places, "hint": "wrong places"},
+            {"answer": no_bias, "hint": "bias is missing"},
+            {"answer": exchanged, "hint": "exchanged"},
+            {"answer": upside_down, "hint": "upside down"},
+            {"answer": one_channel_only, "hint": "three channels"},
+            {"answer": lambda image, weight, bias: image, "hint": "should become"},
+            {"answer": lambda image, weight, bias: None, "hint": "`return`"},
+            {"answer": lambda image, weight, bias: image.numpy(), "hint": "Return a tensor"},
+            {"answer": lambda image, weight, bias: weight.undefined, "hint": "AttributeError"},
+            {"answer": "not a function", "hint": "itself"},
         ],
     ),
     (
         check.zeros_reach,
         1 - SAFE**2,
-        [1 - (328 / 512) ** 2, 1 - SAFE, SAFE**2, 100 * (1 - SAFE**2), 0, None],
+        [
+            {"answer": 1 - (328 / 512) ** 2, "hint": "188 or 204"},
+            {"answer": 1 - SAFE, "hint": "one axis"}, {"answer": SAFE**2, "hint": "can not reach"},
+            {"answer": 100 * (1 - SAFE**2), "hint": "percentage"}, 0, None,
+        ],
     ),
 ]  # fmt: skip

@@ -38,8 +38,11 @@ def up_convolution(function) -> Verdict:
         if failure is not None:
             return failure
         correct = F.conv_transpose2d(image[None], weight, bias, stride=2)[0]
-        if not isinstance(answer, torch.Tensor):
-            return wrong("Return a tensor. Is there a `return`?")
+        if answer is None:
+            return wrong("The function returned nothing. Is there a `return`?")
+        if not isinstance(answer, torch.Tensor) or answer.device.type == "meta":
+            return wrong("Return a tensor with numbers in it, not another kind of array.")
+        answer = answer.detach().cpu()
         if answer.shape != correct.shape:
             return wrong(
                 f"On {name}, {tuple(image.shape)} should become {tuple(correct.shape)}, "

@@ -1,9 +1,8 @@
 """What every check is made of: a verdict, and a safe way to try a reader's function."""
 
+import math
 import textwrap
 from dataclasses import dataclass
-
-import numpy as np
 
 
 @dataclass(frozen=True)
@@ -31,14 +30,25 @@ def wrong(hint: str) -> Verdict:
 NOT_A_NUMBER = "The answer is one number. Did a function return nothing, for want of a `return`?"
 
 
+def as_number(answer) -> float | None:
+    """An answer as a float: a number of Python, NumPy or torch, or a fraction; None for others."""
+    if isinstance(answer, (bool, str, bytes)) or getattr(answer, "shape", ()) != ():
+        return None
+    try:
+        return float(answer.detach() if hasattr(answer, "detach") else answer)
+    except (TypeError, ValueError, RuntimeError):
+        return None
+
+
 def is_number(answer) -> bool:
     """Whether an answer is one number."""
-    return np.ndim(answer) == 0 and np.issubdtype(np.asarray(answer).dtype, np.number)
+    return as_number(answer) is not None
 
 
 def near(answer, value, tolerance: float = 1e-5) -> bool:
     """Whether an answer is that number, up to a relative tolerance; False for what is no number."""
-    return is_number(answer) and bool(np.isclose(answer, value, rtol=tolerance, atol=tolerance))
+    found = as_number(answer)
+    return found is not None and math.isclose(found, value, rel_tol=tolerance, abs_tol=tolerance)
 
 
 def number(answer, correct: float, comment: str, hints: dict, otherwise: str, tolerance=1e-5):

@@ -4,13 +4,13 @@ const control = key => part(`[name="${key}"]`);
 const value = key => Number(control(key).value);
 const choice = key => control(key).value;
 const say = text => { part(".says").textContent = text; };
-const show = (key, text) => { control(key).parentNode.querySelector("output").textContent = text; };
+const show = (key, text) => { control(key).closest(".control").querySelector("output").textContent = text; };
 
 // Draw now, after every change of a control, and when the page gets wider or narrower.
 function draws(draw) {
   const all = () => {
     for (const slider of root.querySelectorAll("input[type=range]")) {
-      const beside = slider.parentNode.querySelector("output");
+      const beside = slider.closest(".control")?.querySelector("output");
       if (beside) beside.textContent = slider.value + beside.dataset.unit;
     }
     draw();

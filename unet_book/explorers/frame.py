@@ -22,9 +22,11 @@ PAGE = """\
 {controls}
 </div>
 <output class="says" aria-live="polite"></output>
+{below}
 <script>
 (() => {{
-const root = document.getElementById("{name}"), data = {data};
+const own = document.currentScript?.closest(".explorer");  // two figures may have one name
+const root = own ?? document.getElementById("{name}"), data = {data};
 {frame}
 {script}
 }})();
@@ -39,7 +41,7 @@ class Slider:
     """A number to be dragged: `value(key)` in the script, from `low` to `high` in steps.
 
     `unit` follows the number that is shown beside the slider; a script may show something else,
-    with `show(key, text)`.
+    with `show(key, text)`. Raises ValueError for a `start` that the slider can't show.
     """
 
     key: str
@@ -50,30 +52,48 @@ class Slider:
     step: float = 1
     unit: str = ""
 
+    def __post_init__(self):
+        steps = (self.start - self.low) / self.step
+        if not self.low <= self.start <= self.high or abs(steps - round(steps)) > 1e-6:
+            raise ValueError(
+                f"{self.label} goes from {self.low:g} to {self.high:g} in steps of {self.step:g}: "
+                f"it can't start at {self.start}"
+            )
+
     def html(self) -> str:
         return (
-            f'<label><span>{html.escape(self.label)}</span><input type="range" name="{self.key}" '
-            f'min="{self.low:g}" max="{self.high:g}" step="{self.step:g}" value="{self.start:g}">'
-            f'<output data-unit="{html.escape(self.unit)}"></output></label>'
+            f'<div class="control"><label><span>{html.escape(self.label)}</span>'
+            f'<input type="range" name="{self.key}" min="{self.low:g}" max="{self.high:g}" '
+            f'step="{self.step:g}" value="{self.start:g}"></label>'
+            f'<output aria-live="off" data-unit="{html.escape(self.unit)}"></output></div>'
         )
 
 
 @dataclass(frozen=True)
 class Choice:
-    """One of several: `choice(key)` in the script. `options` maps a value to what is read."""
+    """One of several: `choice(key)` in the script. `options` maps a value to what is read.
+
+    The first is chosen, unless `start` names another. Raises ValueError for one that is not there.
+    """
 
     key: str
     label: str
     options: dict
+    start: object = None
+
+    def __post_init__(self):
+        if self.start is not None and self.start not in self.options:
+            raise ValueError(f"{self.label} is one of {[*self.options]}, not {self.start!r}")
 
     def html(self) -> str:
         entries = "".join(
-            f'<option value="{html.escape(str(value))}">{html.escape(text)}</option>'
+            f'<option value="{html.escape(str(value))}"{" selected" * (value == self.start)}>'
+            f"{html.escape(text)}</option>"
             for value, text in self.options.items()
         )
         return (
-            f"<label><span>{html.escape(self.label)}</span>"
-            f'<select name="{self.key}">{entries}</select></label>'
+            f'<div class="control choice"><label><span>{html.escape(self.label)}</span>'
+            f'<select name="{self.key}">{entries}</select></label></div>'
         )
 
 
@@ -88,7 +108,9 @@ class Button:
         return f'<button type="button" name="{self.key}">{html.escape(self.label)}</button>'
 
 
-def figure(name: str, script: str, controls, alt: str, data=None, body: str = DRAWING, width=700):
+def figure(
+    name: str, script: str, controls, alt: str, data=None, body=DRAWING, below="", width=700
+):
     """A moving figure, as an `IPython.display.HTML`.
 
     Parameters
@@ -101,6 +123,7 @@ def figure(name: str, script: str, controls, alt: str, data=None, body: str = DR
     data : numbers and texts for the script, anything that JSON can hold.
     body : HTML above the controls, with {alt} where the sentence belongs; an SVG drawing if not
         given.
+    below : HTML below the line that says the result, for what changes its height.
     width : of the figure, px, where the page has room for it.
     """
     from IPython.display import HTML
@@ -110,6 +133,7 @@ def figure(name: str, script: str, controls, alt: str, data=None, body: str = DR
         width=width,
         style=_read("frame.css").replace("FIGURE", f"#{name}"),
         body=body.format(alt=html.escape(alt)),
+        below=below,
         controls="\n".join(control.html() for control in controls),
         data=as_script(data),
         frame=_read("frame.js"),

@@ -57,18 +57,22 @@ function picture(path, depth, base) {
   const middle = level => 62 + 26 * Math.min(level, 2 * depth - level);
   path.forEach((triple, level) => {
     const width = base * 2 ** Math.min(level, 2 * depth - level);
-    const thick = Math.max(2, step * 0.24 * Math.sqrt(width / (base * 2 ** depth)));
+    const arrives = level === 0 ? 1 : level <= depth ? width / 2 : 2 * width;
     triple.forEach((side, i) => {
+      const thick = Math.max(1.5, step * 0.24 * Math.sqrt((i ? width : arrives) / (base * 2 ** depth)));
       const high = 4 + 100 * Math.max(side, 0) / tallest, x = step * (level + 0.2 + 0.28 * i);
-      const made = i > 0 || level === 0 ? "blue" : level <= depth ? "orange" : "green";
-      pen("rect", { x, y: middle(level) - high / 2, width: thick, height: high,
-        fill: `var(--${made})` });
+      const made = i ? "blue" : level === 0 ? "gray" : level <= depth ? "orange" : "green";
+      const box = (x, width, color) => pen("rect",
+        { x, y: middle(level) - high / 2, width, height: high, fill: `var(--${color})` });
+      if (made !== "green") return box(x, thick, made);
+      box(x, thick / 2, "gray");  // the skip's half
+      box(x + thick / 2, thick / 2, "green");
     });
     const skip = 2 * depth - level;
     if (level < depth && path[skip]) pen("line", { x1: step * (level + 1), x2: step * (skip + 0.1),
       y1: middle(level), y2: middle(level), stroke: "var(--faint)", "stroke-width": 2, "stroke-dasharray": "5 4" });
     const below = middle(level) + 2 + 50 * Math.max(triple[0], 0) / tallest + 15;
-    if (step > 34) pen("text", { x: step * (level + 0.5), y: below, "text-anchor": "middle" },
+    if (step > 34 || level % depth === 0) pen("text", { x: step * (level + 0.5), y: below, "text-anchor": "middle" },
       level < 2 * depth ? triple[0] : triple[2]);
   });
 }
@@ -84,16 +88,16 @@ draws(() => {
     return say(`${tile} px do not fit: ${problem}. Nearest that do: ${fits.join(" and ")} px.`);
   }
   const rows = costs(path, depth, base), total = key => rows.reduce((sum, row) => sum + row[key], 0);
-  const cell = (text, tag = "td") => `<${tag}>${text}</${tag}>`;
+  const cell = text => `<td>${text}</td>`, title = text => `<th scope="col">${text}</th>`;
   const line = (row, level) => {
     const down = path[level].join(" → "), up = level < depth ? path[2 * depth - level].join(" → ") : "";
     return [level + 1, row.width, down, row.crop ?? "", up, group(row.parameters),
-      (row.flop / 1e9).toFixed(1), (4 * row.values / mebi).toFixed(1)].map(text => cell(text)).join("");
+      (row.flop / 1e9).toFixed(1), (4 * row.values / mebi).toFixed(1)].map(cell).join("");
   };
   const head = ["level", "channels", "down", "crop", "up", "parameters", "GFLOP", "MiB"];
-  table.innerHTML = [head.map(text => cell(text, "th")).join(""), ...rows.map(line)].map(row => `<tr>${row}</tr>`).join("");
+  table.innerHTML = [head.map(title).join(""), ...rows.map(line)].map(row => `<tr>${row}</tr>`).join("");
   const out = path[2 * depth][2];
-  say(`${tile} px fit: ${out} x ${out} pixels answered, ${(100 * (out / tile) ** 2).toFixed(0)} % of the tile. `
+  say(`${tile} px fit: ${out} x ${out} pixels answered, ${+(100 * (out / tile) ** 2).toPrecision(2)} % of the tile. `
     + `${group(total("parameters"))} parameters, ${(total("flop") / 1e9).toFixed(1)} GFLOP `
     + `(${(total("flop") / 1e6 / out ** 2).toFixed(2)} MFLOP an answered pixel), `
     + `${(4 * total("values") / mebi).toFixed(0)} MiB of maps.`);
