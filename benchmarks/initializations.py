@@ -3,8 +3,8 @@
     python benchmarks/initializations.py
 
 writes data/runs/initializations.json, and runs only from a checkout without changes to the package,
-so that the record names a revision that can be checked out again. About ten minutes on one CPU
-core.
+so that the record names a revision that can be checked out again. About a quarter of an hour on one
+CPU core.
 
 The signal: the mean square of every convolution's output on unit-variance noise, for DRAWS draws of
 the weights of a network of 32 to 512 channels. The steps: a network of 16 to 256 channels on the
