@@ -115,6 +115,37 @@ def test_logits_of_1e4_give_a_finite_energy_and_gradient(dtype, label, expected)
     assert logits.grad.flatten().tolist() == ([0, 0] if label == 0 else [1, -1])
 
 
+@steady
+@given(shape=shapes, seed=seeds, shift=st.floats(-50, 50))
+def test_the_same_number_added_to_all_logits_of_a_pixel_changes_nothing(shape, seed, shift):
+    logits, target, weights = drawn(shape, seed)
+    before = weighted_cross_entropy(logits, target, weights)
+    assert close(weighted_cross_entropy(logits + shift, target, weights), before.item())
+
+
+@steady
+@given(seed=seeds)
+def test_two_channels_are_one_channel_with_a_sigmoid(seed):
+    logits, target, weights = drawn((2, 2, 4, 3), seed, ignored=0)
+    one = logits[:, 1] - logits[:, 0]
+    each = torch.nn.functional.binary_cross_entropy_with_logits(
+        one, target.double(), weight=weights, reduction="sum"
+    )
+    assert close(weighted_cross_entropy(logits, target, weights, normalize=False), each.item())
+
+
+@pytest.mark.parametrize("ratio", [0.2, 1, 8])
+def test_weights_move_the_minimum_by_the_logarithm_of_their_ratio(ratio):
+    """A pixel that is a cell in a share of all cases: its best logit is that share's, plus ln r."""
+    share, weights = 0.3, torch.tensor([[[ratio * 0.3, 0.7]]], dtype=torch.float64)
+    best = math.log(share / (1 - share)) + math.log(ratio)
+    a = torch.tensor([[0.0, 0.0], [best, best]], dtype=torch.float64).reshape(1, 2, 1, 2)
+    cell = a[:, 1].clone().requires_grad_()
+    logits = torch.stack([a[:, 0], cell.mean().expand_as(a[:, 0])], dim=1)
+    weighted_cross_entropy(logits, torch.tensor([[[1, 0]]]), weights).backward()
+    assert cell.grad.abs().max() < 1e-12
+
+
 # The gradient ------------------------------------------------------------------------------------
 
 
