@@ -277,7 +277,8 @@ def test_read_labels_refuses(tmp_path):
     Image.fromarray(image_like()).save(tmp_path / "a.jpg")
     assert "JPEG" in message(ValueError, read, tmp_path / "a.jpg")
     Image.fromarray(image_like((24, 32, 3))).save(tmp_path / "rgb.png")
-    assert "(24, 32, 3)" in message(ValueError, read, tmp_path / "rgb.png")
+    text = message(ValueError, read, tmp_path / "rgb.png")
+    assert "(24, 32, 3)" in text and "mask[..., 0]" in text
     for value in (0.5, np.nan):
         tifffile.imwrite(tmp_path / "f.tif", np.array([[0, value]], np.float32))
         text = message(ValueError, read, tmp_path / "f.tif")
@@ -322,6 +323,18 @@ def test_black_and_white_masks_become_instances(tmp_path, white):
 
     stack = datasets.load(make_folder(tmp_path, mask=two_squares), "all")
     assert [np.unique(labels).tolist() for labels in stack.labels] == [[0, 1, 2]] * 3
+
+
+def test_black_and_white_masks_may_differ_in_what_white_is(tmp_path):
+    whites = iter([255, 1, 255])
+
+    def two_squares():
+        mask = np.zeros((24, 32), np.uint8)
+        mask[2:6, 2:6] = mask[8:12, 8:12] = next(whites)
+        return mask
+
+    stack = datasets.load(make_folder(tmp_path, mask=two_squares), "all")
+    assert stack.cell_count() == 6
 
 
 def test_instance_masks_keep_their_numbers_and_unknown_stays_unknown(tmp_path):

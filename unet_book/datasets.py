@@ -153,7 +153,9 @@ def load(name, split="train", truth=None):
     were never published and are -1 here.
 
     "phc-u373" and "dic-hela" mark the unlabeled pixels within 50 px of the image's edge as
-    not annotated (-1): the challenge annotates no cell that lies wholly there. Even further in,
+    not annotated (-1): the challenge annotates no cell that lies wholly there. Cells that reach
+    into the margin keep their pixels, so its known pixels are cell only; to count shares, or to
+    train without that bias, leave the margin out: ``labels[:, 50:-50, 50:-50]``. Even further in,
     gold truth may leave out a cell; such pixels can't be told from background and stay 0.
 
     Args:
@@ -370,8 +372,9 @@ def read_folder(folder):
     """Read your own images: ``images/`` and ``masks/``, a mask for each image with the same stem.
 
     Images are gray, all of one size, as TIFF, PNG or JPEG. Masks are TIFF or PNG. If no mask has
-    more than one value beside 0 (black and white), its 4-connected parts become the cells;
-    otherwise the values are taken as instance labels. In a signed mask, -1 is "not annotated".
+    more than one value beside 0 (black and white; 255 in one mask, 1 in another), its 4-connected
+    parts become the cells; otherwise the values are taken as instance labels. In a signed mask, -1
+    is "not annotated". An inverted mask, cells black, can't be told from a right one: look at it.
 
     Args:
         folder: a path.
@@ -389,7 +392,7 @@ def read_folder(folder):
     images, masks = _read_pairs(pairs)
     if masks.max() <= 0:
         raise ValueError(f"{folder / 'masks'}: no mask holds a cell; every pixel is background")
-    if len(np.unique(masks[masks > 0])) == 1:
+    if all(len(np.unique(mask[mask > 0])) <= 1 for mask in masks):
         unknown = masks == -1
         masks = np.where(unknown, -1, np.stack([instances(mask > 0) for mask in masks]))
     return Stack(folder.name, images, masks, str(folder))
@@ -535,7 +538,8 @@ def read_labels(path):
     mask = _read(path)
     if mask.ndim != 2:
         raise ValueError(
-            f"{path}: shape {mask.shape}; a mask has one integer per pixel, (H, W), and no colors"
+            f"{path}: shape {mask.shape}; a mask has one integer per pixel, (H, W), and no colors. "
+            "If its channels are equal, save one of them: mask[..., 0]"
         )
     if mask.dtype.kind == "f":
         broken = mask[~(np.isfinite(mask) & (mask == np.round(mask)))]

@@ -11,13 +11,15 @@ import hashlib
 import numpy as np
 from scipy import fft, ndimage
 
-from unet_book.datasets import instances, train_count
+from unet_book.datasets import train_count
 
 __all__ = [
-    "touching", "outline", "autocorrelation", "correlation_area", "copied", "describe",
+    "touching", "outline", "correlations", "autocorrelation", "correlation_area", "copied",
+    "describe",
 ]  # fmt: skip
 
 REACH = 100  # px; how far `describe` follows a correlation
+LAGS = 40  # and over how many images
 LEVELS = 5  # 8-bit gray levels in one bin of its histograms
 
 
@@ -62,47 +64,62 @@ def _beside(mask):
     return ndimage.binary_dilation(mask)  # 4-connected, like all of this book
 
 
-def autocorrelation(values, known=None, reach: int = REACH):
-    """How much two pixels have in common, by their distance.
+def correlations(values, known=None, reach: int = REACH, lags: int = 0):
+    """How much two pixels have in common, by their distance and by the images between them.
 
-    Entry r of the result is the correlation of all pairs of pixels of one image whose distance
-    rounds to r px: the mean of (v(x) - m)(v(y) - m) over the pairs, over the variance. Mean and
-    variance are those of all known pixels of all images together.
+    Entry [k, r] of the result is the correlation of all pairs of a pixel of one image and a pixel
+    of the k-th image after it whose places lie r px apart, rounded: the mean of
+    (v(x) - m)(v(y) - m) over the pairs, over the variance. Mean and variance are those of all known
+    pixels of all images together.
 
     Parameters
     ----------
     values : (H, W) or (N, H, W), gray values, or classes 0 and 1.
     known : bool, same shape: which pixels count; all of them if not given.
     reach : the largest distance, px; less than H and W.
+    lags : the largest number of images from one to the other; less than N.
 
-    Returns float64, (reach + 1,), beginning with 1. Raises ValueError if `reach` is too large or if
-    all known values are equal. Computed by Fourier transforms (Wiener and Khinchin).
+    Returns float64, (lags + 1, reach + 1); entry [0, 0] is 1. Raises ValueError if `reach` or
+    `lags` is too large or if all known values are equal. Computed by Fourier transforms (Wiener and
+    Khinchin).
     """
     values = np.asarray(values, dtype=float)
     values = values.reshape(-1, *values.shape[-2:])
     known = np.broadcast_to(True if known is None else known, values.shape)
-    if not 0 <= reach < min(values.shape[1:]):
-        size = values.shape[1:]
-        raise ValueError(f"reach={reach}: images of {size} need 0 <= reach < H and W")
+    _check_reach(values.shape, reach, lags)
     mean, variance = values[known].mean(), values[known].var()
     if not variance > 0:
         raise ValueError("all values are equal; nothing can correlate with a constant")
-    # Padded by `reach`, so that no offset up to it wraps around to the other side.
-    shape = [fft.next_fast_len(n + reach, real=True) for n in values.shape[1:]]
-    products, pairs = np.zeros(shape), np.zeros(shape)
-    for image, counts in zip(values, known):
-        products += _with_itself(np.where(counts, image - mean, 0), shape)
-        pairs += _with_itself(counts, shape)
-    rings = _distance(*(fft.fftfreq(n, 1 / n) for n in shape))
+    # Padded, so that no offset wraps around to the other side.
+    shape = [fft.next_fast_len(n + more, real=True)
+             for n, more in zip(values.shape, (lags, reach, reach))]  # fmt: skip
+    products = _with_itself(np.where(known, values - mean, 0), shape)[: lags + 1]
+    pairs = np.rint(_with_itself(known.astype(float), shape)[: lags + 1])
+    rings = _distance(*(fft.fftfreq(n, 1 / n) for n in shape[1:]))
     near = rings <= reach
-    total = np.bincount(rings[near], products[near])
-    count = np.bincount(rings[near], np.rint(pairs)[near])
+    total = np.array([np.bincount(rings[near], one[near]) for one in products])
+    count = np.array([np.bincount(rings[near], one[near]) for one in pairs])
     return total / np.maximum(count, 1) / variance
 
 
-def _with_itself(image, shape):
-    """For each offset the sum over pixels of image(x) image(x + offset)."""
-    return fft.irfft2(np.abs(fft.rfft2(image.astype(float), shape)) ** 2, shape)
+def _check_reach(shape, reach, lags):
+    if not 0 <= reach < min(shape[1:]):
+        raise ValueError(f"reach={reach}: images of {shape[1:]} need 0 <= reach < H and W")
+    if not 0 <= lags < shape[0]:
+        raise ValueError(f"lags={lags}: {shape[0]} images need 0 <= lags < {shape[0]}")
+
+
+def autocorrelation(values, known=None, reach: int = REACH):
+    """How much two pixels of one image have in common, by their distance.
+
+    The first row of `correlations`. Returns float64, (reach + 1,), beginning with 1.
+    """
+    return correlations(values, known, reach)[0]
+
+
+def _with_itself(stack, shape):
+    """For each offset the sum over pixels of stack(x) stack(x + offset)."""
+    return fft.irfftn(np.abs(fft.rfftn(stack, shape)) ** 2, shape)
 
 
 def _distance(rows, columns):
@@ -114,9 +131,9 @@ def correlation_area(curve) -> float:
     """The number of pixels that together are worth one independent pixel, for an average.
 
     The sum of the correlation over all offsets (row, column) of the plane, up to the distance at
-    which `curve`, as `autocorrelation` gives it, first falls to 0. Beyond, an estimate is mostly
-    noise. An average over A pixels with variance s^2 then has the variance s^2 correlation_area / A
-    (Bayley and Hammersley 1946).
+    which `curve`, as `autocorrelation` gives it, first falls to 0 or below. Beyond, an estimate is
+    mostly noise. An average over A pixels with variance s^2 then has the variance
+    s^2 correlation_area / A (Bayley and Hammersley 1946).
 
     >>> correlation_area([1.0, 0.0])
     1.0
@@ -146,51 +163,105 @@ def copied(classes, train) -> float:
 # --- everything at once ---------------------------------------------------------------------------
 
 
-def describe(stack, reach: int = REACH) -> dict:
+def describe(stack, margin: int = 0, reach: int = REACH, lags: int = LAGS) -> dict:
     """What a `datasets.Stack` holds, in numbers that JSON can keep; no pixel can be read from them.
 
-    - Images, pixels and cells. What is left when the cells' numbers are forgotten: pieces, with 4
-      and with 8 neighbors, and crumbs, pieces smaller than any cell. Torn cells, which are not one
-      piece. Pixels along the `outline`.
-    - Diameters of disks of the cells' areas, px: the 5th, 25th, 50th, 75th and 95th percentile.
-    - Histograms of the gray values of background and cells, in bins of 5 of 255 levels.
-    - The `autocorrelation` of class and gray value, and the class's from image to image; how wrong
-      it is to copy another image's classes.
+    Of whole images:
 
-    Two stacks with the same fingerprint have the same labels.
+    - Images, cells, and pixels marked unknown. What is left when the cells' numbers are forgotten:
+      pieces with 4 and with 8 neighbors, and crumbs, pieces smaller than any cell, of both. Cells
+      that are not one 4-connected piece (chipped) or not even one 8-connected piece (torn).
+    - Diameters of disks of the cells' areas, px: the 5th, 25th, 50th, 75th and 95th percentile.
+    - Cells that are gone for one image (see `_gone_for_one`).
+
+    Of the part of each image that lies at least `margin` px from its edge:
+
+    - Pixels that are known, those of cells, those along the `outline`. Where only background is
+      marked unknown near the edge, as in the Cell Tracking Challenge's sets, a share of cells would
+      be too large without a margin.
+    - Histograms of the gray values of background and cells, in bins of 5 of 255 levels.
+    - The `autocorrelation` of class and gray value; from image to image the class's correlation at
+      the same place, and its sum over the plane (`correlation_area`), up to `lags` images on.
+    - The test images' error when all is called what most training pixels are, and when the classes
+      of another image are copied.
+
+    Two stacks with the same fingerprints have the same labels, and the same images.
     """
-    labels, known = stack.labels, stack.labels >= 0
+    labels = stack.labels
     cells = [np.unique(one[one > 0], return_counts=True) for one in labels]
     areas = np.concatenate([counts for _, counts in cells])
+    pieces = {corners: np.concatenate([_pieces(one > 0, corners) for one in labels])
+              for corners in (False, True)}  # fmt: skip
     diameters = 2 * np.sqrt(areas / np.pi)
-    pieces = [np.bincount(instances(one > 0).ravel())[1:] for one in labels]  # pixels of each
     return {
-        "fingerprint": hashlib.sha256(labels.tobytes()).hexdigest()[:16],
+        "fingerprint": _fingerprint(labels),
+        "image_fingerprint": _fingerprint(stack.images),
         "shape": list(labels.shape),
-        "pixels": int(np.count_nonzero(known)),
-        "cell_pixels": int(np.count_nonzero(labels > 0)),
+        "unknown": int(np.count_nonzero(labels < 0)),
         "cells": len(areas),
         "per_image": [len(ids) for ids, _ in cells],
         "touching": touching(labels),
-        "pieces": sum(map(len, pieces)),
-        "crumbs": int(np.count_nonzero(np.concatenate(pieces) < areas.min())),
-        "pieces_8": sum(ndimage.label(one > 0, np.ones((3, 3)))[1] for one in labels),
-        "torn": sum(_torn(one) for one in labels),
-        "outline": list(outline(labels)),
+        "pieces": len(pieces[False]),
+        "crumbs": int(np.count_nonzero(pieces[False] < areas.min())),
+        "pieces_8": len(pieces[True]),
+        "crumbs_8": int(np.count_nonzero(pieces[True] < areas.min())),
+        "chipped": sum(_torn(one, corners=False) for one in labels),
+        "torn": sum(_torn(one, corners=True) for one in labels),
         "diameters": np.percentile(diameters, [5, 25, 50, 75, 95]).round(1).tolist(),
-        "gray": {name: _histogram(stack.images[chosen]) for name, chosen in
-                 (("background", labels == 0), ("cell", labels > 0))},
-        "class_correlation": autocorrelation(labels > 0, known, reach).round(4).tolist(),
-        "gray_correlation": autocorrelation(stack.images, known, reach).round(4).tolist(),
-        **(_from_image_to_image(labels) if len(labels) > 1 else {}),
-    }  # fmt: skip
+        "gone_for_one": _gone_for_one(labels),
+        **_inside(stack.images, labels, margin, reach, lags),
+    }
 
 
-def _torn(labels):
-    """How many cells of one image are not one 4-connected piece."""
-    compact = np.maximum(labels, 0)
-    boxes = enumerate(ndimage.find_objects(compact), start=1)
-    return sum(ndimage.label(labels[box] == i)[1] > 1 for i, box in boxes if box is not None)
+def _fingerprint(array):
+    return hashlib.sha256(array.tobytes()).hexdigest()[:16]
+
+
+def _pieces(mask, corners):
+    """The number of pixels of each piece of a mask; `corners`: with 8 neighbors, else with 4."""
+    return np.bincount(ndimage.label(mask, np.ones((3, 3)) if corners else None)[0].ravel())[1:]
+
+
+def _torn(labels, corners):
+    """How many cells of one image are not one piece."""
+    boxes = enumerate(ndimage.find_objects(np.maximum(labels, 0)), start=1)
+    return sum(len(_pieces(labels[box] == i, corners)) > 1 for i, box in boxes if box is not None)
+
+
+def _gone_for_one(labels):
+    """How many cells are gone in the next image of a film and back in the one after.
+
+    Counted are cells that don't touch the image's edge. Gone is a cell if less than a fifth of its
+    pixels belongs to any cell, and back if more than four fifths do.
+    """
+    found = 0
+    for one, following, third in zip(labels, labels[1:], labels[2:]):
+        rim = np.unique(np.concatenate([one[0], one[-1], one[:, 0], one[:, -1]]))
+        for i in np.setdiff1d(one[one > 0], rim):
+            cell = one == i
+            gone, back = np.mean(following[cell] > 0) < 0.2, np.mean(third[cell] > 0) > 0.8
+            found += int(gone and back)
+    return found
+
+
+def _inside(images, labels, margin, reach, lags):
+    """The numbers of `describe` that leave the margin out."""
+    rows, columns = (slice(margin, n - margin) for n in labels.shape[1:])
+    images, labels = images[:, rows, columns], labels[:, rows, columns]
+    known, cell = labels >= 0, labels > 0
+    curves = correlations(cell, known, reach, min(lags, len(labels) - 1))
+    return {
+        "margin": margin,
+        "pixels": int(np.count_nonzero(known)),
+        "cell_pixels": int(np.count_nonzero(cell)),
+        "outline": list(outline(labels)),
+        "gray": {"background": _histogram(images[labels == 0]), "cell": _histogram(images[cell])},
+        "class_correlation": curves[0].round(4).tolist(),
+        "gray_correlation": autocorrelation(images, known, reach).round(4).tolist(),
+        "image_correlation": curves[:, 0].round(4).tolist(),
+        "image_areas": [round(correlation_area(curve), 1) for curve in curves],
+        **(_copying(cell, known) if len(labels) > 1 else {}),
+    }
 
 
 def _histogram(gray):
@@ -198,25 +269,21 @@ def _histogram(gray):
     return np.bincount(np.minimum(levels // LEVELS, 255 // LEVELS - 1), minlength=51).tolist()
 
 
-def _from_image_to_image(labels):
-    """Correlation of the class with the k-th next image; the error of copying other images."""
-    known, cell = labels >= 0, labels > 0
-    mean, variance = cell[known].mean(), cell[known].var()
+def _copying(cell, known):
+    """Errors on the last fifth of the images: of guessing one class, of copying another image."""
+    trained = train_count(len(cell))
+    mostly_cell = cell[:trained][known[:trained]].mean() > 0.5
 
-    def correlation(lag):
-        both = known[lag:] & known[: len(labels) - lag]
-        one, other = cell[lag:][both] - mean, cell[: len(labels) - lag][both] - mean
-        return round(float(np.mean(one * other) / variance), 4)
-
-    def copying(origin):
-        """The mean error on the test images, each with the classes of image `origin(i)`."""
-        wrong = [np.mean((cell[i] != cell[origin(i)])[known[i] & known[origin(i)]])
-                 for i in range(trained, len(labels))]
+    def error(answer):
+        """The mean over the test images; `answer(i)` is the class of each pixel and where known."""
+        wrong = []
+        for i in range(trained, len(cell)):
+            classes, given = answer(i)
+            wrong.append(np.mean((cell[i] != classes)[known[i] & given]))
         return round(float(np.mean(wrong)), 4)
 
-    trained = train_count(len(labels))
     return {
-        "image_correlation": [correlation(lag) for lag in range(min(len(labels), 41))],
-        "copied_previous": copying(lambda i: i - 1),
-        "copied_last_training": copying(lambda i: trained - 1),
+        "guessed": error(lambda i: (mostly_cell, True)),
+        "copied_previous": error(lambda i: (cell[i - 1], known[i - 1])),
+        "copied_last_training": error(lambda i: (cell[trained - 1], known[trained - 1])),
     }
