@@ -3,7 +3,7 @@
     UNET_BOOK_DATA=folder/with/the/sets python benchmarks/data_sets.py [--trial]
 
 writes data/runs/data_sets.json, and runs only from a checkout without changes, so that the record
-names a revision that can be checked out again; with --trial it prints and writes nothing. Half a
+names a revision that can be checked out again; with --trial it prints and writes nothing. A
 minute on one CPU core.
 """
 
