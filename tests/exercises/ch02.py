@@ -68,17 +68,39 @@ def corners_too(labels):
     return len(found)
 
 
+def all_cells(labels):
+    return len(np.unique(labels[labels > 0]))
+
+
+def two_for_each_pair(labels):
+    return 2 * pairs(labels)
+
+
 EXERCISES = [
     (
         check.independent_pixels,
         N / (2 * math.pi * 100),
-        [N / 20, N / (math.pi * 100), N, N / 21, N / 100, N / 30 / 628, 628, 3, None],
+        [N, {"answer": N / 21, "hint": "all around"}, {"answer": N / 314.16, "hint": "a disk"},
+         N / 20, N / 100, {"answer": N / 30 / 628.32, "hint": "thirty"},
+         {"answer": 628.32, "hint": "How many such areas"}, 3, None],
     ),
     (
         check.touching_cells,
         numbers_beside_another,
-        [pairs, to_the_right_only, pixels_in_contact, corners_too, around_the_edge,
-         background_too, lambda labels: labels.nothing, lambda labels: labels, lambda labels: 0],
+        [{"answer": pairs, "hint": "pairs of cells"},
+         {"answer": to_the_right_only, "hint": "neighbor below"},
+         {"answer": pixels_in_contact, "hint": "you count pixels"},
+         {"answer": two_for_each_pair, "hint": "two neighbors twice"},
+         {"answer": all_cells, "hint": "touch none"},
+         {"answer": corners_too, "hint": "corner only"},
+         {"answer": around_the_edge, "hint": "other side"},
+         {"answer": background_too, "hint": "no cell"},
+         lambda labels: labels.nothing, lambda labels: labels, lambda labels: 0],
     ),
-    (check.honest_square, 128, [64, 23, 32, 8, 256, 16, "128", None]),
+    (
+        check.honest_square,
+        128,
+        [{"answer": 64, "hint": "both colors"}, {"answer": 23, "hint": "within 12 px"},
+         {"answer": 32, "hint": "12 %"}, 8, {"answer": 256, "hint": "small end"}, 16, "128", None],
+    ),
 ]  # fmt: skip

@@ -12,7 +12,9 @@ function summed(curve, step) {
   return sum;
 }
 const taken = (pixels, step) => Math.round(pixels / step ** 2);
-const worth = (pixels, curve, step) => Math.round(pixels / step ** 2 / summed(curve, step));
+// Two digits are all that such an estimate can carry; never more than were taken.
+const worth = (pixels, curve, step) => Math.min(taken(pixels, step),
+  Number((pixels / step ** 2 / summed(curve, step)).toPrecision(2)));
 
 function correlations(step, curves) {
   const pen = drawing(200, "svg.correlation");
@@ -50,5 +52,6 @@ draws(() => {
   const [n, independent] = [taken(pixels, step), worth(pixels, classes, step)];
   say(`${group(n)} of ${group(pixels)} pixels taken; over ${step} px the classes of two correlate `
     + `${classes[step].toFixed(2)}, their gray values ${grays[step].toFixed(2)}.\n`
-    + `For an average of the class they are worth ${group(independent)} independent pixels.`);
+    + `For an average of the class they are worth about ${group(independent)} independent pixels, `
+    + "if the images were independent of each other.");
 });

@@ -15,8 +15,8 @@ def spaced_samples(sets: dict, name: str = "spaced-samples"):
     `sets` maps a name to numbers as `survey.describe` gives them; used are "pixels",
     "class_correlation" and "gray_correlation". The worth is what `survey.correlation_area` says,
     summed over the raster instead of over all pixels: pixels taken, over the sum of the classes'
-    correlation at all offsets of the raster, as far as it stays above 0. Returns an
-    `IPython.display.HTML`.
+    correlation at all offsets of the raster, as far as it stays above 0; to two digits, and as if
+    the images were independent of each other. Returns an `IPython.display.HTML`.
     """
     data = {key: [one["pixels"], one["class_correlation"], one["gray_correlation"]]
             for key, one in sets.items()}  # fmt: skip
