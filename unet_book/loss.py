@@ -16,7 +16,7 @@ def weighted_cross_entropy(
     ignore_index: int = -1,
     normalize: bool = True,
 ) -> Tensor:
-    """The energy E = - sum over pixels of w(x) log p_target(x), a scalar (eq. (1)).
+    """E = - sum over pixels of w(x) log p_target(x), a scalar (eq. (1)).
 
     Parameters
     ----------
@@ -35,10 +35,12 @@ def weighted_cross_entropy(
     """
     _check(logits, target, weights, ignore_index)
     logits = logits.to(torch.promote_types(logits.dtype, torch.float32))
-    target = target.long()  # a uint8 of 255 is class 255; compared as uint8 it would equal -1
+    target = target.long()  # else -1 would equal the 255 of a uint8
     annotated = target != ignore_index
-    w = annotated.to(logits.dtype) if weights is None else annotated * weights.to(logits.dtype)
-    # log_softmax subtracts the largest logit first, so that no exponential overflows.
+    w = annotated.to(logits.dtype)
+    if weights is not None:
+        w = w * weights.to(logits.dtype)
+    # It subtracts the largest logit, so that no exponential overflows.
     log_p = logits.log_softmax(dim=1)
     known = target.where(annotated, 0)
     log_p_target = log_p.gather(1, known[:, None])[:, 0]

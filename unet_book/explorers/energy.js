@@ -13,9 +13,9 @@ function pixel() {
 
 function draw() {
   const now = pixel(), pen = drawing(250, "svg.loss");
-  const x = [-8, 8], y = [0, 32], { place, line } = axes(pen, {
+  const x = [-6, 6], y = [0, 18], { place, line } = axes(pen, {
     x, y, xLabel: "margin: true class's logit minus the other's", yLabel: "loss", left: 34 });
-  const margins = Array.from({ length: 129 }, (_, i) => x[0] + i / 8);
+  const margins = Array.from({ length: 97 }, (_, i) => x[0] + i / 8);
   line(margins.map(m => [m, now.w * cost(m)]), "var(--blue)");
   const slope = -now.w * (1 - now.p), tangent = m => now.loss + slope * (m - now.margin);
   const ends = [now.margin - 3, now.margin + 3].map(m => Math.min(Math.max(m, x[0]), x[1]));
@@ -33,8 +33,8 @@ function draw() {
 // The two logits on their own lines, and where a step of learning rate 1 moves them.
 function pull({ logits, gradient }) {
   const pen = drawing(96, "svg.pulls"), left = 92, right = pen.width - 12;
-  const at = a => left + (right - left) * (a + 12) / 24;
-  for (const a of [-12, -6, 0, 6, 12])
+  const at = a => left + (right - left) * (a + 9) / 18;
+  for (const a of [-8, -4, 0, 4, 8])
     pen("text", { x: at(a), y: 74, "text-anchor": "middle" }, String(a).replace("-", "\u2212"));
   pen("text", { x: (left + right) / 2, y: 92, "text-anchor": "middle" },
     "logit, and its step downhill");

@@ -18,10 +18,10 @@ def pixel_energy(name: str = "pixel-energy"):
     `name` is the figure's id on the page. Returns an `IPython.display.HTML`.
     """
     controls = [
-        Slider("background", "background's logit", -4, 4, 1, 0.25),
-        Slider("cell", "cell's logit", -4, 4, -1, 0.25),
-        Slider("both", "added to both", -4, 4, 0, 0.25),
-        Slider("weight", "weight w", 0, 4, 1, 0.25),
+        Slider("background", "background's logit", -3, 3, 1, 0.25),
+        Slider("cell", "cell's logit", -3, 3, -1, 0.25),
+        Slider("both", "added to both", -3, 3, 0, 0.25),
+        Slider("weight", "weight w", 0, 3, 2, 0.25),
         Choice("truth", "the pixel is", {"1": "cell", "0": "background"}),
     ]
     alt = (
