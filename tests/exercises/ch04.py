@@ -14,6 +14,13 @@ def connections(layer):
     return layer.in_channels // layer.groups * taps
 
 
+def whole_taps_only(layer):
+    taps = math.prod(layer.kernel_size)
+    if isinstance(layer, nn.ConvTranspose2d):
+        taps = math.prod(k // s for k, s in zip(layer.kernel_size, layer.stride))
+    return layer.in_channels / layer.groups * taps
+
+
 def stride_everywhere(layer):
     return layer.in_channels / layer.groups * math.prod(layer.kernel_size) / layer.stride[0] ** 2
 
@@ -21,8 +28,17 @@ def stride_everywhere(layer):
 EXERCISES = [
     (
         check.up_convolution_std,
-        math.sqrt(2 / 1024),
-        [math.sqrt(2 / 4096), math.sqrt(2 / 2048), math.sqrt(2 / 512), 2 / 1024, 1024, 1, None],
+        math.sqrt(2 / 4096),
+        [
+            {"answer": math.sqrt(2 / 16384), "hint": "all taps"},
+            {"answer": math.sqrt(2 / 8192), "hint": "PyTorch"},
+            {"answer": math.sqrt(2 / 1024), "hint": "overlap"},
+            {"answer": math.sqrt(2 / 2048), "hint": "puts out"},
+            {"answer": 2 / 4096, "hint": "variance"},
+            4096,
+            1,
+            None,
+        ],
     ),
     (
         check.fan_in,
@@ -31,6 +47,7 @@ EXERCISES = [
             lambda layer: layer.in_channels * math.prod(layer.kernel_size),
             lambda layer: layer.weight[0].numel(),
             stride_everywhere,
+            {"answer": whole_taps_only, "hint": "average"},
             lambda layer: layer.in_channels / layer.groups * math.prod(layer.kernel_size),
             lambda layer: layer.out_channels * math.prod(layer.kernel_size),
             lambda layer: connections(layer) if isinstance(layer, nn.Conv2d) else 4,
@@ -39,5 +56,19 @@ EXERCISES = [
             576,
         ],
     ),
-    (check.without_maximum, 6, [2 * 1.5**4, 2, 32.3, 1, 17, None, "six"]),
+    (
+        check.without_maximum,
+        6,
+        [
+            2 * 1.5**4,
+            2,
+            32,
+            {"answer": 5, "hint": "scatter"},
+            {"answer": 7, "hint": "scatter"},
+            1,
+            17,
+            None,
+            "six",
+        ],
+    ),
 ]
