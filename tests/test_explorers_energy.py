@@ -61,6 +61,23 @@ def test_the_dot_lies_on_the_curve_and_the_arrows_point_downhill(move, page):
         assert (ends[truth] > dots[truth]) and (ends[1 - truth] < dots[1 - truth])
 
 
+def test_the_tangent_is_straight_through_the_dot_and_below_the_curve(move, page):
+    move(explorers.pixel_energy())
+    for cell, weight in itertools.product([-3, -0.5, 0, 0.5, 3], [0, 1, 3]):
+        move(background=0, cell=cell, weight=weight, truth=1)
+        x, y = page.eval_on_selector(
+            ".loss circle", "e => [+e.getAttribute('cx'), +e.getAttribute('cy')]")
+        curve, tangent = (
+            [tuple(map(float, pair.split(","))) for pair in points.split()]
+            for points in page.eval_on_selector_all(
+                ".loss polyline", "all => all.map(e => e.getAttribute('points'))"))
+        (x0, y0), (x1, y1) = tangent
+        assert x0 <= x <= x1
+        assert y0 + (y1 - y0) * (x - x0) / (x1 - x0) == pytest.approx(y, abs=0.01)
+        for h, v in curve:
+            assert not x0 <= h <= x1 or y0 + (y1 - y0) * (h - x0) / (x1 - x0) >= v - 0.01
+
+
 @pytest.mark.parametrize("width", [1280, 390])
 def test_it_is_no_wider_than_its_page_and_nothing_leaves_the_drawing(move, page, width):
     page.set_viewport_size({"width": width, "height": 900})

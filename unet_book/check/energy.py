@@ -58,8 +58,15 @@ def _cases():
         "a weight for each pixel": (logits, target, weights),
         "pixels marked -1": (logits, partly, weights),
         "logits of 1000": (500 * logits, target, weights),
+        "one annotated pixel of weight 0.01": (logits, *_one_pixel(target)),
         "a tile without annotation": (logits, torch.full_like(target, -1), weights),
     }
+
+
+def _one_pixel(target):
+    alone, weights = torch.full_like(target, -1), torch.zeros(target.shape, dtype=torch.float64)
+    alone[0, 2, 1], weights[0, 2, 1] = target[0, 2, 1], 0.01
+    return alone, weights
 
 
 def _mistake(name, answer, logits, target, weights):
@@ -77,6 +84,11 @@ def _mistake(name, answer, logits, target, weights):
             "logits of 1000": "e^1000 is no float: subtract each pixel's largest logit first.",
         }.get(name, "Take log_softmax of the logits, along the axis of the classes.")
     known = target >= 0
+    if name == "one annotated pixel of weight 0.01" and 0 < answer < weighted_cross_entropy(
+        logits, target, weights
+    ):
+        return f"On {name} you divide by more than 0.01. What guards against a division by 0 " \
+            "must change nothing else."
     if is_energy_of(times=-1):
         return "Only the sign is wrong: as in the paper, it grows as the answers get better."
     if is_energy_of(normalize=False):
@@ -96,20 +108,21 @@ def _mistake(name, answer, logits, target, weights):
 
 
 def half_contour(answer: float) -> Verdict:
-    """Chapter 5: the share of cells at which a network trained with weight 8 on them says 1/2."""
+    """Chapter 5: how many pixels outward weight 8 moves the contour of a rim of sigma = 2."""
     return number(
-        answer, 1 / 9,
-        "1/9: eight times the odds of 1 to 8 are even. The contour moved from 0.5 to 0.111.",
+        answer, 2.4413,
+        "It lies where the share of cells is 1/9, at 2.44 px: 1.22 times the blur's sigma.",
         {
-            1 / 8: "1 : 8 are the odds there. As a share, that is one of how many?",
-            8 / 9: "That is what the network says where the share is one half, or the answer if "
-            "the background weighed 8.",
-            1 / 2: "That holds with equal weights. Let the cells weigh 8 and run the descent: "
-            "where does p go for a share of 0.5?",
-            1 / 16: "Half of 1/8? Take the share at which both sides weigh alike: 8 times the "
-            "cells as much as the background.",
+            0: "That holds with equal weights. Let the cells weigh 8 and run the descent: where "
+            "does p go at a distance of 0, where the share is one half?",
+            1 / 9: "That is the share of cells there. At which distance is the rim down to it?",
+            2.3007: "1 : 8 are the odds there. As a share, that is one of how many?",
+            -2.4413: "Outward is positive here. Do cells that weigh more get larger or smaller?",
+            1.2206: "In units of sigma, yes. How many pixels is that with a sigma of 2?",
+            math.log(8): "ln 8 is what the log-odds move by. How far from the rim have the shares "
+            "themselves fallen by that much?",
         },
-        "Run the descent for several shares from 0 to 1 and look where the answer passes 1/2. "
-        "Two digits would do.",
-        tolerance=2e-3,
+        "Run the descent for distances from -4 to 4, with shares that fall from 1 to 0 like a "
+        "step blurred by sigma = 2, and look where the answer passes 1/2.",
+        tolerance=4e-3,
     )  # fmt: skip

@@ -18,7 +18,8 @@ function draw() {
   const margins = Array.from({ length: 97 }, (_, i) => x[0] + i / 8);
   line(margins.map(m => [m, now.w * cost(m)]), "var(--blue)");
   const slope = -now.w * (1 - now.p), tangent = m => now.loss + slope * (m - now.margin);
-  const ends = [now.margin - 3, now.margin + 3].map(m => Math.min(Math.max(m, x[0]), x[1]));
+  const zero = slope ? now.margin - now.loss / slope : x[1];  // where it leaves the drawing
+  const ends = [Math.max(now.margin - 3, x[0]), Math.min(now.margin + 3, x[1], zero)];
   line(ends.map(m => [m, tangent(m)]), "var(--orange)", { "stroke-width": 3 });
   const [cx, cy] = place(now.margin, now.loss);
   pen("circle", { cx, cy, r: 6, fill: "var(--orange)" });
