@@ -103,7 +103,9 @@ distclean: clean  ## remove the environment, too
 	$(BEGIN) $(UV) pip sync $(INTO) $$again --no-build-isolation requirements.lock .venv/package.in
 	$(DONE)
 
-# The peers' packages on top of that, at versions that fit it.
+# The peers' packages on top of that, at versions that fit it. elasticdeform's wheel was made for an
+# older NumPy and does not import beside this one: it is built here, which takes a C compiler.
 .venv/bench.ready: .venv/all.ready benchmarks/requirements.lock
-	$(BEGIN) $(UV) pip install $(INTO) $$again --requirement benchmarks/requirements.lock
+	$(BEGIN) $(UV) pip install $(INTO) $$again --no-binary elasticdeform \
+		--requirement benchmarks/requirements.lock
 	$(DONE)
