@@ -8,18 +8,13 @@ minute on one CPU core.
 """
 
 import json
-import platform
 import re
 import sys
 import time
 from pathlib import Path
 
-import numpy as np
-import scipy
-
-from unet_book import datasets, survey
+from unet_book import datasets, records, survey
 from unet_book.checkpoint import write_atomically
-from unet_book.cli import revision
 
 # What each record was made from: of the two tracking sets, the official archives hold more.
 SETS = {
@@ -31,9 +26,7 @@ RECORD = Path(__file__).parent.parent / "data" / "runs" / "data_sets.json"
 
 
 def main(trial):
-    made_at = revision()
-    if not trial and (made_at is None or made_at.endswith("-dirty")):
-        sys.exit("commit first: the record names the revision that made it (--trial only prints)")
+    made_at = records.revision() if trial else records.clean_revision()
     began, sets = time.perf_counter(), {}
     for name, what in SETS.items():
         stack = datasets.load(name, "all")
@@ -43,8 +36,7 @@ def main(trial):
     record = {
         "command": "python benchmarks/data_sets.py",
         "device": "CPU",
-        "versions": {"numpy": np.__version__, "scipy": scipy.__version__,
-                     "python": platform.python_version()},
+        "versions": records.versions("numpy", "scipy"),
         "revision": made_at,
         "seconds": round(time.perf_counter() - began, 1),
         "sets": sets,

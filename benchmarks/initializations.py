@@ -12,20 +12,14 @@ embedded nuclei, with the paper's momentum and with Adam, held-out energy every 
 """
 
 import functools
-import json
-import platform
-import sys
 import time
 from dataclasses import asdict, replace
-from pathlib import Path
 
 import numpy as np
 import torch
 
-from unet_book import datasets
+from unet_book import datasets, records
 from unet_book import initialization as init
-from unet_book.checkpoint import write_atomically
-from unet_book.cli import peak_memory, revision
 from unet_book.overlap_tile import predict
 from unet_book.training import PRESETS, classes, train
 from unet_book.unet import UNet
@@ -43,7 +37,6 @@ RULES = {
     "Xavier": init.xavier_normal_,
     "framework's default": init.framework_default_,
 }
-RECORD = Path(__file__).parent.parent / "data" / "runs" / "initializations.json"
 
 
 def signal(initialize):
@@ -74,9 +67,7 @@ def hundred_steps(initialize, optimizer, seed, data, held_out):
 
 def main():
     data, held_out = (datasets.load("nuclei", split) for split in ("train", "test"))
-    made_at = revision()
-    if made_at is None or made_at.endswith("-dirty"):
-        sys.exit("commit first: the record names the revision that made it")
+    made_at = records.clean_revision()
     began = time.perf_counter()
     mean_squares = {name: signal(initialize) for name, initialize in RULES.items()}
     moments = init.image_moments(torch.from_numpy(data.images))
@@ -94,17 +85,11 @@ def main():
         "signal": {"draws": DRAWS, "base_channels": BASE, "tile": TILE},
         "preset": asdict(PRESET),
         "seeds": list(SEEDS),
-        "device": "CPU",
-        "threads": torch.get_num_threads(),
-        "versions": {"torch": torch.__version__, "numpy": np.__version__,
-                     "python": platform.python_version()},
-        "revision": made_at,
-        "seconds": round(time.perf_counter() - began, 1),
-        "peak_memory_mib": peak_memory(torch.device("cpu")),
+        **records.circumstances(made_at, time.perf_counter() - began),
         "mean_squares": mean_squares,
         "energies": energies,
     }
-    write_atomically(RECORD, json.dumps(record, separators=(",", ":")).encode())
+    records.write_run("initializations", record, indent=None)
 
 
 if __name__ == "__main__":

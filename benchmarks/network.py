@@ -28,7 +28,7 @@ from torch import nn
 from torch.utils.flop_counter import FlopCounterMode
 
 from unet_book.checkpoint import write_atomically
-from unet_book.cli import revision
+from unet_book.records import revision
 from unet_book.unet import UNet
 
 RECORD = Path(__file__).parent / "results" / "network.json"

@@ -3,9 +3,7 @@
 import argparse
 import json
 import os
-import platform
 import shlex
-import subprocess
 import sys
 import time
 from dataclasses import asdict, replace
@@ -16,12 +14,7 @@ import numpy as np
 import tifffile
 import torch
 
-try:
-    import resource
-except ImportError:  # Windows has none
-    resource = None
-
-from unet_book import __version__, datasets, metrics, training
+from unet_book import __version__, datasets, metrics, records, training
 from unet_book.checkpoint import load_model, peek, save, write_atomically
 from unet_book.overlap_tile import predict
 from unet_book.unet import UNet, nearest_valid_sizes
@@ -261,38 +254,10 @@ def describe_run(result, choice, device, resumed, seconds) -> dict:
         "data": str(choice.data),
         "preset": asdict(result.preset),
         "seed": choice.seed,
-        "device": torch.cuda.get_device_name(device) if device.type == "cuda" else "CPU",
-        "threads": torch.get_num_threads(),
-        "versions": {"unet_book": __version__, "torch": torch.__version__,
-                     "numpy": np.__version__, "python": platform.python_version()},
-        "revision": revision(),
+        **records.circumstances(records.revision(), seconds, device),
         "resumed_from_step": resumed,
-        "seconds": round(seconds, 1),
-        "peak_memory_mib": peak_memory(device),
         "history": result.history,
     }
-
-
-def revision() -> str | None:
-    """The commit of the checkout that runs, marked where files differ; None if installed."""
-    here = Path(__file__).parent
-    ask = ["git", "-C", str(here), "describe", "--always", "--dirty", "--abbrev=12", "--exclude=*"]
-    if not (here.parent / ".git").exists():
-        return None
-    try:
-        return subprocess.run(ask, capture_output=True, text=True, check=True).stdout.strip()
-    except (OSError, subprocess.CalledProcessError):
-        return None
-
-
-def peak_memory(device: torch.device) -> int | None:
-    """The most memory that was in use, MiB: the GPU's, or the process's; None on Windows."""
-    if device.type == "cuda":
-        return torch.cuda.max_memory_allocated(device) // 2**20
-    if resource is None:
-        return None
-    unit = 1 if sys.platform == "darwin" else 1024  # bytes there, KiB elsewhere
-    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * unit // 2**20
 
 
 if __name__ == "__main__":
