@@ -1,0 +1,260 @@
+"""What the timing scripts share: rounds, memory, the record and its tables, the options.
+
+A script gives a list of `Row`s, one method on one case each. `interleave` runs them round by round,
+so that a processor that slows down slows all of them; `rows` makes the record's rows of the times.
+What a record holds is told in benchmarks/README.md.
+"""
+
+import argparse
+import gc
+import platform
+import statistics
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+import torch
+
+from unet_book import records
+
+OURS = "this package"
+INSTRUCTIONS = ("avx2", "fma", "avx512f", "avx512_bf16", "amx_bf16", "asimd", "bf16")
+HERE = Path(__file__).parent
+
+
+@dataclass(frozen=True)
+class Row:
+    """One method on one case: `run`, without arguments, does it once.
+
+    `times` is how often what `run` does would have to be done: over 1 for a row too long to be run
+    whole, of which a part is timed and the rest is arithmetic. No more than `rounds` rounds of it.
+    """
+
+    case: str
+    method: str
+    run: Callable[[], object]
+    times: float = 1
+    rounds: int = 1_000_000
+
+
+# ---- what is timed
+
+
+def seconds(run: Callable[[], object]) -> float:
+    """How long `run` takes. The result is thrown away after the clock has stopped."""
+    gc.collect()
+    began = time.perf_counter()
+    result = run()
+    took = time.perf_counter() - began
+    del result
+    return took
+
+
+def interleave(rows: list[Row], rounds: int) -> list[list[float]]:
+    """Seconds of every row in every round; each round runs all rows in the same order.
+
+    One round that isn't recorded comes first: it compiles, and asks the system for memory.
+    """
+    times = [[] for _ in rows]
+    for turn in range(rounds + 1):
+        for row, mine in zip(rows, times):
+            if turn <= row.rounds:
+                took = row.times * seconds(row.run)
+                if turn:
+                    mine.append(took)
+        print(f"round {turn} of {rounds}", file=sys.stderr, flush=True)
+    return times
+
+
+def spread(times: list[float]) -> dict:
+    """Median, quickest and slowest second, to four digits."""
+    found = {"median_s": statistics.median(times), "min_s": min(times), "max_s": max(times)}
+    return {name: float(f"{value:.4g}") for name, value in found.items()}
+
+
+def timed(rows: list[Row], rounds: int) -> list[dict]:
+    """The record's rows: each with its case, method, seconds and its median over ours."""
+    lines = []
+    for row, times in zip(rows, interleave(rows, rounds)):
+        line = {"case": row.case, "method": row.method, **spread(times)}
+        lines.append(line | ({"extrapolated": True} if row.times != 1 else {}))
+    ours = {line["case"]: line["median_s"] for line in lines if line["method"] == OURS}
+    for line in lines:
+        if line["case"] in ours:
+            line["ratio_to_ours"] = float(f"{line['median_s'] / ours[line['case']]:.3g}")
+    return lines
+
+
+# ---- memory
+
+
+def peak_mib(script: str, call: str, warm_up: str, threads: int = 1) -> float | None:
+    """By how many MiB the expression `call` raises a fresh process's memory at its highest.
+
+    `call` and `warm_up` are expressions in the names of benchmarks/`script`.py that give functions
+    without arguments. What `warm_up` gives is run first: it loads and compiles what `call` needs.
+    None where the system does not tell (elsewhere than on Linux).
+    """
+    if not Path("/proc/self/clear_refs").exists():
+        return None
+    program = (f"import torch; torch.set_num_threads({threads}); import harness; "
+               f"from {script} import *; ({warm_up})(); print(harness.growth({call}))")  # fmt: skip
+    done = subprocess.run([sys.executable, "-c", program], cwd=HERE, capture_output=True, text=True)
+    if done.returncode:
+        raise RuntimeError(f"{script}: {call} failed: {done.stderr[-2000:]}")
+    return float(done.stdout.splitlines()[-1])
+
+
+def growth(run: Callable[[], object]) -> float:
+    """By how many MiB `run`, its result included, raises this process's memory at its highest.
+
+    The kernel's own high-water mark, set back to the present before. (getrusage has one, too, but
+    a process inherits it from the one that started it.)
+    """
+    gc.collect()
+    Path("/proc/self/clear_refs").write_text("5")
+    before = status("VmRSS")
+    result = run()
+    grown = status("VmHWM") - before
+    del result
+    return round(grown, 2)
+
+
+def status(field: str) -> float:
+    """A size in MiB from /proc/self/status."""
+    lines = Path("/proc/self/status").read_text().splitlines()
+    return next(int(line.split()[1]) / 1024 for line in lines if line.startswith(field))
+
+
+# ---- the record
+
+
+def target(what: str, measured: float | None, least=None, most=None) -> dict:
+    """One line of the record's targets: reached is None where nothing could be measured."""
+    bound = f"at least {least:g}" if least is not None else f"at most {most:g}"
+    reached = None
+    if measured is not None:
+        measured = float(f"{measured:.3g}")
+        reached = measured >= least if least is not None else measured <= most
+    return {"what": what, "target": bound, "measured": measured, "reached": reached}
+
+
+def find(rows: list[dict], case: str, method: str, value: str = "median_s") -> float | None:
+    """A value of the row of that case and method; None if there is none."""
+    for row in rows:
+        if (row["case"], row["method"]) == (case, method):
+            return row.get(value)
+    return None
+
+
+def ratio(above: float | None, below: float | None) -> float | None:
+    """above / below; None if either is missing."""
+    return None if above is None or not below else above / below
+
+
+def machine() -> dict:
+    """The processor, its instruction sets that matter here, and the threads; no names of hosts."""
+    fields = {}
+    if (cpuinfo := Path("/proc/cpuinfo")).exists():
+        lines = cpuinfo.read_text(encoding="utf-8").split("\n\n")[0].splitlines()
+        fields = {key.strip(): value.strip() for key, _, value in (s.partition(":") for s in lines)}
+    flags = fields.get("flags", fields.get("Features", "")).split()
+    return {"processor": fields.get("model name") or platform.machine(),
+            "instruction_sets": [name for name in INSTRUCTIONS if name in flags],
+            "torch_uses": torch.backends.cpu.get_cpu_capability(),
+            "threads": torch.get_num_threads()}  # fmt: skip
+
+
+def installed(*packages: str) -> list[str]:
+    """Those of `packages` that are installed; says so on stderr where one is missing."""
+    missing = [name for name in packages if not is_installed(name)]
+    if missing:
+        print(f"not installed, left out: {', '.join(missing)} (make bench)", file=sys.stderr)
+    return [name for name in packages if name not in missing]
+
+
+def is_installed(package: str) -> bool:
+    try:
+        records.versions(package)
+    except ModuleNotFoundError:  # importlib.metadata's PackageNotFoundError
+        return False
+    return True
+
+
+# ---- options, and what a script's main does
+
+
+def parser(doc: str, rounds: int, threads: int | None = None) -> argparse.ArgumentParser:
+    """The options that all timing scripts have; `threads` None is as many as PyTorch takes."""
+    options = argparse.ArgumentParser(description=doc.splitlines()[0])
+    options.add_argument("--rounds", type=at_least_one, default=rounds)
+    told = "as many as PyTorch takes" if threads is None else "%(default)s"
+    options.add_argument("--threads", type=at_least_one, default=threads, help=f"default: {told}")
+    options.add_argument("--only", nargs="+", metavar="WORD",
+                         help="what has one of these words in its name; no record")
+    options.add_argument("--trial", action="store_true",
+                         help="few rounds, print the tables, write no record")
+    return options
+
+
+def at_least_one(word: str) -> int:
+    value = int(word)
+    if value < 1:
+        raise argparse.ArgumentTypeError(f"must be 1 or more, not {value}")
+    return value
+
+
+def chosen(names: list[str], words: list[str] | None) -> list[str]:
+    """The names that hold one of the words, or all without words; ends the program if none does."""
+    wanted = [n for n in names if not words or any(word.lower() in n.lower() for word in words)]
+    if not wanted:
+        sys.exit(f"none of {', '.join(names)} has {' or '.join(words)} in its name")
+    return wanted
+
+
+def begin(name: str, options, arguments, packages: list[str]) -> dict:
+    """The record's head, and the process set up: threads, seed; refuses a changed checkout."""
+    unrecorded = options.trial or bool(options.only)
+    made_at = records.revision() if unrecorded else records.clean_revision()
+    if options.threads:
+        torch.set_num_threads(options.threads)
+    torch.manual_seed(0)
+    typed = sys.argv[1:] if arguments is None else arguments
+    return {"command": " ".join([f"python benchmarks/{name}.py", *typed]), "revision": made_at,
+            "versions": records.versions("numpy", *packages), "machine": machine(),
+            "rounds": options.rounds}  # fmt: skip
+
+
+def finish(name: str, options, record: dict) -> None:
+    """Print the record's tables; write it as benchmarks/results/NAME.json unless it is a trial."""
+    print(table(record))
+    if not (options.trial or options.only):
+        records.write_benchmark(name, record)
+
+
+def table(record: dict) -> str:
+    """The rows and the targets for reading."""
+    where = record["machine"]
+    text = [f"{where['processor']}, {where['torch_uses']}, threads: {where['threads']}; "
+            f"medians of {record['rounds']} rounds"]  # fmt: skip
+    case = None
+    for row in record["rows"]:
+        if row["case"] != case:
+            case = row["case"]
+            text.append(f"\n{case:<46}        s     (range)           of ours      MiB")
+        times = " " * 28
+        if "median_s" in row:
+            times = f"{row['median_s']:9.4g} ({row['min_s']:.3g} to {row['max_s']:.3g})"
+        of_ours = f"{row['ratio_to_ours']:.3g} x" if "ratio_to_ours" in row else ""
+        memory = f"{row['peak_mib']:.4g}" if row.get("peak_mib") is not None else ""
+        part = " (extrapolated)" if row.get("extrapolated") else ""
+        text.append(f"  {row['method'] + part:<44}{times:<28}{of_ours:>9}{memory:>9}")
+    text.append(f"\n{'target':<72}{'asked':>14}{'measured':>10}")
+    for line in record["targets"]:
+        measured = "-" if line["measured"] is None else f"{line['measured']:.3g}"
+        said = {True: "reached", False: "MISSED", None: "not measured"}[line["reached"]]
+        text.append(f"  {line['what']:<70}{line['target']:>14}{measured:>10}  {said}")
+    return "\n".join(text)
