@@ -12,10 +12,11 @@ from torch import nn
 
 from unet_book import overlap_tile
 from unet_book.initialization import he_normal_
-from unet_book.overlap_tile import mirror_index, predict, tile_step
+from unet_book.overlap_tile import even_tiles, mirror_index, predict, tile_step
 from unet_book.unet import UNet, border, is_valid_size, nearest_valid_sizes, output_size
 
 steady = settings(deadline=None, derandomize=True, database=None)  # the same examples every time
+fewer = settings(steady, max_examples=40)
 VALID = ["paper", "released"]
 MARGIN = {1: 8, 2: 24, 3: 48, 4: 96}  # zeros reach 8, 22, 46, 94 pixels in: the next 2^depth
 
@@ -101,7 +102,7 @@ def seam(task):
     return farthest(predict(model, image, tile), one_pass(model, image))
 
 
-@steady
+@fewer
 @given(task=tasks(VALID))
 @example(task=(3, "paper", (1, 1, 1), 100, 2))
 @example(task=(3, "paper", (1, 90, 120), 100, 2))
@@ -111,7 +112,7 @@ def test_tile_by_tile_is_the_same_as_one_pass_over_the_mirrored_image(task):
     assert seam(task) <= 1e-12
 
 
-@steady
+@fewer
 @given(task=tasks(["same"]))
 @example(task=(3, "same", (1, 1, 1), 104, 2))
 @example(task=(3, "same", (1, 40, 50), 104, 2))
@@ -141,10 +142,10 @@ def test_steps_of_the_whole_output_leave_seams(tile, monkeypatch):
     expected = one_pass(model, image)
     assert farthest(predict(model, image, tile), expected) <= 1e-12
 
-    def whole_output(tile, depth, variant):
-        return output_size(tile, depth, variant), border(depth, variant)
+    def whole_output(size, tile, depth, variant):
+        return tile, output_size(tile, depth, variant)
 
-    monkeypatch.setattr(overlap_tile, "tile_step", whole_output)
+    monkeypatch.setattr(overlap_tile, "even_tiles", whole_output)
     seams = predict(model, image, tile)
     assert farthest(seams, expected) > 1e-3
     first = output_size(tile, 3)  # the first tile's own output is still right
@@ -173,6 +174,27 @@ def test_the_step_is_the_largest_multiple_of_16_in_the_output(tile, step):
 def test_a_zero_padded_tile_is_cut_by_what_the_zeros_reach(depth):
     margin = MARGIN[depth]
     assert tile_step(10 * margin, depth, "same") == (8 * margin, margin)
+
+
+@steady
+@given(size=st.integers(1, 400), depth=st.integers(1, 4), data=st.data(),
+       variant=st.sampled_from([*VALID, "same"]))  # fmt: skip
+def test_tiles_are_even_few_and_cover_the_line(size, depth, data, variant):
+    largest = data.draw(st.sampled_from(fitting_tiles(depth, variant, largest=400)))
+    tile, step = even_tiles(size, largest, depth, variant)
+    longest, cut = tile_step(largest, depth, variant)
+    assert tile <= largest and step % 2**depth == 0
+    assert 0 <= tile - 2 * cut - step < 2**depth  # what is answered and not kept
+    assert tile_step(tile, depth, variant) == (step, cut)
+    count = ceil(size / longest)
+    assert ceil(size / step) == count  # as few as with the largest tile
+    assert count * step - size < count * 2**depth  # no more waste than the raster asks for
+
+
+@pytest.mark.parametrize("size, even", [(512, (444, 256)), (384, (572, 384)), (1, (204, 16)),
+                                        (385, (396, 208)), (2048, (540, 352))])  # fmt: skip
+def test_two_tiles_share_what_one_can_not_answer(size, even):
+    assert even_tiles(size, 572) == even
 
 
 # Whatever the image is ---------------------------------------------------------------------------
@@ -269,6 +291,25 @@ def test_every_part_of_the_model_keeps_its_mode():
     assert modes(model) == before
 
 
+def test_the_model_keeps_its_weights_where_and_as_they_are():
+    model = network().float()
+    before = [(p.data_ptr(), p.stride(), p.clone()) for p in model.parameters()]
+    predict(model, noise(20, 30), 60)
+    for parameter, (place, strides, values) in zip(model.parameters(), before):
+        assert (parameter.data_ptr(), parameter.stride()) == (place, strides)
+        assert torch.equal(parameter, values)
+
+
+def test_on_a_cpu_channels_come_last_and_in_whatever_layout_the_network_comes():
+    model, image, layouts = network(), noise(20, 30), []
+    expected = predict(model, image, 60)
+    model.bottom.register_forward_hook(
+        lambda *call: layouts.append(call[-1].is_contiguous(memory_format=torch.channels_last))
+    )
+    result = predict(model.to(memory_format=torch.channels_last), image, 60)
+    assert all(layouts) and farthest(result, expected) <= 1e-12
+
+
 def test_the_model_keeps_its_mode_when_it_fails():
     model, before = partly_frozen()
 
@@ -293,17 +334,73 @@ def largest_activation(image, tile):
 
 
 def test_memory_does_not_grow_with_the_image():
-    small, large = largest_activation(noise(30, 30), 60), largest_activation(noise(300, 200), 60)
+    small, large = largest_activation(noise(40, 40), 60), largest_activation(noise(300, 200), 60)
     assert large == small
     assert large[1] == {(1, 1, 60, 60)}
 
 
-@steady
+@fewer
 @given(height=st.integers(1, 90), width=st.integers(1, 120))
 def test_no_batch_is_larger_than_the_tile_or_than_the_image_needs(height, width):
-    _, [(*_, tall, wide)] = largest_activation(noise(height, width), 80)
+    _, [(*_, tall, wide)] = largest_activation(noise(height, width), 80)  # one shape for all tiles
     for size, tile in [(height, tall), (width, wide)]:
-        assert tile == min(80, nearest_valid_sizes(ceil(size / 4) * 4 + 40, 2)[1])
+        assert tile == even_tiles(size, 80, 2)[0]
+        assert tile <= min(80, nearest_valid_sizes(ceil(size / 4) * 4 + 40, 2)[1])
+
+
+# Larger than memory ------------------------------------------------------------------------------
+
+
+def mapped(folder, array):
+    """The array in a file, mapped into memory for reading."""
+    np.save(folder / "image.npy", array)
+    return np.load(folder / "image.npy", mmap_mode="r")
+
+
+def test_a_file_is_read_and_written_tile_by_tile(tmp_path, monkeypatch):
+    image, model = noise(700, 600), network(depth=1)
+    out = np.memmap(tmp_path / "out", np.float32, "w+", shape=(2, 700, 600))
+    sizes, to_torch = [], overlap_tile.to_torch
+    monkeypatch.setattr(
+        overlap_tile, "to_torch", lambda part: sizes.append(part.size) or to_torch(part)
+    )
+    assert predict(model, mapped(tmp_path, image), 120, out=out) is out
+    assert max(sizes) == overlap_tile.BAND * 600  # the search for NaN
+    assert max(sizes[4:]) <= 120**2  # then tiles
+    written = np.memmap(tmp_path / "out", np.float32, "r", shape=(2, 700, 600))
+    assert farthest(written, predict(model, image, 120)) < 1e-6
+
+
+@pytest.mark.parametrize("kind", ["numpy", "torch"])
+@pytest.mark.parametrize("dtype", ["float16", "float32", "float64"])
+def test_the_result_goes_into_what_is_given(kind, dtype):
+    image, model = noise(20, 30), network()
+    out = np.zeros((2, 20, 30), dtype)
+    out = out if kind == "numpy" else torch.from_numpy(out)
+    assert predict(model, image, 60, out=out) is out
+    assert farthest(out, predict(model, image, 60)) < 1e-3
+
+
+def test_an_out_of_another_shape_or_type_is_refused_before_anything_is_written():
+    model, image = network(), noise(20, 30)
+    for shape in [(20, 30), (1, 20, 30), (2, 30, 20)]:
+        with pytest.raises(ValueError, match=r"out must be \(2, 20, 30\) .* not \("):
+            predict(model, image, 60, out=np.zeros(shape))
+    with pytest.raises(TypeError, match="out must be of float type .* not uint8"):
+        predict(model, image, 60, out=np.zeros((2, 20, 30), np.uint8))
+    out = np.full((2, 400, 30), 7.0)
+    image = noise(400, 30)
+    image[-1, -1] = np.nan
+    with pytest.raises(ValueError, match="NaN"):
+        predict(model, image, 60, out=out)
+    assert (out == 7).all()
+
+
+def test_a_bar_counts_the_tiles_if_asked(capsys):
+    predict(network(), noise(40, 30), 60, progress=True)
+    assert "4/4" in capsys.readouterr().err
+    predict(network(), noise(40, 30), 60)
+    assert capsys.readouterr().err == ""
 
 
 # What is refused ---------------------------------------------------------------------------------

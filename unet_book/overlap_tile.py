@@ -7,12 +7,17 @@ pair the same pixels. A U-Net of depth 4 pools in blocks of 16, so tiles may sta
 outside the image is the image itself, mirrored.
 """
 
+import copy
+
 import numpy as np
 import torch
 from torch import Tensor
+from tqdm.auto import tqdm
 
 from unet_book._arrays import like, to_torch
 from unet_book.unet import UNet, border, input_window, nearest_valid_sizes, output_size
+
+BAND = 256  # rows of the image that are looked through at once
 
 
 def mirror_index(index, size: int):
@@ -55,52 +60,83 @@ def tile_step(tile: int, depth: int = 4, variant: str = "paper") -> tuple[int, i
     return (tile - 2 * cut) // block * block, cut
 
 
+def even_tiles(size: int, tile: int, depth: int = 4, variant: str = "paper") -> tuple[int, int]:
+    """Side and step, px, of the fewest tiles, all alike, that answer a line of `size` pixels.
+
+    None is larger than `tile`. Two steps of 384 would answer 512 pixels and 256 more that nobody
+    wants; two of 256, with smaller tiles, answer 512.
+
+    Raises ValueError as `tile_step` does.
+
+    >>> even_tiles(512, 572)
+    (444, 256)
+    """
+    longest, cut = tile_step(tile, depth, variant)
+    count, block = -(-size // longest), 2**depth
+    step = -(-size // (count * block)) * block
+    return nearest_valid_sizes(step + 2 * cut, depth, variant)[1], step
+
+
 @torch.no_grad()
-def predict(model: UNet, image, tile: int = 572):
+def predict(model: UNet, image, tile: int = 572, out=None, progress: bool = False):
     """Class probabilities (num_classes, H, W) of an image of any size (Section 2, Fig. 2).
 
-    `image` is (H, W), or (C, H, W) for a network of C channels, float, numpy or torch; the result
-    is of the same library, on the same device, in the network's precision. The network runs in
-    evaluation mode on its own device, one tile at a time, so that memory does not grow with the
-    image except for the result itself. The result equals one pass over the whole mirrored image
-    up to the rounding of the convolution kernels. A tile larger than the image needs is shrunk.
+    Parameters
+    ----------
+    model : the network. A copy of it runs, in evaluation mode, on the network's device.
+    image : (H, W), or (C, H, W) for a network of C channels; float, numpy or torch. A file that
+        numpy maps into memory (`np.memmap`) is read tile by tile.
+    tile : the largest side that a tile may have, px; `even_tiles` says what is used. Memory grows
+        with its square, not with the image.
+    out : a float array or tensor (num_classes, H, W) that takes the result, such as a writable
+        `np.memmap` for a result larger than memory; else a new one of the image's library and
+        device, in the network's precision.
+    progress : whether to show a bar that counts the tiles.
+
+    The result, `out` if it was given, equals one pass over the whole mirrored image up to the
+    rounding of the convolution kernels.
 
     Raises ValueError for an image of other axes or channels, with no pixel, or with a value that is
-    not finite, for a tile that does not fit, and for a network of one class, whose softmax is 1
-    everywhere; TypeError for an image that is not of float type.
+    not finite, for a tile that does not fit, an `out` of another shape, and for a network of one
+    class, whose softmax is 1 everywhere; TypeError for an image or an `out` that is not of float
+    type. All of that before the first tile.
     """
-    if model.num_classes < 2:
-        raise ValueError("a network of 1 class has nothing to choose between: 2 are the least")
-    pixels = _check(to_torch(image), model.in_channels)
+    pixels = _check(image, model)
     height, width = pixels.shape[-2:]
-    weight = next(model.parameters())
     _, cut = tile_step(tile, model.depth, model.variant)
-    tiles = [min(tile, _enough(size, model, cut)) for size in (height, width)]
-    steps = [tile_step(one, model.depth, model.variant)[0] for one in tiles]
-
-    result = torch.empty(model.num_classes, height, width, dtype=weight.dtype, device=pixels.device)
-    modes = {module: module.training for module in model.modules()}
-    model.eval()
-    try:
-        for top in range(0, height, steps[0]):
-            rows = mirror_index(np.arange(top - cut, top - cut + tiles[0]), height)
-            for left in range(0, width, steps[1]):
-                columns = mirror_index(np.arange(left - cut, left - cut + tiles[1]), width)
-                seen = pixels[:, rows][:, :, columns][None].to(weight)
-                probabilities = _trusted(model(seen), cut, model.variant).softmax(dim=1)[0]
-                part = result[:, top : top + steps[0], left : left + steps[1]]
-                part.copy_(probabilities[:, : part.shape[1], : part.shape[2]])
-    finally:
-        for module, mode in modes.items():
-            module.training = mode
-    return like(result, image)
+    (tall, down), (wide, right) = (
+        even_tiles(size, tile, model.depth, model.variant) for size in (height, width)
+    )
+    result = _result(out, image, model, (height, width))
+    network, weight = _ready(model), next(model.parameters())
+    corners = [(y, x) for y in range(0, height, down) for x in range(0, width, right)]
+    for top, left in tqdm(corners, unit="tile", disable=not progress):
+        seen = _window(pixels, top - cut, left - cut, tall, wide)
+        logits = _trusted(network(seen[None].to(weight)), cut, model.variant)
+        part = result[:, top : top + down, left : left + right]
+        kept = logits.softmax(dim=1)[0, :, : part.shape[1], : part.shape[2]]
+        part[...] = like(kept, part)
+    return result
 
 
-def _enough(size, model, cut):
-    """The smallest tile that covers `size` pixels in one step."""
-    block = 2**model.depth
-    covered = -(-size // block) * block
-    return nearest_valid_sizes(covered + 2 * cut, model.depth, model.variant)[1]
+def _window(pixels, top, left, tall, wide) -> Tensor:
+    """The pixels (C, tall, wide) from (top, left) on, mirrored where that lies outside."""
+    rows = mirror_index(np.arange(top, top + tall), pixels.shape[1])
+    columns = mirror_index(np.arange(left, left + wide), pixels.shape[2])
+    (y, x), (bottom, right) = (rows.min(), columns.min()), (rows.max() + 1, columns.max() + 1)
+    near = to_torch(pixels[:, y:bottom, x:right])  # a slice: of a file, only this much is read
+    return near[:, rows - y][:, :, columns - x]
+
+
+def _ready(model):
+    """A copy of the network for prediction: the caller's keeps its modes, layout and hooks.
+
+    On a CPU channels come last in memory, which is how its convolutions compute: 1.2 times as fast
+    for the paper's network, and nothing to be copied back and forth.
+    """
+    network = copy.deepcopy(model).eval()
+    on_cpu = next(network.parameters()).device.type == "cpu"
+    return network.to(memory_format=torch.channels_last) if on_cpu else network
 
 
 def _trusted(logits, cut, variant):
@@ -108,8 +144,25 @@ def _trusted(logits, cut, variant):
     return logits[..., cut:-cut, cut:-cut] if variant == "same" else logits
 
 
-def _check(pixels: Tensor, channels: int) -> Tensor:
-    given = tuple(pixels.shape)
+def _result(out, image, model, size):
+    """`out`, if it fits, or an empty result in the image's library and the network's precision."""
+    shape = (model.num_classes, *size)
+    if out is None:
+        device = image.device if isinstance(image, Tensor) else "cpu"
+        return like(torch.empty(shape, dtype=next(model.parameters()).dtype, device=device), image)
+    if tuple(out.shape) != shape:
+        raise ValueError(f"out must be {shape} for this image and network, not {tuple(out.shape)}")
+    if not to_torch(out[:1, :1, :1]).is_floating_point():
+        raise TypeError(f"out must be of float type to hold probabilities, not {out.dtype}")
+    return out
+
+
+def _check(image, model):
+    """The image as (C, H, W), not yet read as a whole if it is a file."""
+    pixels = image if isinstance(image, Tensor) else np.asarray(image)
+    channels, given = model.in_channels, tuple(pixels.shape)
+    if model.num_classes < 2:
+        raise ValueError("a network of 1 class has nothing to choose between: 2 are the least")
     if pixels.ndim == 2:
         pixels = pixels[None]
     if pixels.ndim != 3 or pixels.shape[0] != channels or 0 in pixels.shape:
@@ -119,8 +172,10 @@ def _check(pixels: Tensor, channels: int) -> Tensor:
             + f", got {given}"
             + (": convert RGB to gray, give a stack slice by slice" if channels == 1 else "")
         )
-    if not pixels.is_floating_point():
-        raise TypeError(f"expected a float image in [0, 1], got {pixels.dtype}")
-    if not bool(torch.isfinite(pixels).all()):
-        raise ValueError("the image holds NaN or infinite values")
+    for top in range(0, pixels.shape[1], BAND):
+        band = to_torch(pixels[:, top : top + BAND])
+        if not band.is_floating_point():
+            raise TypeError(f"expected a float image in [0, 1], got {band.dtype}")
+        if not bool(torch.isfinite(band).all()):
+            raise ValueError("the image holds NaN or infinite values")
     return pixels
