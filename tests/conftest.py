@@ -39,11 +39,24 @@ def page(browser):
     assert not errors
 
 
+EACH = """settings => settings.map(values => {
+  for (const [name, value] of Object.entries(values)) {
+    const control = document.querySelector(`.explorer [name=${name}]`);
+    control.value = value;
+    control.dispatchEvent(new Event("input", {bubbles: true}));
+    control.dispatchEvent(new Event("change", {bubbles: true}));
+  }
+  return document.querySelector(".explorer .says").innerText;
+})"""
+
+
 @pytest.fixture
 def move(page):
     """move(figure) puts a moving figure on the page; move(name=value, …) sets its controls.
 
-    Both return the text that the figure's line below then says.
+    Both return the text that the figure's line below then says. move.each(settings), a list of
+    dictionaries, sets one after the other within the page, which is quicker than a call for each,
+    and returns all the texts.
     """
 
     def move(figure=None, **controls):
@@ -57,4 +70,5 @@ def move(page):
                 control.fill(str(value))
         return page.inner_text(".explorer .says")
 
+    move.each = lambda settings: page.evaluate(EACH, settings)
     return move

@@ -32,9 +32,9 @@ def package(background, cell, both, weight, truth):
 
 def test_it_says_what_the_package_and_autograd_compute(move):
     move(explorers.pixel_energy())
-    for background, cell, both, weight, truth in GRID:
-        said = move(background=background, cell=cell, both=both, weight=weight, truth=truth)
-        expected = package(background, cell, both, weight, truth)
+    settings = [dict(zip(("background", "cell", "both", "weight", "truth"), at)) for at in GRID]
+    for setting, said in zip(settings, move.each(settings)):
+        expected = package(**setting)
         assert numbers(said) == pytest.approx(expected, abs=6e-4), said
 
 
