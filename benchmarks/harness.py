@@ -23,6 +23,7 @@ from unet_book import records
 OURS = "this package"
 INSTRUCTIONS = ("avx2", "fma", "avx512f", "avx512_bf16", "amx_bf16", "asimd", "bf16")
 HERE = Path(__file__).parent
+TRIAL_ROUNDS = 2
 
 
 @dataclass(frozen=True)
@@ -188,9 +189,13 @@ def is_installed(package: str) -> bool:
 
 
 def parser(doc: str, rounds: int, threads: int | None = None) -> argparse.ArgumentParser:
-    """The options that all timing scripts have; `threads` None is as many as PyTorch takes."""
+    """The options that all timing scripts have; `threads` None is as many as PyTorch takes.
+
+    Without --rounds there are `rounds`, or TRIAL_ROUNDS in a trial.
+    """
     options = argparse.ArgumentParser(description=doc.splitlines()[0])
-    options.add_argument("--rounds", type=at_least_one, default=rounds)
+    options.add_argument("--rounds", type=at_least_one, help=f"default: {rounds}")
+    options.set_defaults(usual_rounds=rounds)
     told = "as many as PyTorch takes" if threads is None else "%(default)s"
     options.add_argument("--threads", type=at_least_one, default=threads, help=f"default: {told}")
     options.add_argument("--only", nargs="+", metavar="WORD",
@@ -218,6 +223,7 @@ def chosen(names: list[str], words: list[str] | None) -> list[str]:
 def begin(name: str, options, arguments, packages: list[str]) -> dict:
     """The record's head, and the process set up: threads, seed; refuses a changed checkout."""
     unrecorded = options.trial or bool(options.only)
+    options.rounds = options.rounds or (TRIAL_ROUNDS if options.trial else options.usual_rounds)
     made_at = records.revision() if unrecorded else records.clean_revision()
     if options.threads:
         torch.set_num_threads(options.threads)
@@ -245,7 +251,7 @@ def table(record: dict) -> str:
         if row["case"] != case:
             case = row["case"]
             text.append(f"\n{case:<46}        s     (range)           of ours      MiB")
-        times = " " * 28
+        times = ""
         if "median_s" in row:
             times = f"{row['median_s']:9.4g} ({row['min_s']:.3g} to {row['max_s']:.3g})"
         of_ours = f"{row['ratio_to_ours']:.3g} x" if "ratio_to_ours" in row else ""

@@ -177,9 +177,8 @@ def main(arguments=None):
         cv2.setNumThreads(1)
     methods = [method for method in METHODS if NEEDS.get(method) in (None, *there)]
     names = harness.chosen(list(cases()), options.only)
-    rounds = min(options.rounds, 1) if options.trial else options.rounds
     began = time.perf_counter()
-    figures = measure(names, methods, rounds)
+    figures = measure(names, methods, options.rounds)
     took = {"seconds": round(time.perf_counter() - began, 1)}
     harness.finish("weight_map", options, head | took | figures)
 

@@ -1,0 +1,296 @@
+"""How fast an image and its mask are bent together, beside what one could install for it.
+
+    make bench ONLY=deformation                # the record, benchmarks/results/deformation.json
+    python benchmarks/deformation.py --trial   # the tables, and no record
+
+Every method bends one image (float32) and its instance labels with one and the same new random
+field at each call, the labels without interpolation: what a training needs a step. All use one
+thread. The labels have the type that the method takes and is quick with: int32, which is this
+package's form, and elasticdeform's and scipy's too; uint16 for albumentations and OpenCV, float32
+for MONAI. Only elasticdeform computes the paper's scheme, 3 x 3 vectors and splines between them.
+scipy and OpenCV, which have no scheme, get this package's field, at its cost. The others draw a
+field of their own kind, and compute less or more for it: they are what a reader would take instead.
+
+The second part makes one training tile: places, shift, rotation, mirroring, elastic field, gray
+values, labels and weights, once with weights read from the image's weight map at the same places,
+which is what training does, and once with a weight map of the tile's own labels. Beside it stands
+the forward pass of the `quick` preset's network on that tile, which is all that a tile waits for.
+"""
+
+import os
+import time
+
+import harness
+import numpy as np
+import torch
+from harness import OURS, Row, find, ratio, target
+
+from unet_book import phantom
+from unet_book.augmentation import Augmentation, random_tile
+from unet_book.elastic import deform, dense_displacement, pixel_grid, random_displacement
+from unet_book.training import PRESETS, start
+from unet_book.unet import border
+from unet_book.weight_map import part_touching_cells, weight_map
+
+os.environ["NO_ALBUMENTATIONS_UPDATE"] = "1"  # else its import asks for news
+
+SIDES, TILES = (512, 1024), (572, 188)
+SIGMA, GRID = 10.0, 3
+CUBIC = "this package, bicubic"
+PAPERS, PAPERS_CUBIC = "elasticdeform", "elasticdeform, order 3"
+SCIPY, SCIPY_CUBIC = "scipy, our field", "scipy, our field, order 3"
+REMAP = "OpenCV remap, our field"
+GRID_ELASTIC = "albumentations GridElasticDeform"
+ELASTIC, APPROXIMATE = "albumentations ElasticTransform", "the same, approximate"
+MONAI, COPY = "MONAI Rand2DElastic", "a copy of both"
+SAMPLED, ANEW = "tile, weights sampled", "tile, weight map anew"
+FORWARD, TRAINING = "forward pass of `quick`", "forward and backward pass of `quick`"
+METHODS = {
+    OURS: "elastic.random_displacement, then deform with order 1 for the image, 0 for the mask",
+    CUBIC: "the same with order 3 for the image",
+    PAPERS: "deform_random_grid of [image, mask], 3 x 3 points, order [1, 0], mirrored outside",
+    PAPERS_CUBIC: "the same with order [3, 0]",
+    SCIPY: "our random_displacement, then ndimage.map_coordinates twice, order 1 and 0",
+    SCIPY_CUBIC: "the same with order 3 for the image",
+    REMAP: "our random_displacement, then cv2.remap twice, linear and nearest",
+    GRID_ELASTIC: "a 3 x 3 grid of patches moved by up to 10 px",
+    ELASTIC: "a random field a pixel, smoothed by a Gaussian of 20 px",
+    APPROXIMATE: "the same with approximate=True, a blur of fixed size",
+    MONAI: "Rand2DElasticd, bilinear and nearest, control points every half image",
+    COPY: "numpy's copy of image and mask: moving the memory and nothing else",
+    SAMPLED: "augmentation.random_tile with image, labels and weights",
+    ANEW: "random_tile with image and labels, then weight_map of the tile's labels",
+    FORWARD: "16 to 128 channels, batch 1, channels last, inference mode",
+    TRAINING: "the same network in training mode, with the gradients of all parameters",
+}
+NEEDS = {PAPERS: "elasticdeform", PAPERS_CUBIC: "elasticdeform", REMAP: "opencv-python-headless",
+         GRID_ELASTIC: "albumentations", ELASTIC: "albumentations", APPROXIMATE: "albumentations",
+         MONAI: "monai"}  # fmt: skip
+PACKAGES = ("elasticdeform", "albumentations", "opencv-python-headless", "monai")
+
+
+# ---- image and mask
+
+
+def pair(side: int):
+    """An image float32 and its instance labels int32, (side, side)."""
+    image, labels = phantom.membranes((side, side), seed=0)
+    return image, part_touching_cells(labels)
+
+
+def ours(image, mask, order=1):
+    generator = np.random.default_rng(0)
+
+    def run():
+        field = random_displacement(image.shape, GRID, SIGMA, generator)
+        return deform(image, field, order), deform(mask, field, 0)
+
+    return run
+
+
+def of_elasticdeform(image, mask, order=1):
+    import elasticdeform
+
+    how = {"sigma": SIGMA, "points": GRID, "order": [order, 0], "mode": "mirror"}
+    return lambda: elasticdeform.deform_random_grid([image, mask], **how)
+
+
+def of_scipy(image, mask, order=1):
+    from scipy import ndimage
+
+    generator = np.random.default_rng(0)
+    grid = pixel_grid(image.shape).numpy()
+
+    def run():
+        places = grid + random_displacement(image.shape, GRID, SIGMA, generator)
+        return [ndimage.map_coordinates(one, places, order=o, mode="mirror")
+                for one, o in ((image, order), (mask, 0))]  # fmt: skip
+
+    return run
+
+
+def of_opencv(image, mask):
+    import cv2
+
+    generator = np.random.default_rng(0)
+    mask, grid = mask.astype(np.uint16), pixel_grid(image.shape).numpy().astype(np.float32)
+
+    def run():
+        rows, columns = grid + random_displacement(image.shape, GRID, SIGMA, generator)
+        return [cv2.remap(one, columns, rows, how, borderMode=cv2.BORDER_REFLECT_101)
+                for one, how in ((image, cv2.INTER_LINEAR), (mask, cv2.INTER_NEAREST))]  # fmt: skip
+
+    return run
+
+
+def of_albumentations(image, mask, name):
+    import albumentations
+
+    build = {
+        GRID_ELASTIC: lambda a: a.GridElasticDeform(num_grid_xy=(3, 3), magnitude=10, p=1),
+        ELASTIC: lambda a: a.ElasticTransform(alpha=300, sigma=20, p=1),
+        APPROXIMATE: lambda a: a.ElasticTransform(alpha=300, sigma=20, approximate=True, p=1),
+    }
+    transform, mask = build[name](albumentations), mask.astype(np.uint16)
+    return lambda: transform(image=image, mask=mask)
+
+
+def of_monai(image, mask):
+    from monai.transforms import Rand2DElasticd
+
+    transform = Rand2DElasticd(
+        ["image", "mask"], spacing=(image.shape[0] / 2,) * 2, magnitude_range=(SIGMA, SIGMA),
+        prob=1, mode=["bilinear", "nearest"], padding_mode="reflection",
+    )  # fmt: skip
+    both = {"image": torch.from_numpy(image)[None], "mask": torch.from_numpy(mask).float()[None]}
+    return lambda: transform(both)
+
+
+BUILD = {
+    OURS: ours,
+    CUBIC: lambda image, mask: ours(image, mask, 3),
+    PAPERS: of_elasticdeform,
+    PAPERS_CUBIC: lambda image, mask: of_elasticdeform(image, mask, 3),
+    SCIPY: of_scipy,
+    SCIPY_CUBIC: lambda image, mask: of_scipy(image, mask, 3),
+    REMAP: of_opencv,
+    GRID_ELASTIC: lambda image, mask: of_albumentations(image, mask, GRID_ELASTIC),
+    ELASTIC: lambda image, mask: of_albumentations(image, mask, ELASTIC),
+    APPROXIMATE: lambda image, mask: of_albumentations(image, mask, APPROXIMATE),
+    MONAI: of_monai,
+    COPY: lambda image, mask: lambda: (image.copy(), mask.copy()),
+}
+
+
+def difference(image) -> dict:
+    """How far our field and our image are from elasticdeform's for the same 3 x 3 vectors.
+
+    The field in pixels, seen in what it makes of two ramps, where it looks inside the image; the
+    image, float32, in gray levels of 255.
+    """
+    import elasticdeform
+
+    vectors = SIGMA * np.random.default_rng(0).standard_normal((2, GRID, GRID))
+    field = dense_displacement(vectors, image.shape)
+    ramps = pixel_grid(image.shape).numpy()
+    places = ramps + field
+    limits = np.array(image.shape)[:, None, None] - 1
+    inside = ((places >= 0) & (places <= limits)).all(axis=0)
+    theirs = [elasticdeform.deform_grid(ramp, vectors, order=1, mode="mirror") for ramp in ramps]
+    bent = elasticdeform.deform_grid(image, vectors, order=1, mode="mirror")
+    mine = deform(image, field.astype(np.float32), 1)
+    return {"field_px": float(np.abs(places - theirs)[:, inside].max()),
+            "gray_levels": float(255 * np.abs(mine.astype(np.float64) - bent).max())}  # fmt: skip
+
+
+# ---- one training tile and the network that it is for
+
+
+def tile_runs(tile: int) -> dict:
+    """What makes a tile, and what the network does with it, by method."""
+    image, labels = map(torch.from_numpy, pair(512))
+    weights, preset = weight_map(labels), PRESETS["quick"]
+    cut, how = border(preset.depth, preset.variant), Augmentation()
+    generator = torch.Generator().manual_seed(0)
+    model, _ = start(preset, 0, "cpu")
+    seen = torch.rand(1, 1, tile, tile).to(memory_format=torch.channels_last)
+
+    def anew():
+        gray, cells, _ = random_tile(image, labels, None, tile, cut, how, generator)
+        return gray, cells, weight_map(cells)
+
+    def forward():
+        with torch.inference_mode():
+            return model.eval()(seen)
+
+    def forward_and_backward():
+        model.zero_grad(set_to_none=True)
+        model.train()(seen).square().mean().backward()
+
+    return {
+        SAMPLED: lambda: random_tile(image, labels, weights, tile, cut, how, generator),
+        ANEW: anew,
+        FORWARD: forward,
+        TRAINING: forward_and_backward,
+    }
+
+
+# ---- the record
+
+
+def case_of(side: int) -> str:
+    return f"{side} x {side}"
+
+
+def tile_case(tile: int) -> str:
+    return f"one tile of {tile} px"
+
+
+def cases() -> dict[str, str]:
+    """What is bent, by name."""
+    bent = "phantom.membranes, seed 0: image float32 and its labels, a new field at each call"
+    made = "from a 512 x 512 image, for the `quick` network, one after the other"
+    return {case_of(side): bent for side in SIDES} | {tile_case(tile): made for tile in TILES}
+
+
+def rows_of(names: list[str], methods: list[str]) -> list[Row]:
+    rows = []
+    for side in SIDES:
+        if case_of(side) in names:
+            both = pair(side)
+            rows += [Row(case_of(side), method, BUILD[method](*both))
+                     for method in BUILD if method in methods]  # fmt: skip
+    for tile in TILES:
+        if tile_case(tile) in names:
+            rows += [Row(tile_case(tile), method, run) for method, run in tile_runs(tile).items()]
+    return rows
+
+
+def targets(rows: list[dict], found: dict) -> list[dict]:
+    """What was asked for."""
+    lines = []
+    for peer, least in ((PAPERS, 15), (GRID_ELASTIC, 2.5)):
+        for case in map(case_of, SIDES):
+            times = find(rows, case, peer, "ratio_to_ours")
+            lines.append(target(f"{case}: times as fast as {peer}", times, least=least))
+    what = "largest difference from elasticdeform, same vectors, gray levels of 255"
+    lines.append(target(what, found.get("gray_levels"), most=1e-3))
+    for case in map(tile_case, TILES):
+        passes = ratio(find(rows, case, FORWARD), find(rows, case, ANEW))
+        lines.append(target(f"{case}: forward pass over making it", passes, least=1))
+    return lines
+
+
+def measure(names: list[str], methods: list[str], rounds: int) -> dict:
+    """The record's figures for the cases and methods of those names."""
+    rows = harness.timed(rows_of(names, methods), rounds)
+    compared = PAPERS in methods and case_of(SIDES[0]) in names
+    found = difference(pair(SIDES[0])[0]) if compared else {}
+    timed = {row["method"] for row in rows}
+    return {
+        "cases": {case: told for case, told in cases().items() if case in names},
+        "methods": {method: told for method, told in METHODS.items() if method in timed},
+        "rows": rows,
+        "difference_from_elasticdeform": found,
+        "targets": targets(rows, found),
+    }
+
+
+def main(arguments=None):
+    options = harness.parser(__doc__, rounds=15, threads=1).parse_args(arguments)
+    there = harness.installed(*PACKAGES)
+    head = harness.begin("deformation", options, arguments, ["scipy", "numba", *there])
+    if "opencv-python-headless" in there:
+        import cv2
+
+        cv2.setNumThreads(1)
+    methods = [method for method in METHODS if NEEDS.get(method) in (None, *there)]
+    names = harness.chosen(list(cases()), options.only)
+    began = time.perf_counter()
+    figures = measure(names, methods, options.rounds)
+    took = {"seconds": round(time.perf_counter() - began, 1)}
+    harness.finish("deformation", options, head | took | figures)
+
+
+if __name__ == "__main__":
+    main()
