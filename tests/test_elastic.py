@@ -11,15 +11,18 @@ from scipy import ndimage
 from scipy.interpolate import CubicSpline
 
 from unet_book.elastic import (
+    _pick,
     deform,
+    deform_pair,
     dense_displacement,
     pixel_grid,
+    place_factors,
     random_displacement,
     resample,
     spline_matrix,
 )
 
-drawn = settings(deadline=None, derandomize=True, max_examples=40)
+drawn = settings(deadline=None, derandomize=True, max_examples=25)
 sizes = st.integers(1, 12)
 seeds = st.integers(0, 2**32 - 1)
 
@@ -299,7 +302,111 @@ def test_neither_image_nor_displacement_is_changed():
     np.testing.assert_array_equal(displacement, copies[1])
 
 
+def test_labels_of_one_byte_to_eight_are_moved_alike():
+    rng = np.random.default_rng(0)
+    labels, displacement = rng.integers(0, 2, (8, 9)), rng.normal(0, 4, (2, 8, 9))
+    expected = deform(labels, displacement, order=0)
+    for dtype in (bool, np.uint8, np.uint16, np.uint32, np.uint64, np.float16, np.float64):
+        result = deform(labels.astype(dtype), displacement, order=0)
+        assert result.dtype == dtype
+        np.testing.assert_array_equal(result, expected.astype(dtype))
+
+
+@drawn
+@given(sizes, sizes, seeds, st.sampled_from([0.4, 3, 50]))
+def test_indexing_in_torch_picks_what_the_loop_picks(height, width, seed, largest):
+    image, displacement = random_case(seed, (height, width), largest)
+    places = torch.from_numpy(np.indices(image.shape) + displacement)
+    picked = _pick(torch.from_numpy(image), places)
+    np.testing.assert_array_equal(picked, deform(image, displacement, order=0))
+
+
+def test_gradients_reach_image_and_displacement():
+    image, displacement = map(torch.from_numpy, random_case(0, (8, 9), 3))
+    without = deform(image, displacement)
+    image.requires_grad_(), displacement.requires_grad_()
+    result = deform(image, displacement)
+    torch.testing.assert_close(result, without)
+    result.sum().backward()
+    assert image.grad.abs().sum() > 0 and displacement.grad.abs().sum() > 0
+
+
+def test_images_of_half_precision_are_interpolated():
+    image, displacement = map(torch.from_numpy, random_case(0, (8, 9), 3))
+    half = deform(image.half(), displacement)
+    assert half.dtype == torch.float16
+    torch.testing.assert_close(half.double(), deform(image, displacement), rtol=0, atol=0.02)
+
+
+# Image and labels together
+
+
+@drawn
+@given(sizes, sizes, st.integers(2, 5), seeds)
+def test_the_factors_multiply_to_pixel_plus_displacement(height, width, grid, seed):
+    vectors = np.random.default_rng(seed).normal(0, 9, (2, grid, grid))
+    rows, columns = place_factors(vectors, (height, width))
+    assert rows.shape == (2, height, grid + 2) and columns.shape == (grid + 2, width)
+    expected = pixel_grid((height, width)).numpy() + dense_displacement(vectors, (height, width))
+    np.testing.assert_allclose(rows @ columns, expected, rtol=0, atol=1e-10)
+
+
+@drawn
+@given(sizes, sizes, seeds, st.sampled_from([0.4, 3, 50]))
+def test_a_pair_is_deformed_as_each_of_the_two(height, width, seed, largest):
+    rng = np.random.default_rng(seed)
+    image, labels = rng.random((height, width)), rng.integers(-1, 9, (height, width), np.int32)
+    vectors = rng.uniform(-largest, largest, (2, 3, 3))
+    field = dense_displacement(vectors, image.shape)
+    gray, seen = deform_pair(image, labels, vectors)
+    np.testing.assert_allclose(gray, deform(image, field), rtol=0, atol=1e-9)
+    assert seen.dtype == np.int32
+    np.testing.assert_array_equal(seen, deform(labels, field, order=0))
+
+
+def test_a_pair_keeps_library_type_and_inputs():
+    image, labels = torch.rand(8, 9), torch.ones(8, 9, dtype=torch.uint8)
+    copy, vectors = image.clone(), torch.ones(2, 3, 3)
+    gray, seen = deform_pair(image, labels, vectors)
+    assert gray.dtype == torch.float32 and seen.dtype == torch.uint8
+    assert torch.equal(image, copy) and torch.equal(vectors, torch.ones(2, 3, 3))
+    assert isinstance(deform_pair(image.numpy(), labels.numpy(), vectors)[0], np.ndarray)
+
+
+def test_a_pair_with_a_gradient_takes_the_way_that_has_one():
+    image, vectors = torch.rand(8, 9, requires_grad=True), np.ones((2, 3, 3))
+    gray, _ = deform_pair(image, torch.ones(8, 9, dtype=torch.int32), vectors)
+    assert gray.requires_grad
+
+
+def test_a_pair_looks_like_elasticdeforms():
+    elasticdeform = pytest.importorskip("elasticdeform")
+    rng = np.random.default_rng(0)
+    image, labels = rng.random((90, 120)), rng.integers(0, 9, (90, 120), np.int32)
+    vectors = rng.normal(0, 10, (2, 3, 3))
+    theirs = elasticdeform.deform_grid([image, labels], vectors, order=[1, 0], mode="mirror")
+    ours = deform_pair(image, labels, vectors)
+    np.testing.assert_allclose(ours[0], theirs[0], rtol=0, atol=1e-3 / 255)
+    np.testing.assert_array_equal(ours[1], theirs[1])
+
+
 # Errors
+
+
+def test_a_pair_of_two_shapes_is_refused():
+    with pytest.raises(ValueError, match=r"got \(3, 3\) and \(3, 4\)"):
+        deform_pair(np.eye(3), np.zeros((3, 4), int), np.zeros((2, 3, 3)))
+
+
+@pytest.mark.parametrize("value", [math.nan, math.inf])
+def test_vectors_that_are_not_finite_are_refused(value):
+    with pytest.raises(ValueError, match="NaN or infinite"):
+        deform_pair(np.eye(3), np.eye(3, dtype=int), np.full((2, 3, 3), value))
+
+
+def test_a_pair_needs_vectors_not_a_field():
+    with pytest.raises(ValueError, match=r"\(2, grid, grid\), got \(2, 3, 4\)"):
+        deform_pair(np.zeros((3, 4)), np.zeros((3, 4), int), np.zeros((2, 3, 4)))
 
 
 @pytest.mark.parametrize("grid, size", [(1, 5), (0, 5), (3, 0)])

@@ -8,13 +8,11 @@ needs it; labels and weights are read at the very same places (Section 3.1).
 import math
 from dataclasses import dataclass
 
+import numpy as np
 import torch
 from torch import Tensor
-from torch.utils.data import get_worker_info
-from torchvision import tv_tensors
-from torchvision.transforms import v2
 
-from unet_book.elastic import dense_displacement, pixel_grid, resample
+from unet_book.elastic import place_factors, resample
 
 
 @dataclass(frozen=True)
@@ -70,20 +68,19 @@ def tile_coordinates(
     The tile is displaced elastically, mirrored, turned about its center and put at a random place
     of the image, such that what is left of it without its `border` lies inside wherever the image
     is large enough (before turning and bending). The place is a whole number of pixels, so that a
-    tile that is only shifted is not blurred. Pixels, (row, column), float32.
+    tile that is only shifted is not blurred. Pixels, (row, column), float64.
     """
-    place = torch.tensor([_random_center(n, tile - 2 * border, generator) for n in shape])
+    center = [_random_center(n, tile - 2 * border, generator) for n in shape]
     angle = math.radians(uniform(-how.rotation, how.rotation, generator))
     flip = -1.0 if how.mirror and uniform(0, 1, generator) < 0.5 else 1.0
     vectors = how.sigma * torch.randn(2, how.grid, how.grid, generator=generator).double()
 
-    around_center = pixel_grid((tile, tile)) - (tile - 1) / 2
-    bent = around_center + dense_displacement(vectors, (tile, tile))
-    turn = torch.tensor(
-        [[math.cos(angle), -math.sin(angle) * flip], [math.sin(angle), math.cos(angle) * flip]],
-        dtype=torch.float64,
-    )
-    return (torch.einsum("ij,jhw->ihw", turn, bent) + place[:, None, None]).float()
+    rows, columns = place_factors(vectors, (tile, tile))
+    rows[:, :, 0] -= (tile - 1) / 2
+    cos, sin = math.cos(angle), math.sin(angle)
+    rows = np.einsum("ij,jrk->irk", [[cos, -sin * flip], [sin, cos * flip]], rows)
+    rows[:, :, 0] += np.array(center)[:, None]
+    return torch.from_numpy(rows @ columns)
 
 
 def change_gray_values(image: Tensor, how: Augmentation, generator: torch.Generator) -> Tensor:
@@ -122,8 +119,9 @@ def random_tile(
         )
     if labels.is_floating_point():
         raise TypeError(f"labels are integers, not {labels.dtype}")
-    _check_tile(tile, border)
-    places = tile_coordinates(image.shape, tile, border, how, generator).to(image.device)
+    check_tile(tile, border)
+    places = tile_coordinates(image.shape, tile, border, how, generator)
+    places = places if image.device.type == "cpu" else places.float().to(image.device)
     inner = places[:, border : tile - border, border : tile - border]
     gray = change_gray_values(resample(image, places, order=1), how, generator)
     return (
@@ -131,72 +129,6 @@ def random_tile(
         resample(labels, inner, order=0),
         None if weights is None else resample(weights, inner, order=1),
     )
-
-
-class RandomTile(v2.Transform):
-    """`random_tile` as a torchvision transform of tv_tensors.
-
-    An `Image` (..., H, W) becomes (..., tile, tile), float; a `Mask` (..., H, W) becomes
-    (..., tile - 2 border, tile - 2 border). All that one call gets is sampled at the same places;
-    anything else passes through. An image of integer type is scaled by its type's largest value.
-    `generator` is a CPU generator, advanced by each call; in a worker of a DataLoader it starts
-    anew, from its seed and the loader's, so that no two workers or epochs draw the same tiles.
-
-    Raises ValueError if nothing is left within the border, or, when called, unless it gets images
-    and masks of one size.
-    """
-
-    def __init__(self, tile: int, border: int = 0, how=None, generator=None):
-        super().__init__()
-        _check_tile(tile, border)
-        self.tile, self.border, self.how = tile, border, how or Augmentation()
-        self.generator = generator or torch.Generator()
-        if generator is None:
-            self.generator.seed()
-        self.worker_seed = None
-
-    def make_params(self, flat_inputs):
-        """The places to look at and a seed for the gray values, drawn once a call."""
-        shape = _size(flat_inputs)
-        worker = get_worker_info()
-        if worker is not None and worker.seed != self.worker_seed:
-            # A worker has a copy of the generator, the same copy in each of them in each epoch.
-            self.worker_seed = worker.seed
-            self.generator.manual_seed(self.generator.initial_seed() ^ worker.seed)
-        places = tile_coordinates(shape, self.tile, self.border, self.how, self.generator)
-        seed = torch.randint(2**62, (), generator=self.generator).item()
-        return {"places": places, "seed": seed}
-
-    def transform(self, inpt, params):
-        """One input of the call, sampled."""
-        places, inner = params["places"], slice(self.border, self.tile - self.border)
-        if isinstance(inpt, tv_tensors.Image):
-            pixels = inpt.as_subclass(Tensor)
-            if not pixels.is_floating_point():
-                pixels = v2.functional.to_dtype(pixels, torch.float32, scale=True)
-            sampled = _sample(pixels, places.to(pixels.device), order=1)
-            generator = torch.Generator().manual_seed(params["seed"])
-            return tv_tensors.wrap(change_gray_values(sampled, self.how, generator), like=inpt)
-        if isinstance(inpt, tv_tensors.Mask):
-            mask = inpt.as_subclass(Tensor)
-            sampled = _sample(mask, places[:, inner, inner].to(mask.device), order=0)
-            return tv_tensors.wrap(sampled, like=inpt)
-        return inpt
-
-
-def _sample(pixels, places, order):
-    """`resample` for any number of leading axes."""
-    flat = resample(pixels.reshape(-1, *pixels.shape[-2:]), places, order)
-    return flat.reshape(*pixels.shape[:-2], *flat.shape[-2:])
-
-
-def _size(flat_inputs):
-    """(H, W) of the first image or mask."""
-    kinds = (tv_tensors.Image, tv_tensors.Mask)
-    sizes = [tuple(one.shape[-2:]) for one in flat_inputs if isinstance(one, kinds)]
-    if not sizes or len(set(sizes)) > 1:
-        raise ValueError(f"need images and masks of one size (tv_tensors), got sizes {sizes}")
-    return sizes[0]
 
 
 def _random_center(size, output, generator):
@@ -209,6 +141,7 @@ def _random_center(size, output, generator):
     return start + (output - 1) / 2
 
 
-def _check_tile(tile, border):
+def check_tile(tile, border):
+    """ValueError if nothing is left of a tile within its border."""
     if border < 0 or tile - 2 * border < 1:
         raise ValueError(f"a tile of {tile} px has nothing left within a border of {border} px")

@@ -5,34 +5,43 @@ Tissue bends. A network that has seen thirty images has not seen it bend in ever
 standard deviation 10 px, and between them a displacement for each pixel by bicubic interpolation.
 Interpolation is linear in the vectors and works on one axis at a time, so a whole field is two
 small matrix products.
+
+On a CPU the pixels are pulled by loops that numba compiles; on a GPU, for bicubic interpolation and
+where a gradient is asked for, by PyTorch.
 """
 
 import math
+from functools import lru_cache
 
 import numpy as np
 import torch
+from numba import njit
 from scipy import ndimage
 from torch import Tensor
 from torch.nn import functional as F
 
-from unet_book._arrays import like, to_torch
+from unet_book._arrays import like, to_numpy, to_torch
 
 ORDERS = {0: "nearest", 1: "bilinear", 3: "bicubic"}
 
 
+@lru_cache(maxsize=64)
 def spline_matrix(size: int, grid: int = 3) -> np.ndarray:
     """The (size, grid) float64 matrix that takes `grid` values on a line to `size` pixels.
 
     Cubic spline interpolation through the values, which lie evenly from the first pixel to the
-    last; each column is the response to a single 1. Rows sum to 1. Raises ValueError if `grid` is
-    below 2 or `size` below 1.
+    last; at both ends the spline is flat, as if the values were mirrored. Each column is the
+    response to a single 1. Rows sum to 1. The matrix is kept, and can't be written to. Raises
+    ValueError if `grid` is below 2 or `size` below 1.
     """
     if grid < 2 or size < 1:
         raise ValueError(f"need a grid of at least 2 points and a size of 1, got {grid} and {size}")
     places = np.linspace(0, grid - 1, size)[None]
     unit = np.eye(grid)
     columns = [ndimage.map_coordinates(one, places, order=3, mode="mirror") for one in unit]
-    return np.stack(columns, axis=1)
+    matrix = np.stack(columns, axis=1)
+    matrix.setflags(write=False)
+    return matrix
 
 
 def dense_displacement(vectors, shape):
@@ -44,10 +53,16 @@ def dense_displacement(vectors, shape):
     """
     v = to_torch(vectors)
     v = v if v.is_floating_point() else v.double()
-    if v.ndim != 3 or v.shape[0] != 2 or v.shape[1] != v.shape[2]:
-        raise ValueError(f"vectors are (2, grid, grid), got {tuple(v.shape)}")
-    rows, columns = (torch.as_tensor(spline_matrix(n, v.shape[1])).to(v) for n in shape)
+    check_vectors(v)
+    rows, columns = (torch.tensor(spline_matrix(n, v.shape[1])).to(v) for n in shape)
     return like(rows @ v @ columns.T, vectors)
+
+
+def check_vectors(vectors):
+    """ValueError unless `vectors` is (2, grid, grid)."""
+    shape = tuple(vectors.shape)
+    if len(shape) != 3 or shape[0] != 2 or shape[1] != shape[2]:
+        raise ValueError(f"vectors are (2, grid, grid), got {shape}")
 
 
 def random_displacement(shape, grid: int = 3, sigma: float = 10.0, generator=None):
@@ -113,26 +128,188 @@ def resample(image, coordinates, order: int = 1):
     if places.ndim != 3 or places.shape[0] != 2:
         raise ValueError(f"coordinates are (2, h, w), got {tuple(places.shape)}")
     # (On a GPU looking at values would make it wait.)
-    if places.device.type == "cpu" and not math.isfinite(places.sum()):
+    if places.device.type == "cpu" and not math.isfinite(places.detach().sum()):
         raise ValueError("the coordinates, or the displacement, hold NaN or infinite values")
     if order and not pixels.is_floating_point():
         raise TypeError(f"{pixels.dtype} can't be interpolated: use order=0, or a float image")
-    # Every int32 is a float64, so labels come through unchanged.
-    values = pixels if pixels.is_floating_point() else pixels.double()
+    on_gpu = "cpu" not in (pixels.device.type, places.device.type)
+    wants_gradient = order and (pixels.requires_grad or places.requires_grad)
+    if order == 3 or wants_gradient or (order and (on_gpu or pixels.element_size() < 4)):
+        sampled = _interpolate(pixels, places, ORDERS[order])
+    elif on_gpu:
+        sampled = _pick(pixels, places)
+    else:
+        sampled = _pull(pixels.detach(), places.detach(), order)
+    return like(sampled, image)
+
+
+def deform_pair(image, labels, vectors):
+    """`image` and `labels` (H, W), both deformed by the field of `vectors` (2, grid, grid), px.
+
+    The same as `deform` of each, the image bilinear and the labels nearest, with
+    `dense_displacement(vectors, image.shape)`, and quicker: the field is never stored. numpy or
+    torch, as each of the two is. Raises as they do, and ValueError if the shapes differ.
+
+    >>> image, labels = np.eye(8), np.eye(8, dtype=np.int32)
+    >>> deform_pair(image, labels, np.zeros((2, 3, 3)))[1].sum()
+    np.int32(8)
+    """
+    pixels, cells = to_torch(image), to_torch(labels)
+    check_vectors(vectors)
+    if pixels.ndim != 2 or pixels.shape != cells.shape:
+        raise ValueError(
+            "image and labels share one shape (H, W), "
+            f"got {tuple(pixels.shape)} and {tuple(cells.shape)}"
+        )
+    simple = pixels.dtype in (torch.float32, torch.float64) and not pixels.requires_grad
+    if not simple or 0 in pixels.shape or {pixels.device.type, cells.device.type} != {"cpu"}:
+        field = dense_displacement(to_torch(vectors).to(pixels.device), pixels.shape)
+        return deform(image, like(field, image)), deform(labels, like(field, labels), order=0)
+    if not np.isfinite(to_numpy(vectors)).all():
+        raise ValueError("the vectors hold NaN or infinite values")
+    rows, columns = place_factors(vectors, pixels.shape)
+    arrays = pixels.contiguous(), _as_integers(cells)
+    gray, seen = map(torch.empty_like, arrays)
+    _pull_pair(*(one.numpy() for one in arrays), rows, columns, gray.numpy(), seen.numpy())
+    return like(gray, image), like(seen.view(cells.dtype), labels)
+
+
+def place_factors(vectors, shape):
+    """Where each pixel looks, x + displacement(x), as a product of two thin matrices.
+
+    `vectors` (2, grid, grid) in pixels; float64 arrays rows (2, H, grid + 2) and columns
+    (grid + 2, W), such that ``rows @ columns`` is ``pixel_grid(shape) +
+    dense_displacement(vectors, shape)``. The first two of the grid + 2 hold the pixel itself: its
+    row times 1, and 1 times its column.
+    """
+    v, (height, width) = to_numpy(vectors), shape
+    grid = v.shape[-1]
+    rows = np.zeros((2, height, grid + 2))
+    rows[0, :, 0], rows[1, :, 1] = np.arange(height), 1
+    rows[:, :, 2:] = spline_matrix(height, grid) @ v
+    return rows, np.stack([np.ones(width), np.arange(width), *spline_matrix(width, grid).T])
+
+
+# On a CPU: loops, compiled
+
+
+@njit(cache=True, nogil=True)
+def _mirrored(x, last):
+    """Where in [0, last] to look for what a mirror at 0 and one at `last` show at x."""
+    if 0 <= x <= last:
+        return x
+    if last == 0:
+        return 0.0
+    x = abs(x) % (2 * last)
+    return min(x, 2 * last - x)
+
+
+@njit(cache=True, nogil=True)
+def _bilinear(image, y, x):
+    """`image` between the four pixels around (y, x)."""
+    i, j = _index(y), _index(x)
+    below = i + _index(int(y) < image.shape[0] - 1)
+    beside = j + _index(int(x) < image.shape[1] - 1)
+    v, u = image.dtype.type(y - int(y)), image.dtype.type(x - int(x))
+    upper = image[i, j] + u * (image[i, beside] - image[i, j])
+    lower = image[below, j] + u * (image[below, beside] - image[below, j])
+    return upper + v * (lower - upper)
+
+
+@njit(cache=True, nogil=True)
+def _nearest(labels, y, x):
+    """The label of the pixel nearest to (y, x)."""
+    return labels[_index(y + 0.5), _index(x + 0.5)]
+
+
+@njit(cache=True, nogil=True)
+def _index(x):
+    """The whole part of x >= 0; unsigned, so that no index can count from the end."""
+    return np.uintp(int(x))
+
+
+@njit(cache=True, nogil=True)
+def _pull_bilinear(image, places, result):
+    """result[r, c] = image at places[:, r, c]."""
+    bottom, right = image.shape[0] - 1, image.shape[1] - 1
+    for r in range(result.shape[0]):
+        for c in range(result.shape[1]):
+            y, x = _mirrored(places[0, r, c], bottom), _mirrored(places[1, r, c], right)
+            result[r, c] = _bilinear(image, y, x)
+
+
+@njit(cache=True, nogil=True)
+def _pull_nearest(labels, places, result):
+    """result[r, c] = the label nearest to places[:, r, c]."""
+    bottom, right = labels.shape[0] - 1, labels.shape[1] - 1
+    for r in range(result.shape[0]):
+        for c in range(result.shape[1]):
+            y, x = _mirrored(places[0, r, c], bottom), _mirrored(places[1, r, c], right)
+            result[r, c] = _nearest(labels, y, x)
+
+
+@njit(cache=True, nogil=True)
+def _pull_pair(image, labels, rows, columns, gray, seen):
+    """Both at the places rows @ columns, which are computed a row at a time."""
+    bottom, right = image.shape[0] - 1, image.shape[1] - 1
+    ys, xs = np.empty(columns.shape[1]), np.empty(columns.shape[1])
+    for r in range(gray.shape[0]):
+        _combine(rows[0, r], columns, ys)
+        _combine(rows[1, r], columns, xs)
+        for c in range(gray.shape[1]):
+            y, x = _mirrored(ys[c], bottom), _mirrored(xs[c], right)
+            gray[r, c] = _bilinear(image, y, x)
+            seen[r, c] = _nearest(labels, y, x)
+
+
+@njit(cache=True, nogil=True)
+def _combine(factors, columns, result):
+    """result = factors @ columns."""
+    for c in range(result.size):
+        result[c] = factors[0] * columns[0, c]
+    for k in range(1, factors.size):
+        for c in range(result.size):
+            result[c] += factors[k] * columns[k, c]
+
+
+def _pull(pixels: Tensor, places: Tensor, order: int) -> Tensor:
+    """`pixels` (H, W) or (C, H, W) at `places` (2, h, w), by the loops above."""
+    values = pixels.contiguous() if order else _as_integers(pixels)
+    result = values.new_empty(*values.shape[:-2], *places.shape[1:])
+    loop = _pull_bilinear if order else _pull_nearest
+    where = places.double().contiguous().numpy()
+    channels = values.reshape(-1, *values.shape[-2:]), result.reshape(-1, *places.shape[1:])
+    for channel, out in zip(*channels, strict=True):
+        loop(channel.numpy(), where, out.numpy())
+    return result.view(pixels.dtype)
+
+
+def _as_integers(labels: Tensor) -> Tensor:
+    """The same bytes as integers: labels are moved, not computed with, so four loops do for all."""
+    sizes = {1: torch.uint8, 2: torch.int16, 4: torch.int32, 8: torch.int64}
+    return labels.contiguous().view(sizes[labels.element_size()])
+
+
+# Elsewhere: PyTorch
+
+
+def _pick(pixels: Tensor, places: Tensor) -> Tensor:
+    """The nearest pixels, by indexing."""
+    lasts = [max(size - 1, 1) for size in pixels.shape[-2:]]
+    inside = [last - ((x % (2 * last)) - last).abs() for x, last in zip(places, lasts)]
+    i, j = ((x + 0.5).long().clamp(max=n - 1) for x, n in zip(inside, pixels.shape[-2:]))
+    return pixels[..., i, j]
+
+
+def _interpolate(pixels: Tensor, places: Tensor, mode: str) -> Tensor:
+    """Bilinear or bicubic, by grid_sample, which wants places as (x, y) from -1 to 1."""
+    (rows, columns), (height, width) = places, pixels.shape[-2:]
+    x, y = 2 * columns / max(width - 1, 1) - 1, 2 * rows / max(height - 1, 1) - 1
     sampled = F.grid_sample(
-        values.reshape(1, -1, *pixels.shape[-2:]),
-        _normalized(places, pixels.shape[-2:]).to(values),
-        mode=ORDERS[order],
+        pixels.reshape(1, -1, height, width),
+        torch.stack([x, y], dim=-1)[None].to(pixels),
+        mode=mode,
         padding_mode="reflection",
         align_corners=True,
     )
-    h, w = places.shape[-2:]
-    return like(sampled.reshape(*pixels.shape[:-2], h, w).to(pixels.dtype), image)
-
-
-def _normalized(coordinates, shape):
-    """Pixel coordinates (2, h, w) as grid_sample wants them: (1, h, w, 2), (x, y), -1 to 1."""
-    (rows, columns), (height, width) = coordinates, shape
-    return torch.stack(
-        [2 * columns / max(width - 1, 1) - 1, 2 * rows / max(height - 1, 1) - 1], dim=-1
-    )[None]
+    return sampled.reshape(*pixels.shape[:-2], *places.shape[1:])

@@ -1,0 +1,85 @@
+"""`random_tile` as a torchvision transform, for those who build on torchvision.
+
+It stands in a room of its own since importing torchvision takes seconds, and no training here
+needs it.
+"""
+
+import torch
+from torch import Tensor
+from torch.utils.data import get_worker_info
+from torchvision import tv_tensors
+from torchvision.transforms import v2
+
+from unet_book.augmentation import (
+    Augmentation,
+    change_gray_values,
+    check_tile,
+    tile_coordinates,
+)
+from unet_book.elastic import resample
+
+
+class RandomTile(v2.Transform):
+    """`augmentation.random_tile` as a torchvision transform of tv_tensors.
+
+    An `Image` (..., H, W) becomes (..., tile, tile), float; a `Mask` (..., H, W) becomes
+    (..., tile - 2 border, tile - 2 border). All that one call gets is sampled at the same places;
+    anything else passes through. An image of integer type is scaled by its type's largest value.
+    `generator` is a CPU generator, advanced by each call; in a worker of a DataLoader it starts
+    anew, from its seed and the loader's, so that no two workers or epochs draw the same tiles.
+
+    Raises ValueError if nothing is left within the border, or, when called, unless it gets images
+    and masks of one size.
+    """
+
+    def __init__(self, tile: int, border: int = 0, how=None, generator=None):
+        super().__init__()
+        check_tile(tile, border)
+        self.tile, self.border, self.how = tile, border, how or Augmentation()
+        self.generator = generator or torch.Generator()
+        if generator is None:
+            self.generator.seed()
+        self.worker_seed = None
+
+    def make_params(self, flat_inputs):
+        """The places to look at and a seed for the gray values, drawn once a call."""
+        shape = _size(flat_inputs)
+        worker = get_worker_info()
+        if worker is not None and worker.seed != self.worker_seed:
+            # A worker has a copy of the generator, the same copy in each of them in each epoch.
+            self.worker_seed = worker.seed
+            self.generator.manual_seed(self.generator.initial_seed() ^ worker.seed)
+        places = tile_coordinates(shape, self.tile, self.border, self.how, self.generator)
+        seed = torch.randint(2**62, (), generator=self.generator).item()
+        return {"places": places, "seed": seed}
+
+    def transform(self, inpt, params):
+        """One input of the call, sampled."""
+        places, inner = params["places"], slice(self.border, self.tile - self.border)
+        if isinstance(inpt, tv_tensors.Image):
+            pixels = inpt.as_subclass(Tensor)
+            if not pixels.is_floating_point():
+                pixels = v2.functional.to_dtype(pixels, torch.float32, scale=True)
+            sampled = _sample(pixels, places.to(pixels.device), order=1)
+            generator = torch.Generator().manual_seed(params["seed"])
+            return tv_tensors.wrap(change_gray_values(sampled, self.how, generator), like=inpt)
+        if isinstance(inpt, tv_tensors.Mask):
+            mask = inpt.as_subclass(Tensor)
+            sampled = _sample(mask, places[:, inner, inner].to(mask.device), order=0)
+            return tv_tensors.wrap(sampled, like=inpt)
+        return inpt
+
+
+def _sample(pixels, places, order):
+    """`resample` for any number of leading axes."""
+    flat = resample(pixels.reshape(-1, *pixels.shape[-2:]), places, order)
+    return flat.reshape(*pixels.shape[:-2], *flat.shape[-2:])
+
+
+def _size(flat_inputs):
+    """(H, W) of the first image or mask."""
+    kinds = (tv_tensors.Image, tv_tensors.Mask)
+    sizes = [tuple(one.shape[-2:]) for one in flat_inputs if isinstance(one, kinds)]
+    if not sizes or len(set(sizes)) > 1:
+        raise ValueError(f"need images and masks of one size (tv_tensors), got sizes {sizes}")
+    return sizes[0]
