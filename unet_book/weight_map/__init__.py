@@ -9,9 +9,13 @@ cell. Only a pixel that is near *two* cells gets the second term.
 import math
 
 import numpy as np
-from scipy import ndimage
 
-from unet_book._arrays import like, to_numpy
+from unet_book._arrays import like
+from unet_book.weight_map import tensors
+from unet_book.weight_map.distances import check, search, to_int32, two_nearest_distances
+
+__all__ = ["part_touching_cells", "class_balance", "two_nearest_distances", "border_term",
+           "weight_map"]  # fmt: skip
 
 # Neighbors that come earlier in reading order: north, west, north-west, north-east. Every pair of
 # touching pixels is such a pair, seen from the later one, so looking back finds each contact once.
@@ -31,7 +35,7 @@ def part_touching_cells(labels):
 
     Raises TypeError for labels that are not integers, ValueError for another number of axes.
     """
-    cells = _check(labels).copy()
+    cells = check(labels).copy()
     height, width = cells.shape[-2:]
     for dy, dx in EARLIER:
         padded = np.pad(cells, [(0, 0)] * (cells.ndim - 2) + [(1, 1), (1, 1)])
@@ -48,7 +52,9 @@ def class_balance(labels):
     for "the training data set" (Section 3). Pixels without annotation (-1) weigh 0. float32 of the
     same shape; the mean over annotated pixels is 1 wherever both classes occur.
     """
-    cells = _check(labels)
+    if tensors.on_device(labels):
+        return tensors.class_balance(labels)
+    cells = check(labels)
     weights = np.zeros(cells.shape, np.float32)
     annotated = np.count_nonzero(cells >= 0)
     for members in (cells == 0, cells > 0):
@@ -58,47 +64,36 @@ def class_balance(labels):
     return like(weights, labels)
 
 
-def two_nearest_distances(labels, within: float = math.inf):
-    """d_1 and d_2: the distance to the nearest and to the second nearest cell, each (H, W) float32.
-
-    Euclidean, in pixels, from pixel center to the nearest pixel center of the cell; 0 inside a cell
-    for d_1. Where there is no such cell the distance is inf. Distances beyond `within` pixels are
-    given as inf, too, which saves most of the work. `labels` is (H, W), int. (Section 3; that
-    distances are counted to the cell's pixels is this book's choice.)
-
-    Raises TypeError for labels that are not integers, ValueError if they are not (H, W) or if
-    `within` is negative or NaN.
-    """
-    if not within >= 0:
-        raise ValueError(f"within is a distance in pixels, 0 or more, got {within}")
-    cells = _check(labels, axes=(2,))
-    numbers, compact = np.unique(np.maximum(cells, 0), return_inverse=True)
-    compact = compact.reshape(cells.shape) + (numbers[0] > 0)  # 0 stays the background
-    d1 = np.full(cells.shape, np.inf, np.float32)
-    d2 = d1.copy()
-    for number, box in enumerate(ndimage.find_objects(compact), start=1):
-        window = _grow(box, within, cells.shape)
-        d = ndimage.distance_transform_edt(compact[window] != number).astype(np.float32)
-        d[d > within] = np.inf
-        # A running pair of the two smallest: the larger of (d1, d) competes for second place.
-        np.minimum(d2[window], np.maximum(d1[window], d), out=d2[window])
-        np.minimum(d1[window], d, out=d1[window])
-    return like(d1, labels), like(d2, labels)
-
-
 def border_term(labels, w0: float = 10.0, sigma: float = 5.0):
-    """The second term of eq. (2), w0 exp(-(d_1 + d_2)^2 / (2 sigma^2)), (H, W) float32.
+    """The second term of eq. (2), w0 exp(-(d_1 + d_2)^2 / (2 sigma^2)), float32.
 
-    It counts on background pixels only, and is 0 with fewer than two cells. `sigma` in pixels.
+    It counts on background pixels only, and is 0 with fewer than two cells. `labels` is (H, W) or a
+    stack (N, H, W) of images that know nothing of each other; `sigma` in pixels.
+
+    Raises TypeError and ValueError as `weight_map` does.
     """
     if not 0 < sigma < math.inf or not 0 <= w0 < math.inf:
         raise ValueError(f"need finite w0 >= 0 and sigma > 0, got w0={w0}, sigma={sigma}")
-    cells = _check(labels, axes=(2,))
-    # Beyond this sum of distances the term is under 1e-7, less than float32 shows beside 1.
-    reach = sigma * math.sqrt(2 * math.log(max(w0, 1e-6) / 1e-7))
-    d1, d2 = two_nearest_distances(cells, within=reach)
-    term = w0 * np.exp(-((d1 + d2) ** 2) / (2 * sigma**2))
-    return like(np.where(cells == 0, term, 0).astype(np.float32), labels)
+    if tensors.on_device(labels):
+        return tensors.border_term(labels, w0, sigma)
+    cells = check(labels)
+    term = np.empty(cells.shape, np.float32)
+    for one, out in zip(cells.reshape(-1, *cells.shape[-2:]), term.reshape(-1, *cells.shape[-2:])):
+        out[:] = _border_term(one, w0, sigma)
+    return like(term, labels)
+
+
+def _border_term(cells, w0, sigma):
+    # d_1 is the smaller one, so it is at most half of a sum that matters.
+    reach = tensors.farthest_sum(w0, sigma)
+    d1, d2 = search(to_int32(cells), math.ceil(reach / 2), math.ceil(reach), gaps=True)
+    term = np.add(d1, d2, out=d1)  # every step in place: fresh memory costs more than arithmetic
+    term *= term
+    term *= np.float32(-0.5 / sigma**2)
+    np.exp(term, out=term)
+    term *= np.float32(w0)
+    term[cells != 0] = 0
+    return term
 
 
 def weight_map(labels, w0: float = 10.0, sigma: float = 5.0, balance: bool = True):
@@ -107,31 +102,11 @@ def weight_map(labels, w0: float = 10.0, sigma: float = 5.0, balance: bool = Tru
     `labels` is (H, W), or a stack (N, H, W) that is balanced as a whole; int instance labels with a
     gap between cells (`part_touching_cells` cuts one). Pixels without annotation (-1) weigh 0.
     `w0` and `sigma` (pixels) as in the paper. Without `balance` w_c is 1 on annotated pixels.
+    Labels on a GPU stay there.
 
     Raises TypeError for labels that are not integers, ValueError for another number of axes, a
     negative `w0`, a `sigma` that is not positive, or one of them not finite.
     """
-    cells = _check(labels)
-    slices = cells.reshape(-1, *cells.shape[-2:])
-    borders = np.stack([border_term(one, w0, sigma) for one in slices]).reshape(cells.shape)
-    balanced = class_balance(cells) if balance else (cells >= 0).astype(np.float32)
-    return like(balanced + borders, labels)
-
-
-def _grow(box, reach, shape):
-    """The bounding box, `reach` pixels larger on each side, within the image."""
-    reach = max(shape) if math.isinf(reach) else math.ceil(reach)
-    return tuple(
-        slice(max(side.start - reach, 0), min(side.stop + reach, size))
-        for side, size in zip(box, shape)
-    )
-
-
-def _check(labels, axes=(2, 3)):
-    cells = to_numpy(labels)
-    if not np.issubdtype(cells.dtype, np.integer):
-        raise TypeError(f"instance labels are integers (0 background, 1 ... cells): {cells.dtype}")
-    if cells.ndim not in axes or 0 in cells.shape:
-        shapes = " or ".join({2: "(H, W)", 3: "(N, H, W)"}[n] for n in axes)
-        raise ValueError(f"labels must be {shapes} and not empty, got {cells.shape}")
-    return cells
+    weights = border_term(labels, w0, sigma)
+    weights += class_balance(labels) if balance else labels >= 0
+    return weights

@@ -1,0 +1,118 @@
+"""The search for the two nearest cells: the fast loops and the tensor version, on harder maps."""
+
+import math
+
+import numpy as np
+import pytest
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from hypothesis.extra.numpy import arrays
+from scipy import ndimage
+from test_weight_map import brute_distances, label_maps
+
+from unet_book import weight_map as numpy_map
+from unet_book.weight_map import tensors
+
+drawn = settings(deadline=None, derandomize=True, max_examples=30)
+
+
+def by_transforms(labels):
+    """One exact Euclidean distance transform a cell, stacked and sorted: the common way."""
+    numbers = np.unique(labels[labels > 0])
+    stack = [ndimage.distance_transform_edt(labels != number) for number in numbers]
+    stack += [np.full(labels.shape, np.inf)] * 2
+    return np.sort(np.stack(stack), axis=0)[:2]
+
+
+def scattered(seed, shape=(150, 210), cells=12, pixels=40):
+    """Cells in many pieces, strewn over an image that is mostly empty."""
+    random = np.random.default_rng(seed)
+    labels = np.zeros(shape, np.int32)
+    rows, columns = random.integers(0, shape[0], pixels), random.integers(0, shape[1], pixels)
+    labels[rows, columns] = random.integers(1, cells + 1, pixels)
+    return labels
+
+
+@pytest.mark.parametrize("seed", range(4))
+@pytest.mark.parametrize("cells, pixels", [(2, 3), (12, 40), (30, 2000)])
+def test_distances_of_scattered_cells_equal_the_common_way(seed, cells, pixels):
+    labels = scattered(seed, cells=cells, pixels=pixels)
+    for found, expected in zip(numpy_map.two_nearest_distances(labels), by_transforms(labels)):
+        np.testing.assert_array_equal(found, expected.astype(np.float32))
+
+
+@pytest.mark.parametrize("seed", range(3))
+@pytest.mark.parametrize("w0, sigma", [(10, 5), (10, 1), (50, 6), (1e-3, 5), (3, 30)])
+def test_border_terms_of_scattered_cells_are_within_1e_5(seed, w0, sigma):
+    labels = scattered(seed)
+    d1, d2 = by_transforms(labels)
+    expected = np.where(labels == 0, w0 * np.exp(-((d1 + d2) ** 2) / (2 * sigma**2)), 0)
+    for found in (numpy_map.border_term, tensors.border_term):
+        labels_there = torch.from_numpy(labels) if found is tensors.border_term else labels
+        np.testing.assert_allclose(found(labels_there, w0, sigma), expected, rtol=1e-6, atol=1e-5)
+
+
+@drawn
+@given(label_maps(), st.one_of(st.just(math.inf), st.floats(0, 9)))
+def test_tensors_give_the_same_distances(labels, within):
+    found = tensors.two_nearest_distances(torch.from_numpy(labels), within)
+    for d, expected in zip(found, brute_distances(labels)):
+        expected = np.where(expected.astype(np.float32) <= within, expected, np.inf)
+        np.testing.assert_array_equal(d, expected.astype(np.float32))
+
+
+@drawn
+@given(arrays(np.int32, (3, 6, 8), elements=st.integers(-1, 3)), st.booleans())
+def test_tensors_give_the_same_weights_for_a_batch(stack, balance):
+    found = tensors.weight_map(torch.from_numpy(stack), balance=balance)
+    assert found.dtype == torch.float32
+    np.testing.assert_allclose(found, numpy_map.weight_map(stack, balance=balance), atol=1e-5)
+
+
+def test_images_of_a_stack_do_not_see_each_other():
+    stack = np.stack([scattered(0), np.zeros((150, 210), np.int32), scattered(1)])
+    expected = np.stack([numpy_map.border_term(one) for one in stack])
+    np.testing.assert_array_equal(numpy_map.border_term(stack), expected)
+    np.testing.assert_allclose(tensors.border_term(torch.from_numpy(stack)), expected, atol=1e-5)
+
+
+def test_labels_on_another_device_take_the_tensor_path():
+    # The "meta" device holds shapes and no numbers: only tensor operations can run on it.
+    labels = torch.zeros(2, 8, 9, dtype=torch.int32, device="meta")
+    assert numpy_map.border_term(labels).device.type == "meta"
+    assert numpy_map.weight_map(labels).shape == labels.shape
+    d1, d2 = numpy_map.two_nearest_distances(labels[0])
+    assert d1.shape == d2.shape == (8, 9) and d1.device.type == "meta"
+
+
+@pytest.mark.parametrize("dtype", [np.uint32, np.int64, np.uint64])
+def test_numbers_beyond_an_int32_are_cells_like_others(dtype):
+    labels = np.array([[3, 0, 0, 2**31, 0, 2**32 - 1]], dtype)
+    expected = numpy_map.two_nearest_distances(np.array([[1, 0, 0, 2, 0, 3]]))
+    np.testing.assert_array_equal(numpy_map.two_nearest_distances(labels), expected)
+    all_cells = labels[:, [0, 3, 5]]
+    expected = numpy_map.two_nearest_distances(np.array([[1, 2, 3]]))
+    np.testing.assert_array_equal(numpy_map.two_nearest_distances(all_cells), expected)
+
+
+def test_very_negative_numbers_are_no_cells():
+    labels = np.array([[-(2**32) + 5, 0, 7]], np.int64)
+    d1, _ = numpy_map.two_nearest_distances(labels)
+    np.testing.assert_array_equal(d1, [[2, 1, 0]])
+
+
+def test_an_image_whose_squares_would_not_fit_asks_for_within():
+    wide = np.zeros((1, 24_000), np.int32)
+    wide[0, [0, 23_000]] = 1, 2
+    with pytest.raises(ValueError, match=r"\(1, 24000\).*at most 23000 px, got inf"):
+        numpy_map.two_nearest_distances(wide)
+    d1, d2 = numpy_map.two_nearest_distances(wide, within=23_000)
+    assert d2[0, 0] == 23_000 and d1[0, 10_000] == 10_000 and d2[0, 10_000] == 13_000
+
+
+def test_labels_need_not_be_in_order_in_memory():
+    labels = scattered(2)
+    np.testing.assert_array_equal(
+        numpy_map.border_term(labels[::-1, ::2]), numpy_map.border_term(labels[::-1, ::2].copy())
+    )

@@ -1,0 +1,202 @@
+"""How far the nearest and the second nearest cell are, in one pass down and up and one along rows.
+
+Two candidates are enough for each pixel of a column: the nearest cell in it, and the nearest other
+cell in it. From a pixel dx columns away both are dx^2 farther (squared), so neither can overtake
+the other on the way, and a third cell of that column is behind two already.
+"""
+
+import math
+
+import numpy as np
+from numba import njit
+
+from unet_book._arrays import like, to_numpy
+from unet_book.weight_map import tensors
+
+FAR = np.int32(2**30)  # beyond any square below; one more square on top still fits an int32
+LARGEST = 23_000  # px; the square of a diagonal of such an image is below FAR
+ONE = np.int32(1)  # numba adds int32 and int64 as int64, which halves the lanes of a vector
+
+
+def two_nearest_distances(labels, within: float = math.inf):
+    """d_1 and d_2: the distance to the nearest and to the second nearest cell, each (H, W) float32.
+
+    Euclidean, in pixels, from pixel center to the nearest pixel center of the cell; 0 inside a cell
+    for d_1. Where there is no such cell the distance is inf. Distances beyond `within` pixels are
+    given as inf, too, which saves work where cells are far apart. `labels` is (H, W), int. (Section
+    3; that distances are counted to the cell's pixels is this book's choice.)
+
+    Raises TypeError for labels that are not integers, ValueError if they are not (H, W), if
+    `within` is negative or NaN, or if it exceeds 23,000 px in an image as large as that.
+    """
+    if tensors.on_device(labels):
+        return tensors.two_nearest_distances(labels, within)
+    cells = to_int32(check(labels, axes=(2,)))
+    reach = check_reach(within, cells.shape)
+    d1, d2 = search(cells, reach, reach, gaps=False)
+    for d in (d1, d2):
+        d[d > within] = np.inf
+    return like(d1, labels), like(d2, labels)
+
+
+def search(cells, reach1, reach2, gaps):
+    """d_1 up to `reach1` and d_2 up to `reach2` (px, int), float32; farther ones as is, or inf.
+
+    With `gaps`, d_1 is inf in cells and where no cell is within `reach1`: nobody will ask there.
+    """
+    height = len(cells)
+    d1, d2 = np.empty((2, *cells.shape), np.float32)
+    band = max(128, 2 * reach2)  # few rows at a time stay in the cache, and fill no fresh memory
+    for top in range(0, height, band):
+        rows, first = slice(top, top + band), max(0, top - reach2)
+        which, far = _along_columns(cells[first : min(height, top + band + reach2)])
+        _along_rows(cells[rows], which, far, top - first, reach1, reach2, gaps, d1[rows], d2[rows])
+    return d1, d2
+
+
+@njit(cache=True, nogil=True)
+def _along_columns(cells):
+    """In its column, for each pixel: the nearest cell and the nearest other; which and how far."""
+    height, width = cells.shape
+    which = np.zeros((2, height, width), np.int32)
+    far = np.full((2, height, width), FAR, np.int32)
+    for y in range(height):
+        for x in range(width):
+            if cells[y, x] > 0:
+                which[0, y, x], far[0, y, x] = cells[y, x], 0
+    (cell1, cell2), (d1, d2) = which, far
+    for y in range(1, height):
+        before = cell1[y - 1], d1[y - 1], cell2[y - 1], d2[y - 1]
+        _pass_on(before, cell1[y], d1[y], cell2[y], d2[y])
+    for y in range(height - 2, -1, -1):
+        before = cell1[y + 1], d1[y + 1], cell2[y + 1], d2[y + 1]
+        _pass_on(before, cell1[y], d1[y], cell2[y], d2[y])
+    return which, far
+
+
+@njit(cache=True, nogil=True)
+def _pass_on(before, c1, d1, c2, d2):
+    """Both candidates of the row before, one pixel farther, compete with those of this row."""
+    a1, e1, a2, e2 = before
+    for x in range(c1.size):
+        p, i, q, j = c1[x], d1[x], c2[x], d2[x]
+        first, i1, second, i2 = a1[x], np.int32(e1[x] + ONE), a2[x], np.int32(e2[x] + ONE)
+        p, i, q, j = _insert(p, i, q, j, first, i1)
+        c1[x], d1[x], c2[x], d2[x] = _insert(p, i, q, j, second, i2)
+
+
+@njit(inline="always")
+def _insert(first, d1, second, d2, cell, d):
+    """The nearest two of three candidates, of two different cells; selects instead of branches."""
+    nearer, other = d < d1, cell != first
+    pushed, placed = nearer & other, other & (d < d2)
+    return (
+        cell if nearer else first,
+        d if nearer else d1,
+        first if pushed else cell if placed else second,
+        d1 if pushed else d if placed else d2,
+    )
+
+
+@njit(cache=True, nogil=True)
+def _along_rows(cells, which, far, first, reach1, reach2, gaps, d1, d2):
+    """The best of the columns to the left and right: first d_1 and its cell, then d_2."""
+    height, width = cells.shape
+    for y in range(height):
+        cell, near, other = which[0, first + y], far[0, first + y], far[1, first + y]
+        near, other = _squared(near, reach2), _squared(other, reach2)
+        square1, at = near.copy(), np.zeros(width, np.int32)
+        for dx in range(1, min(reach1 + 1, width)):
+            if dx % 4 == 0 and dx**2 >= _largest(square1):
+                break  # no column as far away as this can be nearer
+            _nearest(square1[dx:], at[dx:], near[:-dx], -dx)
+            _nearest(square1[:-dx], at[:-dx], near[dx:], dx)
+        mine, square2 = np.empty(width, np.int32), np.empty(width, np.int32)
+        for x in range(width):
+            mine[x] = cell[x + at[x]]
+            square2[x] = other[x] if cell[x] == mine[x] else near[x]
+            if gaps and (cells[y, x] != 0 or square1[x] > reach1**2):
+                square1[x], square2[x] = FAR, 0  # nothing to look for
+        for dx in range(1, min(reach2 + 1, width)):
+            if dx % 4 == 0 and dx**2 >= _largest(square2):
+                break
+            _second(square2[dx:], mine[dx:], cell[:-dx], near[:-dx], other[:-dx], dx)
+            _second(square2[:-dx], mine[:-dx], cell[dx:], near[dx:], other[dx:], dx)
+        _root(square1, d1[y])
+        _root(square2, d2[y])
+
+
+@njit(cache=True, nogil=True)
+def _nearest(square1, at, near, dx):
+    """Where the nearest cell of the column `dx` away is nearer, take it, and note where it was."""
+    plus, dx = np.int32(dx**2), np.int32(dx)
+    for x in range(near.size):
+        best, found, was = square1[x], np.int32(near[x] + plus), at[x]
+        square1[x] = found if found < best else best
+        at[x] = dx if found < best else was
+
+
+@njit(cache=True, nogil=True)
+def _second(square2, mine, cell, near, other, dx):
+    """Of the column `dx` away, the nearest cell that is not the pixel's own nearest."""
+    plus = np.int32(dx**2)
+    for x in range(near.size):
+        c, n, o, m, best = cell[x], near[x], other[x], mine[x], square2[x]
+        found = np.int32((o if c == m else n) + plus)
+        square2[x] = found if found < best else best
+
+
+@njit(cache=True, nogil=True)
+def _squared(far, reach):
+    squares = np.full(far.size, FAR, np.int32)
+    for x in range(far.size):
+        if far[x] <= reach:
+            squares[x] = far[x] ** 2
+    return squares
+
+
+@njit(cache=True, nogil=True)
+def _largest(squares):
+    largest = np.int32(0)
+    for x in range(squares.size):
+        largest = squares[x] if squares[x] > largest else largest
+    return largest
+
+
+@njit(cache=True, nogil=True)
+def _root(squares, d):
+    for x in range(squares.size):
+        d[x] = np.sqrt(squares[x]) if squares[x] < FAR else np.inf
+
+
+def check(labels, axes=(2, 3)):
+    """The labels as a numpy array; TypeError or ValueError where they are no instance labels."""
+    cells = to_numpy(labels)
+    if not np.issubdtype(cells.dtype, np.integer):
+        raise TypeError(f"instance labels are integers (0 background, 1 ... cells): {cells.dtype}")
+    if cells.ndim not in axes or 0 in cells.shape:
+        shapes = " or ".join({2: "(H, W)", 3: "(N, H, W)"}[n] for n in axes)
+        raise ValueError(f"labels must be {shapes} and not empty, got {cells.shape}")
+    return cells
+
+
+def check_reach(within, shape):
+    """The whole number of pixels that a search for distances up to `within` must look."""
+    if not within >= 0:
+        raise ValueError(f"within is a distance in pixels, 0 or more, got {within}")
+    reach = math.ceil(min(within, sum(shape)))
+    if min(reach, max(shape)) > LARGEST:
+        raise ValueError(
+            f"in an image of {tuple(shape)} give within, at most {LARGEST} px, got {within}"
+        )
+    return reach
+
+
+def to_int32(cells):
+    """The same cells under numbers that fit an int32, in memory as the loops read it."""
+    if cells.max() > np.iinfo(np.int32).max:
+        numbers, compact = np.unique(np.maximum(cells, 0), return_inverse=True)
+        cells = compact.reshape(cells.shape) + (numbers[0] > 0)  # 0 stays the background
+    if cells.dtype != np.int32:
+        cells = np.where(cells > 0, cells, 0)  # a very negative number would wrap around
+    return np.require(cells, np.int32, ["C", "A"])
