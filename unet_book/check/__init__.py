@@ -9,6 +9,7 @@ from unet_book.check.before_you_start import output_of_572
 from unet_book.check.data import honest_square, independent_pixels, touching_cells
 from unet_book.check.energy import double_softmax_floor, half_contour, weighted_energy
 from unet_book.check.initialization import fan_in, up_convolution_std, without_maximum
+from unet_book.check.overlap_tile import exact_tiles, mirrored_window, unanimous
 from unet_book.check.verdict import Verdict
 from unet_book.check.what_unet_answers import exact_shifts, majority_error, window_ratio
 
@@ -20,4 +21,5 @@ __all__ = [
     "largest_answer", "up_convolution", "zeros_reach",
     "up_convolution_std", "fan_in", "without_maximum",
     "double_softmax_floor", "weighted_energy", "half_contour",
+    "exact_tiles", "mirrored_window", "unanimous",
 ]  # fmt: skip

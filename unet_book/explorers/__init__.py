@@ -8,8 +8,12 @@ browser and compares what it says with the package's own numbers.
 
 from unet_book.explorers.energy import pixel_energy
 from unet_book.explorers.films import film
+from unet_book.explorers.nine_vectors import nine_vectors
 from unet_book.explorers.samples import spaced_samples
 from unet_book.explorers.signal import signal
 from unet_book.explorers.sizes import tile_sizes
+from unet_book.explorers.tiling import tiling
 
-__all__ = ["film", "pixel_energy", "spaced_samples", "signal", "tile_sizes"]
+__all__ = [
+    "film", "nine_vectors", "pixel_energy", "spaced_samples", "signal", "tile_sizes", "tiling",
+]  # fmt: skip

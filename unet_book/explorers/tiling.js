@@ -1,0 +1,56 @@
+const group = n => n.toLocaleString("en-US");
+const percent = share => `${+(100 * share).toPrecision(2)} %`;
+
+// The pixels that valid convolutions take off each side.
+const border = depth => 6 * 2 ** depth - 4;
+
+// What `overlap_tile.even_tiles` gives: the fewest tiles, all alike, none larger than `tile`.
+function even(size, tile, depth) {
+  const block = 2 ** depth, longest = Math.floor((tile - 2 * border(depth)) / block) * block;
+  const count = Math.ceil(size / longest), step = Math.ceil(size / (count * block)) * block;
+  let side = step + 2 * border(depth);
+  while ((side + 4) % block) side++;  // a side that fits is 4 short of a multiple
+  return { side, step };
+}
+
+function picture(size, tile, step, depth, phases) {
+  const pen = drawing(Math.min(360, part("svg.drawing").clientWidth || 320));
+  const cut = border(depth), last = step * (phases.length - 1) + tile - cut;
+  const low = -cut, high = Math.max(last, size + cut), scale = pen.height / (high - low);
+  const x = v => (pen.width - pen.height) / 2 + (v - low) * scale, y = v => (v - low) * scale;
+  const box = (left, top, side, more, tall = side) => pen("rect", { x: x(left), y: y(top),
+    width: side * scale, height: tall * scale, ...more });
+  box(low, low, high - low, { fill: "none", stroke: "var(--faint)", "stroke-dasharray": "3 3" });
+  phases.forEach((down, i) => phases.forEach((right, j) => {
+    const color = down || right ? "orange" : "blue";
+    const [wide, tall] = [j, i].map(k => Math.min(step, size - k * step));
+    box(j * step, i * step, wide, { class: "part", fill: `var(--${color})`, "fill-opacity": 0.35,
+      stroke: `var(--${color})` }, tall);
+  }));
+  box(0, 0, size, { fill: "none", stroke: "currentColor", "stroke-width": 1.5 });
+  box(-cut, -cut, tile, { fill: "none", stroke: "var(--gray)", "stroke-width": 2.5 });
+}
+
+part("[name=even]").addEventListener("click", () => {
+  const { side, step } = even(value("size"), value("tile"), value("depth"));
+  control("tile").value = side;
+  control("step").value = step;
+  control("step").dispatchEvent(new Event("input", { bubbles: true }));
+});
+
+draws(() => {
+  const [size, tile, depth] = ["size", "tile", "depth"].map(value);
+  const answer = tile - 2 * border(depth), step = Math.min(value("step"), answer), block = 2 ** depth;
+  const count = Math.ceil(size / step);
+  const phases = Array.from({ length: count }, (_, k) => k * step % block);
+  const inPhase = phases.reduce((sum, phase, k) => sum + (phase ? 0 : Math.min(step, size - k * step)), 0);
+  show("step", `${step} px`);
+  picture(size, tile, step, depth, phases);
+  Object.assign(root.dataset, { count, step, phases: JSON.stringify(phases) });
+  const read = (count * tile / size) ** 2, kept = (size / (count * answer)) ** 2;
+  const named = phases.slice(0, 5).join(", ") + (count > 5 ? ", …" : "");
+  say(`${group(count ** 2)} tiles, which overlap by ${tile - step} px and read each pixel `
+    + `${+read.toPrecision(2)} times; ${percent(1 - kept)} of their answers are dropped.\n`
+    + (step % block === 0 ? `${step} is a multiple of ${block}: no seam, as one pass.`
+      : `Phases ${named} (mod ${block}): ${percent(1 - (inPhase / size) ** 2)} of the image is pooled otherwise than in one pass.`));
+});

@@ -1,0 +1,34 @@
+"""Chapter 8: how an image is cut into tiles, what it wastes, and whether it leaves seams."""
+
+from unet_book.explorers.frame import DRAWING, Button, Choice, Slider, figure
+
+COLORS = {"blue": "in phase", "orange": "out of phase", "gray": "first tile, with its border"}
+LEGEND = " ".join(f'<span style="color: var(--{c})">■</span> {text}' for c, text in COLORS.items())
+BODY = f'{DRAWING}<div class="legend">{LEGEND}</div>'
+
+
+def tiling(
+    name: str = "tiling", size: int = 1024, tile: int = 572, step: int = 388, depth: int = 4
+):
+    """Image, tile and step in; tiles, overlap, waste and the phase of each tile's pooling out.
+
+    The arithmetic is `overlap_tile.tile_step` and `overlap_tile.even_tiles`, for square images and
+    valid convolutions. A step that is no multiple of 2^depth is allowed: the figure shows which
+    tiles then pool other pixels than one pass would. One larger than a tile's answer is cut to it.
+
+    Returns an `IPython.display.HTML`. Raises ValueError for a size that is no multiple of 4 from 64
+    to 2048, a tile that is not 12 (mod 16) from 252 to 1212, a step outside 64 to 1028, or a depth
+    other than 3 or 4.
+    """
+    controls = [
+        Slider("size", "image", 64, 2048, size, 4, " px"),
+        Slider("tile", "tile", 252, 1212, tile, 16, " px"),
+        Slider("step", "step", 64, 1028, step, 1, " px"),
+        Choice("depth", "poolings", {4: "4", 3: "3"}, depth),
+        Button("even", "as the package does it"),
+    ]
+    alt = (
+        "A square image cut into squares by the steps of the tiles, each in the color of its "
+        "phase; around the first of them the tile that the network reads, with its border."
+    )
+    return figure(name, "tiling.js", controls, alt, body=BODY)
