@@ -7,6 +7,7 @@
 UV_VERSION := 0.13.9
 PYTHON     ?= >=3.11
 THREADS    ?= 1
+ONLY       ?= network weight_map deformation overlap_tile
 NB         ?= $(wildcard book/*.ipynb)
 
 BIN := .venv/bin
@@ -60,8 +61,8 @@ execute: .venv/all.ready  ## re-run the chapters in fresh kernels and store the 
 	OMP_NUM_THREADS=$(THREADS) MKL_NUM_THREADS=$(THREADS) $(BIN)/python tools/execute.py $(NB)
 	@$(BIN)/python tools/readme_picture.py
 
-bench: .venv/bench.ready  ## time the network beside its peers on a quiet machine (BENCH=--trial from changed files)
-	$(BIN)/python benchmarks/network.py $(BENCH)
+bench: .venv/bench.ready  ## time this package beside its peers on a quiet machine (ONLY=weight_map, BENCH=--trial)
+	set -e; for name in $(ONLY); do $(BIN)/python benchmarks/$$name.py $(BENCH); done
 
 lint: .venv/all.ready  ## look for mistakes that need no running
 	$(BIN)/ruff check .

@@ -130,6 +130,14 @@ def status(field: str) -> float:
     return next(int(line.split()[1]) / 1024 for line in lines if line.startswith(field))
 
 
+def available_gib() -> float:
+    """The memory that a process could still have, GiB; 0 where the system does not tell."""
+    meminfo = Path("/proc/meminfo")
+    lines = meminfo.read_text().splitlines() if meminfo.exists() else []
+    found = [int(line.split()[1]) / 2**20 for line in lines if line.startswith("MemAvailable")]
+    return found[0] if found else 0.0
+
+
 # ---- the record
 
 
@@ -257,7 +265,8 @@ def table(record: dict) -> str:
         of_ours = f"{row['ratio_to_ours']:.3g} x" if "ratio_to_ours" in row else ""
         memory = f"{row['peak_mib']:.4g}" if row.get("peak_mib") is not None else ""
         part = " (extrapolated)" if row.get("extrapolated") else ""
-        text.append(f"  {row['method'] + part:<44}{times:<28}{of_ours:>9}{memory:>9}")
+        flips = f"{100 * row['flipped']:9.3f} % of pixels flipped" if "flipped" in row else ""
+        text.append(f"  {row['method'] + part:<44}{times:<28}{of_ours:>9}{memory:>9}{flips}")
     text.append(f"\n{'target':<72}{'asked':>14}{'measured':>10}")
     for line in record["targets"]:
         measured = "-" if line["measured"] is None else f"{line['measured']:.3g}"
