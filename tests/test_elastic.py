@@ -15,6 +15,7 @@ from unet_book.elastic import (
     deform,
     deform_pair,
     dense_displacement,
+    jacobian,
     pixel_grid,
     place_factors,
     random_displacement,
@@ -184,6 +185,31 @@ def test_the_generator_decides_between_numpy_and_torch():
         field = random_displacement((5, 6), generator=generator)
         assert isinstance(field, np.ndarray) and field.dtype == np.float32
         assert field.shape == (2, 5, 6)
+
+
+# Folding
+
+
+@drawn
+@given(seeds)
+def test_the_jacobian_of_a_linear_map_is_its_determinant(seed):
+    matrix = np.random.default_rng(seed).normal(size=(2, 2))
+    displacement = np.einsum("ij,jhw->ihw", matrix - np.eye(2), np.indices((4, 5)))
+    np.testing.assert_allclose(jacobian(displacement), np.linalg.det(matrix), atol=1e-12)
+
+
+def test_the_jacobian_has_the_fields_library_and_is_negative_where_it_folds():
+    field = torch.zeros(2, 9, 9)
+    field[1, :, 5:] = -3  # columns 5 ... 8 look further left than column 4
+    area = jacobian(field)
+    assert isinstance(area, torch.Tensor) and area.shape == (9, 9)
+    assert (area[:, 4:6] < 0).all() and (area[:, :4] == 1).all()
+
+
+@pytest.mark.parametrize("shape", [(2, 1, 5), (2, 5), (3, 5, 5)])
+def test_what_is_no_field_has_no_jacobian(shape):
+    with pytest.raises(ValueError, match=r"\(2, H, W\)"):
+        jacobian(np.zeros(shape))
 
 
 # Resampling

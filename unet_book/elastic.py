@@ -83,6 +83,24 @@ def random_displacement(shape, grid: int = 3, sigma: float = 10.0, generator=Non
     return dense_displacement(sigma * vectors, shape)
 
 
+def jacobian(displacement):
+    """The determinant of x -> x + displacement(x) at each pixel, (H, W), from differences.
+
+    It is the area that a pixel of the result is pulled from, in pixels: 1 where nothing is stretched
+    or squeezed. Where it is 0 or less the field folds, and neighbors look at places in turned order.
+    `displacement` is (2, H, W) in pixels, H and W at least 2, numpy or torch; ValueError if not.
+
+    >>> jacobian(np.zeros((2, 2, 3))).tolist()
+    [[1.0, 1.0, 1.0], [1.0, 1.0, 1.0]]
+    """
+    d = to_numpy(displacement)
+    if d.ndim != 3 or d.shape[0] != 2 or min(d.shape) < 2:
+        raise ValueError(f"a displacement is (2, H, W), of 2 pixels or more a side, got {d.shape}")
+    (row_down, row_right), (column_down, column_right) = (np.gradient(part) for part in d)
+    area = (1 + row_down) * (1 + column_right) - row_right * column_down
+    return like(area, displacement)
+
+
 def deform(image, displacement, order: int = 1):
     """`image` sampled at x + displacement(x): what each output pixel sees, pulled from the input.
 

@@ -1,0 +1,145 @@
+const n = data.side, last = n - 1, reach = data.reach, margin = 12;
+const bytes = text => Uint8Array.from(atob(text), c => c.charCodeAt(0));
+const source = { gray: bytes(data.gray), labels: bytes(data.labels) };
+const palette = [[16, 16, 16], [230, 159, 0], [86, 180, 233], [0, 158, 115], [240, 228, 66],
+  [0, 114, 178], [213, 94, 0], [204, 121, 167]];
+const vectors = data.vectors.map(part => [...part]);  // [down, right][point]
+let chosen = Number(choice("point"));
+
+// How much of each of three values on a line a pixel gets: the spline that is flat at both ends.
+const weights = Array.from({ length: n }, (_, i) => {
+  const t = 2 * i / last, s = t < 1 ? t : t - 1;
+  const rise = 3 * s ** 2 - 2 * s ** 3, out = s ** 3 - 2 * s ** 2 + s, into = s ** 3 - s ** 2;
+  return t < 1 ? [1 - rise - 0.75 * into, rise, 0.75 * into]
+    : [-0.75 * out, 1 - rise, rise + 0.75 * out];
+});
+function displacement() {
+  return vectors.map(v => {
+    const across = [0, 1, 2].map(a => weights.map(w => w[0] * v[3 * a] + w[1] * v[3 * a + 1] + w[2] * v[3 * a + 2]));
+    return weights.map(w => across[0].map((_, c) => w[0] * across[0][c] + w[1] * across[1][c] + w[2] * across[2][c]));
+  });
+}
+// The determinant of x -> x + d(x), from differences to both sides, at an edge to one.
+function determinants([rows, columns]) {
+  const down = (d, r, c) => { const a = Math.max(r - 1, 0), b = Math.min(r + 1, last); return (d[b][c] - d[a][c]) / (b - a); };
+  const right = (d, r, c) => { const a = Math.max(c - 1, 0), b = Math.min(c + 1, last); return (d[r][b] - d[r][a]) / (b - a); };
+  return rows.map((line, r) => line.map((_, c) =>
+    (1 + down(rows, r, c)) * (1 + right(columns, r, c)) - right(rows, r, c) * down(columns, r, c)));
+}
+const mirrored = x => { const y = Math.abs(x) % (2 * last); return Math.min(y, 2 * last - y); };
+function pixel(kind, y, x) {
+  const at = source[kind], [v, u] = [mirrored(y), mirrored(x)];
+  if (kind === "labels") return palette[at[Math.floor(v + 0.5) * n + Math.floor(u + 0.5)]];
+  const i = Math.floor(v), j = Math.floor(u), k = Math.min(i + 1, last), l = Math.min(j + 1, last);
+  const upper = at[i * n + j] + (u - j) * (at[i * n + l] - at[i * n + j]);
+  const lower = at[k * n + j] + (u - j) * (at[k * n + l] - at[k * n + j]);
+  const gray = upper + (v - i) * (lower - upper);
+  return [gray, gray, gray];
+}
+// A picture of `size` pixels a side as an SVG image.
+const canvas = document.createElement("canvas");
+function picture(pen, size, color) {
+  canvas.width = canvas.height = size;
+  const context = canvas.getContext("2d"), all = context.createImageData(size, size);
+  for (let i = 0; i < size * size; i++) {
+    const [r, g, b] = color(Math.floor(i / size), i % size);
+    all.data.set([r, g, b, 255], 4 * i);
+  }
+  context.putImageData(all, 0, 0);
+  pen("image", { href: canvas.toDataURL(), width: pen.width, height: pen.width, style: "image-rendering: pixelated" });
+}
+const wide = () => part("svg.looks").clientWidth || 160;
+const scale = () => wide() / (n + 2 * margin);
+
+function looks(kind, [rows, columns], area) {
+  const pen = drawing(wide(), "svg.looks"), s = scale();
+  const at = (y, x) => [s * (x + margin + 0.5), s * (y + margin + 0.5)];
+  picture(pen, n + 2 * margin, (r, c) => {
+    const [y, x] = [r - margin, c - margin], color = pixel(kind, y, x);
+    return y < 0 || x < 0 || y > last || x > last ? color.map(v => 128 + 0.4 * (v - 128)) : color;
+  });
+  const step = last / 8, lines = [];
+  for (let k = 0; k <= 8; k++) {
+    const i = Math.round(k * step), along = Array.from({ length: 33 }, (_, m) => Math.round(m * last / 32));
+    lines.push(along.map(c => [i, c]), along.map(r => [r, i]));
+  }
+  for (const line of lines) pen("polyline", { fill: "none", stroke: "#56B4E9", "stroke-width": 1.2,
+    points: line.map(([r, c]) => at(r + rows[r][c], c + columns[r][c]).join()).join(" ") });
+  for (let r = 0; r < n; r += 2) for (let c = 0; c < n; c += 2) if (area[r][c] <= 0) {
+    const [cx, cy] = at(r + rows[r][c], c + columns[r][c]);
+    pen("circle", { cx, cy, r: 1.3, fill: "#D55E00" });
+  }
+  for (let p = 0; p < 9; p++) {
+    const [y, x] = [Math.floor(p / 3) * last / 2, (p % 3) * last / 2];
+    const [x1, y1] = at(y, x), [x2, y2] = at(y + vectors[0][p], x + vectors[1][p]);
+    pen("line", { x1, y1, x2, y2, stroke: "#F0E442", "stroke-width": 2 });
+    pen("circle", { cx: x2, cy: y2, r: p === chosen ? 9 : 7, fill: p === chosen ? "#D55E00" : "#F0E442",
+      stroke: "#000", "data-point": p, style: "cursor: grab" });
+  }
+}
+function sees(kind, [rows, columns], area) {
+  const pen = drawing(wide(), "svg.sees");
+  picture(pen, n, (r, c) => area[r][c] <= 0 ? [213, 94, 0] : pixel(kind, r + rows[r][c], c + columns[r][c]));
+}
+
+function sliders() {
+  ["down", "right"].forEach((key, axis) => {
+    control(key).value = vectors[axis][chosen];
+    show(key, `${vectors[axis][chosen]} px`);
+  });
+}
+function draw() {
+  if (Number(choice("point")) !== chosen) {
+    chosen = Number(choice("point"));
+    sliders();
+  }
+  ["down", "right"].forEach((key, axis) => { vectors[axis][chosen] = value(key); });
+  const field = displacement(), area = determinants(field), all = area.flat();
+  looks(choice("shown"), field, area);
+  sees(choice("shown"), field, area);
+  const folded = all.filter(a => a <= 0).length, two = x => x.toFixed(2).replace("-", "\u2212");
+  const lengths = field[0].flatMap((line, r) => line.map((d, c) => Math.hypot(d, field[1][r][c])));
+  say(`A pixel is pulled from between ${two(Math.min(...all))} and ${two(Math.max(...all))} pixels of area, `
+    + `and from up to ${Math.max(...lengths).toFixed(1)} px away.\n`
+    + (folded ? `The field folds at ${folded.toLocaleString("en-US")} of ${(n * n).toLocaleString("en-US")} pixels.`
+      : "It folds nowhere."));
+}
+
+// To drag: the handle nearest to the finger, within reach.
+function where(event) {
+  const box = part("svg.looks").getBoundingClientRect();
+  return [(event.clientY - box.top) / scale() - margin - 0.5, (event.clientX - box.left) / scale() - margin - 0.5];
+}
+const knot = p => [Math.floor(p / 3) * last / 2, (p % 3) * last / 2];
+let dragging = false;
+const touch = part("svg.looks");
+touch.addEventListener("pointerdown", event => {
+  const at = where(event), far = p => Math.hypot(...knot(p).map((k, axis) => k + vectors[axis][p] - at[axis]));
+  const nearest = [0, 1, 2, 3, 4, 5, 6, 7, 8].reduce((a, b) => far(b) < far(a) ? b : a);
+  if (far(nearest) * scale() > 24) return;
+  [dragging, chosen] = [true, nearest];
+  control("point").value = nearest;
+  touch.setPointerCapture(event.pointerId);
+  sliders();
+  draw();
+});
+touch.addEventListener("pointermove", event => {
+  if (!dragging) return;
+  where(event).forEach((at, axis) => {
+    vectors[axis][chosen] = Math.max(-reach, Math.min(reach, Math.round(at - knot(chosen)[axis])));
+  });
+  sliders();
+  draw();
+});
+for (const end of ["pointerup", "pointercancel"]) touch.addEventListener(end, () => { dragging = false; });
+
+const gaussian = () => Math.sqrt(-2 * Math.log(1 - Math.random())) * Math.cos(2 * Math.PI * Math.random());
+const set = f => {
+  for (const axis of [0, 1]) for (let p = 0; p < 9; p++) vectors[axis][p] = f();
+  sliders();
+  draw();
+};
+part("[name=draw]").addEventListener("click", () =>
+  set(() => Math.max(-reach, Math.min(reach, Math.round(10 * gaussian())))));
+part("[name=rest]").addEventListener("click", () => set(() => 0));
+draws(draw);
