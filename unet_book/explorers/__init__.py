@@ -13,7 +13,9 @@ from unet_book.explorers.samples import spaced_samples
 from unet_book.explorers.signal import signal
 from unet_book.explorers.sizes import tile_sizes
 from unet_book.explorers.tiling import tiling
+from unet_book.explorers.two_cells import two_cells
 
 __all__ = [
     "film", "nine_vectors", "pixel_energy", "spaced_samples", "signal", "tile_sizes", "tiling",
+    "two_cells",
 ]  # fmt: skip
