@@ -7,10 +7,12 @@ chapter's checks are in the module with its name; what they share is in `verdict
 from unet_book.check.architecture import largest_answer, up_convolution, zeros_reach
 from unet_book.check.before_you_start import output_of_572
 from unet_book.check.data import honest_square, independent_pixels, touching_cells
+from unet_book.check.elastic import between_four_vectors, folding_sigma, nearest_labels
 from unet_book.check.energy import double_softmax_floor, half_contour, weighted_energy
 from unet_book.check.initialization import fan_in, up_convolution_std, without_maximum
 from unet_book.check.overlap_tile import exact_tiles, mirrored_window, unanimous
 from unet_book.check.verdict import Verdict
+from unet_book.check.weight_map import half_in_gaps, two_nearest_in_row, widest_gap
 from unet_book.check.what_unet_answers import exact_shifts, majority_error, window_ratio
 
 __all__ = [
@@ -22,4 +24,6 @@ __all__ = [
     "up_convolution_std", "fan_in", "without_maximum",
     "double_softmax_floor", "weighted_energy", "half_contour",
     "exact_tiles", "mirrored_window", "unanimous",
+    "between_four_vectors", "nearest_labels", "folding_sigma",
+    "widest_gap", "two_nearest_in_row", "half_in_gaps",
 ]  # fmt: skip

@@ -46,7 +46,7 @@ def search(cells, reach1, reach2, gaps):
     """
     height = len(cells)
     d1, d2 = np.empty((2, *cells.shape), np.float32)
-    band = max(128, 2 * reach2)  # few rows at a time stay in the cache, and fill no fresh memory
+    band = max(256, 2 * reach2)  # few rows at a time stay in the cache, and fill no fresh memory
     for top in range(0, height, band):
         rows, first = slice(top, top + band), max(0, top - reach2)
         which, far = _along_columns(cells[first : min(height, top + band + reach2)])
