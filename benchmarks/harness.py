@@ -45,11 +45,16 @@ class Row:
 
 
 def seconds(run: Callable[[], object]) -> float:
-    """How long `run` takes. The result is thrown away after the clock has stopped."""
-    gc.collect()
-    began = time.perf_counter()
-    result = run()
-    took = time.perf_counter() - began
+    """How long `run` takes, without Python's collector at work, and without freeing the result."""
+    collects = gc.isenabled()
+    gc.disable()
+    try:
+        began = time.perf_counter()
+        result = run()
+        took = time.perf_counter() - began
+    finally:
+        if collects:
+            gc.enable()
     del result
     return took
 
@@ -230,9 +235,8 @@ def chosen(names: list[str], words: list[str] | None) -> list[str]:
 
 def begin(name: str, options, arguments, packages: list[str]) -> dict:
     """The record's head, and the process set up: threads, seed; refuses a changed checkout."""
-    unrecorded = options.trial or bool(options.only)
     options.rounds = options.rounds or (TRIAL_ROUNDS if options.trial else options.usual_rounds)
-    made_at = records.revision() if unrecorded else records.clean_revision()
+    made_at = records.clean_revision() if is_recorded(options) else records.revision()
     if options.threads:
         torch.set_num_threads(options.threads)
     torch.manual_seed(0)
@@ -242,10 +246,15 @@ def begin(name: str, options, arguments, packages: list[str]) -> dict:
             "rounds": options.rounds}  # fmt: skip
 
 
+def is_recorded(options) -> bool:
+    """Whether the run is whole and meant to be kept."""
+    return not (options.trial or options.only)
+
+
 def finish(name: str, options, record: dict) -> None:
     """Print the record's tables; write it as benchmarks/results/NAME.json unless it is a trial."""
     print(table(record))
-    if not (options.trial or options.only):
+    if is_recorded(options):
         records.write_benchmark(name, record)
 
 

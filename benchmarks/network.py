@@ -9,35 +9,27 @@ no borders, no pooling and no copies. A row is its median over the rounds. What 
 told in benchmarks/README.md.
 """
 
-import argparse
-import importlib.metadata
-import json
-import platform
 import shutil
 import statistics
 import sys
-import time
 from collections.abc import Callable
 from contextlib import nullcontext
 from dataclasses import dataclass
-from pathlib import Path
 
+import harness
 import peers
 import torch
+from harness import OURS, seconds
 from torch import nn
 from torch.utils.flop_counter import FlopCounterMode
 
-from unet_book.checkpoint import write_atomically
-from unet_book.records import revision
+from unet_book import records
 from unet_book.unet import UNet
 
-RECORD = Path(__file__).parent / "results" / "network.json"
 GEMM_SIZES = (2048, 3072)
-OURS = "this package"
 LAYOUTS = {"NCHW": torch.contiguous_format, "channels_last": torch.channels_last}
 DTYPES = {"fp32": torch.float32, "bf16": torch.bfloat16}
 FORWARD, TRAINING = "forward", "forward + backward"
-INSTRUCTIONS = ("avx2", "fma", "avx512f", "avx512_bf16", "amx_bf16", "asimd", "bf16")
 BF16_INSTRUCTIONS = {"avx512_bf16", "amx_bf16", "bf16"}
 
 
@@ -149,12 +141,6 @@ def gemm_of(size: int, precision: str) -> Callable[[], None]:
     return lambda: torch.mm(a, b, out=product)
 
 
-def seconds(run: Callable[[], None]) -> float:
-    began = time.perf_counter()
-    run()
-    return time.perf_counter() - began
-
-
 def interleave(rows, gemms, rounds: int):
     """Seconds of every row and of every matrix product, in the order in which they ran.
 
@@ -223,27 +209,7 @@ def ratios(lines) -> dict:
     return found
 
 
-# ---- the machine, the record, the table
-
-
-def machine() -> dict:
-    """The processor, its instruction sets that matter here, and the threads; no names of hosts."""
-    fields = {}
-    if (cpuinfo := Path("/proc/cpuinfo")).exists():
-        lines = cpuinfo.read_text(encoding="utf-8").split("\n\n")[0].splitlines()
-        fields = {key.strip(): value.strip() for key, _, value in (s.partition(":") for s in lines)}
-    flags = fields.get("flags", fields.get("Features", "")).split()
-    return {"processor": fields.get("model name") or platform.machine(),
-            "instruction_sets": [name for name in INSTRUCTIONS if name in flags],
-            "torch_uses": torch.backends.cpu.get_cpu_capability(),
-            "threads": torch.get_num_threads()}  # fmt: skip
-
-
-def versions(networks) -> dict:
-    found = {"python": platform.python_version(), "torch": torch.__version__}
-    if any(network.name.startswith("MONAI") for network in networks):
-        found["monai"] = importlib.metadata.version("monai")
-    return found
+# ---- the table, the record
 
 
 def table(record) -> str:
@@ -267,22 +233,9 @@ def table(record) -> str:
     return "\n".join(text)
 
 
-def parse(arguments):
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--rounds", type=int, default=5)
-    parser.add_argument("--threads", type=int, help="else as many as PyTorch takes")
-    parser.add_argument("--only", nargs="+", metavar="WORD", help="networks whose name has a WORD")
-    parser.add_argument("--no-compile", action="store_true", help="leave out torch.compile's rows")
-    parser.add_argument("--trial", action="store_true", help="print the table, write no record")
-    options = parser.parse_args(arguments)
-    if options.rounds < 1:
-        parser.error(f"--rounds must be 1 or more, not {options.rounds}")
-    return options
-
-
-def chosen(words) -> list[Network]:
-    """The networks that are asked for and installed; says so on stderr where one is missing."""
-    wanted = [n for n in NETWORKS if not words or any(w.lower() in n.name.lower() for w in words)]
+def there(names: list[str]) -> list[Network]:
+    """The networks of those names that are installed; says so on stderr where one is missing."""
+    wanted = [network for network in NETWORKS if network.name in names]
     missing = [network.name for network in wanted if not is_there(network)]
     if missing:
         print(f"not installed, left out: {', '.join(missing)} (make bench)", file=sys.stderr)
@@ -290,25 +243,19 @@ def chosen(words) -> list[Network]:
 
 
 def main(arguments=None):
-    options, made_at = parse(arguments), revision()
-    if not options.trial and (made_at is None or made_at.endswith("-dirty")):
-        sys.exit("commit first, or --trial: the record names the revision that made it")
-    if options.threads:
-        torch.set_num_threads(options.threads)
-    torch.manual_seed(0)
-    networks, where = chosen(options.only), machine()
-    if not networks:
-        sys.exit(f"no network has {' or '.join(options.only)} in its name")
-    bf16 = BF16_INSTRUCTIONS & set(where["instruction_sets"])
+    parser = harness.parser(__doc__, rounds=5)
+    parser.add_argument("--no-compile", action="store_true", help="leave out torch.compile's rows")
+    options = parser.parse_args(arguments)
+    networks = there(harness.chosen([network.name for network in NETWORKS], options.only))
+    monai = ["monai"] if any(network.name.startswith("MONAI") for network in networks) else []
+    record = harness.begin("network", options, arguments, monai)
+    bf16 = BF16_INSTRUCTIONS & set(record["machine"]["instruction_sets"])
     precisions = ("fp32", "bf16") if bf16 else ("fp32",)
     compiler = not options.no_compile and shutil.which("g++") is not None
-    typed = sys.argv[1:] if arguments is None else arguments
-    record = {"command": " ".join(["python benchmarks/network.py", *typed]), "revision": made_at,
-              "versions": versions(networks), "machine": where, "rounds": options.rounds}
-    record |= measure(networks, options.rounds, precisions, compiler=compiler)
+    record |= measure(networks, record["rounds"], precisions, compiler=compiler)
     print(table(record))
-    if not options.trial:
-        write_atomically(RECORD, json.dumps(record, indent=1).encode() + b"\n")
+    if harness.is_recorded(options):
+        records.write_benchmark("network", record)
 
 
 if __name__ == "__main__":

@@ -20,14 +20,14 @@ import weight_map_peers as peers
 from harness import OURS, Row, find, ratio, target
 
 from unet_book import datasets, phantom
-from unet_book.weight_map import part_touching_cells, weight_map
+from unet_book.weight_map import part_touching_cells, tensors, weight_map
 
 COMMON, COMMON_EDT = "one EDT a cell, stack, sort", "the same, edt"
 BOXES, BOXES_OPENCV = "one EDT a cell in its box", "the same, OpenCV"
-TORCH = "this package, torch tensor"
+TORCH = "this package, in torch alone"
 METHODS = {
     OURS: "weight_map.weight_map(labels), numpy in and out",
-    TORCH: "the same function, given a torch tensor on the CPU",
+    TORCH: "weight_map.tensors.weight_map, the form for a GPU, here on the CPU",
     COMMON: "the common code: scipy's distance transform of the whole image for each cell, "
     "float64, stacked and sorted",
     COMMON_EDT: "the same with the package edt's transform, float32",
@@ -37,7 +37,7 @@ METHODS = {
 }
 RUNS = {
     OURS: weight_map,
-    TORCH: lambda labels: weight_map(torch.from_numpy(labels)),
+    TORCH: lambda labels: tensors.weight_map(torch.from_numpy(labels)),
     COMMON: peers.stack_and_sort,
     COMMON_EDT: lambda labels: peers.stack_and_sort(labels, peers.edt_of_edt),
     BOXES: peers.boxes,

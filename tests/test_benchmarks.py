@@ -8,10 +8,11 @@ from pathlib import Path
 import pytest
 import torch
 
-from unet_book import checkpoint
+from unet_book import checkpoint, records
 from unet_book.unet import UNet
 
 sys.path.insert(0, str(Path(__file__).parent.parent / "benchmarks"))
+import harness  # noqa: E402
 import network  # noqa: E402
 import peers  # noqa: E402
 
@@ -86,13 +87,13 @@ def test_milesial_like_pads_the_decoders_map_to_an_odd_skip():
 
 
 def test_every_row_is_measured_and_the_ratios_are_its_figures():
-    figures = network.measure(TINY, rounds=2, gemm_sizes=(8, 16))
+    figures = network.measure(TINY, rounds=2, gemm_sizes=(32, 64))
     json.dumps(figures)
     rows = figures["rows"]
     assert len(rows) == 12 and all(set(row) == ROW for row in rows)
     assert len({(r["network"], r["what"], r["layout"]) for r in rows}) == 12
     assert all(0 < r["min_s"] <= r["median_s"] <= r["max_s"] for r in rows)
-    assert [g["size"] for g in figures["gemm"]] == [8, 16]
+    assert [g["size"] for g in figures["gemm"]] == [32, 64]
     assert set(figures["to_best_peer"]) == {network.FORWARD, network.TRAINING}
 
 
@@ -128,14 +129,14 @@ def test_only_ours_is_measured_in_bf16_and_compiled():
 
 def small_benchmark(monkeypatch, folder):
     monkeypatch.setattr(network, "NETWORKS", TINY)
-    monkeypatch.setattr(network, "RECORD", folder / "results" / "network.json")
-    monkeypatch.setattr(network, "measure", partial(network.measure, gemm_sizes=(8,)))
-    return network.RECORD
+    monkeypatch.setattr(records, "__file__", str(folder / "unet_book" / "records.py"))
+    monkeypatch.setattr(network, "measure", partial(network.measure, gemm_sizes=(64,)))
+    return folder / records.BENCHMARKS / "network.json"
 
 
 def test_record_says_how_it_was_made(monkeypatch, tmp_path, capsys):
     path = small_benchmark(monkeypatch, tmp_path)
-    monkeypatch.setattr(network, "revision", lambda: "0123456789ab")
+    monkeypatch.setattr(records, "revision", lambda: "0123456789ab")
     network.main(["--rounds", "1", "--no-compile"])
     record = json.loads(path.read_text(encoding="utf-8"))
     assert record["command"] == "python benchmarks/network.py --rounds 1 --no-compile"
@@ -153,7 +154,7 @@ def test_record_says_how_it_was_made(monkeypatch, tmp_path, capsys):
 @pytest.mark.parametrize("revision", [None, "0123456789ab-dirty"])
 def test_a_changed_checkout_makes_no_record(monkeypatch, tmp_path, revision):
     path = small_benchmark(monkeypatch, tmp_path)
-    monkeypatch.setattr(network, "revision", lambda: revision)
+    monkeypatch.setattr(records, "revision", lambda: revision)
     with pytest.raises(SystemExit, match="commit first"):
         network.main(["--rounds", "1"])
     network.main(["--rounds", "1", "--no-compile", "--trial", "--only", "labml"])
@@ -162,13 +163,13 @@ def test_a_changed_checkout_makes_no_record(monkeypatch, tmp_path, revision):
 
 def test_an_interrupted_write_leaves_the_old_record(monkeypatch, tmp_path):
     path = small_benchmark(monkeypatch, tmp_path)
-    path.parent.mkdir()
+    path.parent.mkdir(parents=True)
     path.write_text("the old one", encoding="utf-8")
 
     def interrupted(*_):
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(network, "revision", lambda: "0123456789ab")
+    monkeypatch.setattr(records, "revision", lambda: "0123456789ab")
     monkeypatch.setattr(checkpoint.os, "replace", interrupted)
     with pytest.raises(KeyboardInterrupt):
         network.main(["--rounds", "1", "--no-compile"])
@@ -186,5 +187,5 @@ def test_what_cannot_be_measured_is_refused():
 def test_the_machine_is_named_without_a_host_or_a_path():
     import socket
 
-    text = json.dumps(network.machine())
+    text = json.dumps(harness.machine())
     assert socket.gethostname() not in text and str(Path.home()) not in text
