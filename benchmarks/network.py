@@ -164,7 +164,8 @@ def summary(times, gflop: float) -> dict:
     """Median, quickest and slowest second, and the GFLOP/s of the median."""
     median = statistics.median(times)
     return {"median_s": round(median, 4), "min_s": round(min(times), 4),
-            "max_s": round(max(times), 4), "gflop_per_s": round(gflop / median, 1)}  # fmt: skip
+            "max_s": round(max(times), 4),
+            "gflop_per_s": float(f"{gflop / median:.4g}")}  # fmt: skip
 
 
 def measure(networks, rounds: int, precisions=("fp32",), gemm_sizes=GEMM_SIZES, compiler=False):

@@ -135,6 +135,11 @@ def trained_nets() -> tuple[UNet, UNet]:
     return mine, training.train(data, preset, device="cpu", progress=False).model.eval()
 
 
+def nuclei() -> np.ndarray:
+    """The embedded image, the columns that no training saw and those that it did."""
+    return datasets.load("nuclei", "all").images[0]
+
+
 def of_monai(model: UNet, image: np.ndarray, overlap: float, mode: str, tile: int = SAME_TILE):
     """MONAI's sliding window over the mirrored image, the mirror cut off."""
     from monai.inferers import sliding_window_inference
@@ -213,7 +218,7 @@ def time_rows(names: list[str], rounds: int) -> list[dict]:
 
 def pixel_rows(rounds: int, monai: bool) -> list[dict]:
     """Trained networks on a real image: time, and the pixels that flip."""
-    image = datasets.load("nuclei", "all").images[0]
+    image = nuclei()
     runs = pixel_runs(image, monai)
     rows = harness.timed([Row(PIXELS, how, run) for how, (run, _) in runs.items()], rounds)
     for row in rows:
