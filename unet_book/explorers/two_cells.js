@@ -1,8 +1,8 @@
 // A cell is its pixels; all distances are from pixel center to pixel center, as in the package.
 function disc([cx, cy]) {
-  const pixels = [], r = data.radius;
-  for (let y = cy - r; y <= cy + r; y++)
-    for (let x = cx - r; x <= cx + r; x++)
+  const pixels = [], r = data.radius, whole = Math.floor(r);
+  for (let y = cy - whole; y <= cy + whole; y++)
+    for (let x = cx - whole; x <= cx + whole; x++)
       if ((x - cx) ** 2 + (y - cy) ** 2 <= r * r) pixels.push([x, y]);
   return pixels;
 }

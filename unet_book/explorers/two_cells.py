@@ -2,7 +2,7 @@
 
 from unet_book.explorers.frame import Choice, Slider, figure
 
-WIDTH, HEIGHT, RADIUS, FIRST = 116, 72, 12, (22, 36)  # px; the first cell's center is (x, y)
+WIDTH, HEIGHT, RADIUS, FIRST = 116, 72, 12.5, (22, 36)  # px; the first cell's center is (x, y)
 
 BODY = """\
 <canvas class="map" width="116" height="72" role="img" aria-label="{alt}"
@@ -22,7 +22,7 @@ def two_cells(name: str = "two-cells"):
     `name` is the figure's id on the page. Returns an `IPython.display.HTML`.
     """
     controls = [
-        Slider("right", "second cell, right", 26, 70, 31, unit=" px"),
+        Slider("right", "second cell, right", 26, 70, 28, unit=" px"),
         Slider("down", "second cell, down", -20, 20, 0, unit=" px"),
         Slider("w0", "w\u2080", 0, 50, 10, 1),
         Slider("sigma", "\u03c3", 1, 12, 5, 0.5, unit=" px"),
