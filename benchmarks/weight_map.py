@@ -5,7 +5,7 @@
 
 Every method gets the same label map, int32, and gives all of eq. (2): class balance and border
 term, w_0 = 10, sigma = 5. All use one thread. The methods that cut a window around each cell lose
-no more than float32 does; so all maps agree within 1e-5, which tests/test_benchmarks_peers.py
+no more than float32 does; so all maps agree within 1e-5, which tests/test_benchmarks_timed.py
 shows on small maps. The common code's memory grows with the number of cells: where its stack and
 its sorted copy would take more than 4 GB it runs on the map's first 4 cells only, and the time is
 multiplied by cells / 4. That is less than it would take, since sorting grows faster than that.
