@@ -5,8 +5,8 @@
 writes data/runs/seams.json, numbers only, and runs only from a checkout without changes, so that
 the record names a revision that can be checked out again. Needs ISBI 2012 (`unet-book fetch
 isbi2012`): three small networks of the paper's depth learn slices 0 to 23 with valid convolutions,
-three with zero padding, and slices 24 to 29 are predicted from tiles. Ten to twenty-five minutes on one
-CPU core.
+three with zero padding, and slices 24 to 29 are predicted from tiles. Half an hour at
+most, on one CPU core.
 """
 
 import json
