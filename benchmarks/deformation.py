@@ -166,7 +166,8 @@ def difference(image) -> dict:
     """How far our field and our image are from elasticdeform's for the same 3 x 3 vectors.
 
     The field in pixels, seen in what it makes of two ramps, where it looks inside the image; the
-    image, float32, in gray levels of 255.
+    image, float32, in gray levels of 255, for the field in float32, as random_displacement gives
+    it, and in float64.
     """
     import elasticdeform
 
@@ -178,9 +179,10 @@ def difference(image) -> dict:
     inside = ((places >= 0) & (places <= limits)).all(axis=0)
     theirs = [elasticdeform.deform_grid(ramp, vectors, order=1, mode="mirror") for ramp in ramps]
     bent = elasticdeform.deform_grid(image, vectors, order=1, mode="mirror")
-    mine = deform(image, field.astype(np.float32), 1)
+    mine = [deform(image, d, 1).astype(np.float64) for d in (field.astype(np.float32), field)]
+    single, double = (float(255 * np.abs(one - bent).max()) for one in mine)
     return {"field_px": float(np.abs(places - theirs)[:, inside].max()),
-            "gray_levels": float(255 * np.abs(mine.astype(np.float64) - bent).max())}  # fmt: skip
+            "gray_levels": single, "gray_levels_float64_field": double}  # fmt: skip
 
 
 # ---- one training tile and the network that it is for
