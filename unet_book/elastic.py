@@ -86,9 +86,9 @@ def random_displacement(shape, grid: int = 3, sigma: float = 10.0, generator=Non
 def jacobian(displacement):
     """The determinant of x -> x + displacement(x) at each pixel, (H, W), from differences.
 
-    It is the area that a pixel of the result is pulled from, in pixels: 1 where nothing is stretched
-    or squeezed. Where it is 0 or less the field folds, and neighbors look at places in turned order.
-    `displacement` is (2, H, W) in pixels, H and W at least 2, numpy or torch; ValueError if not.
+    It is the area that a pixel of the result is pulled from, in pixels: 1 where nothing is
+    stretched or squeezed. Where it is 0 or less the field folds: neighbors look in turned order.
+    `displacement` is (2, H, W) in pixels, H and W at least 2, numpy or torch; else ValueError.
 
     >>> jacobian(np.zeros((2, 2, 3))).tolist()
     [[1.0, 1.0, 1.0], [1.0, 1.0, 1.0]]
