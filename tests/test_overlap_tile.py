@@ -365,10 +365,20 @@ def test_a_file_is_read_and_written_tile_by_tile(tmp_path, monkeypatch):
         overlap_tile, "to_torch", lambda part: sizes.append(part.size) or to_torch(part)
     )
     assert predict(model, mapped(tmp_path, image), 120, out=out) is out
-    assert max(sizes) == overlap_tile.BAND * 600  # the search for NaN
-    assert max(sizes[4:]) <= 120**2  # then tiles
+    assert max(sizes) == overlap_tile.BLOCK**2  # four blocks, the search for NaN
+    assert max(sizes[5:]) <= 120**2  # then tiles
     written = np.memmap(tmp_path / "out", np.float32, "r", shape=(2, 700, 600))
     assert farthest(written, predict(model, image, 120)) < 1e-6
+
+
+def test_of_a_file_however_wide_no_more_than_a_block_is_read_at_once(tmp_path, monkeypatch):
+    image = np.memmap(tmp_path / "wide", np.float32, "w+", shape=(1, 3, 100_000))
+    sizes, to_torch = [], overlap_tile.to_torch
+    monkeypatch.setattr(
+        overlap_tile, "to_torch", lambda part: sizes.append(part.size) or to_torch(part)
+    )
+    overlap_tile._look_through(image)
+    assert max(sizes) == 3 * overlap_tile.BLOCK and sum(sizes) == 300_000
 
 
 @pytest.mark.parametrize("kind", ["numpy", "torch"])
@@ -394,6 +404,31 @@ def test_an_out_of_another_shape_or_type_is_refused_before_anything_is_written()
     with pytest.raises(ValueError, match="NaN"):
         predict(model, image, 60, out=out)
     assert (out == 7).all()
+
+
+def test_an_out_that_can_not_be_written_is_refused_before_the_first_tile(tmp_path):
+    out = mapped(tmp_path, np.zeros((2, 20, 30)))
+    with pytest.raises(ValueError, match="read-only"):
+        predict(network(), noise(20, 30), 60, out=out)
+
+
+@pytest.mark.parametrize("kind", [np.asarray, torch.from_numpy])
+def test_an_out_that_shares_memory_with_the_image_is_refused(kind):
+    both, model = noise(3, 20, 30), network()
+    kept = both.copy()
+    with pytest.raises(ValueError, match="shares its memory"):
+        predict(model, kind(both)[0], 60, out=kind(both)[:2])
+    assert np.array_equal(both, kept)
+    predict(model, kind(both)[0], 60, out=kind(both)[1:])  # next to it is not within it
+    assert np.array_equal(both[1:], predict(model, kept[0], 60))
+
+
+def test_a_bfloat16_network_gives_numpy_float32():
+    model, image = network().bfloat16(), noise(20, 30).astype(np.float32)
+    result = predict(model, image, 60)
+    assert result.dtype == np.float32
+    assert predict(model, torch.from_numpy(image), 60).dtype == torch.bfloat16
+    assert farthest(result, predict(network().float(), image, 60)) < 0.05
 
 
 def test_a_bar_counts_the_tiles_if_asked(capsys):
@@ -427,7 +462,7 @@ def test_an_empty_image_is_refused(shape):
 
 @pytest.mark.parametrize("dtype", [np.uint8, np.uint16, np.int32, bool])
 def test_an_image_that_is_not_of_float_type_is_refused(dtype):
-    with pytest.raises(TypeError, match=r"a float image in \[0, 1\], got torch"):
+    with pytest.raises(TypeError, match=r"a float image in \[0, 1\], got torch.*to_unit"):
         predict(network(), np.ones((20, 30), dtype), 60)
 
 
@@ -439,9 +474,30 @@ def test_a_value_that_is_not_finite_is_refused(value):
         predict(network(), image, 60)
 
 
-def test_a_tile_that_does_not_fit_names_the_nearest_that_do():
+def test_gray_values_that_were_never_scaled_are_warned_of():
+    image = noise(20, 30)
+    with pytest.warns(UserWarning, match="to_unit") as caught:
+        predict(network(), 255 * image, 60)
+    assert caught[0].filename == __file__
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        predict(network(), 6 * (image - 0.5), 60)  # what other trainings take
+
+
+@pytest.mark.parametrize("variant", [*VALID, "same"])
+def test_a_tile_is_at_most_what_is_asked_and_need_not_fit(variant):
+    for tile in range(200, 220):
+        fitting, _ = nearest_valid_sizes(tile, 3, variant)
+        assert even_tiles(700, tile, 3, variant) == even_tiles(700, fitting, 3, variant)
+    model, image = network(depth=3, variant=variant), noise(30, 40)
+    assert farthest(predict(model, image), one_pass(model, image)) <= 1e-12  # the default, 572
+
+
+def test_a_step_is_asked_of_a_tile_that_fits():
     with pytest.raises(ValueError, match="a side of 62 pixels .* are 60 and 64$"):
-        predict(network(), noise(20, 30), 62)
+        tile_step(62, 2)
+    with pytest.raises(ValueError, match="leaves no step .* use 44 px or more"):
+        predict(network(), noise(20, 30), 43)
 
 
 @pytest.mark.parametrize("depth, variant", [(d, v) for d in MARGIN for v in ("paper", "same")])

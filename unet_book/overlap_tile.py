@@ -1,4 +1,4 @@
-"""Prediction of any image, tile by tile, without a seam (Section 2 and Fig. 2).
+"""Prediction of any image, tile by tile, without a seam (Section 1, Fig. 2).
 
 A valid convolution computes nothing that it has not seen, so the output of one tile is the very
 output that one pass over the whole image would give there: provided that the poolings of both
@@ -8,6 +8,7 @@ outside the image is the image itself, mirrored.
 """
 
 import copy
+import warnings
 
 import numpy as np
 import torch
@@ -17,7 +18,8 @@ from tqdm.auto import tqdm
 from unet_book._arrays import like, to_torch
 from unet_book.unet import UNet, border, input_window, nearest_valid_sizes, output_size
 
-BAND = 256  # rows of the image that are looked through at once
+BLOCK = 512  # side of the squares of the image that are looked through at once
+USUAL = 16  # gray values farther from 0 were never scaled to [0, 1]
 
 
 def mirror_index(index, size: int):
@@ -63,15 +65,16 @@ def tile_step(tile: int, depth: int = 4, variant: str = "paper") -> tuple[int, i
 def even_tiles(size: int, tile: int, depth: int = 4, variant: str = "paper") -> tuple[int, int]:
     """Side and step, px, of the fewest tiles, all alike, that answer a line of `size` pixels.
 
-    None is larger than `tile`. Two steps of 384 would answer 512 pixels and 256 more that nobody
-    wants; two of 256, with smaller tiles, answer 512.
+    None is larger than `tile`, which need not fit the network itself. Two steps of 384 would answer
+    512 pixels and 256 more that nobody wants; two of 256, with smaller tiles, answer 512.
 
-    Raises ValueError as `tile_step` does.
+    Raises ValueError for a tile too small for any step, with the smallest that is not.
 
     >>> even_tiles(512, 572)
     (444, 256)
     """
-    longest, cut = tile_step(tile, depth, variant)
+    fitting, _ = nearest_valid_sizes(tile, depth, variant)
+    longest, cut = tile_step(fitting or tile, depth, variant)
     count, block = -(-size // longest), 2**depth
     step = -(-size // (count * block)) * block
     return nearest_valid_sizes(step + 2 * cut, depth, variant)[1], step
@@ -79,34 +82,37 @@ def even_tiles(size: int, tile: int, depth: int = 4, variant: str = "paper") -> 
 
 @torch.no_grad()
 def predict(model: UNet, image, tile: int = 572, out=None, progress: bool = False):
-    """Class probabilities (num_classes, H, W) of an image of any size (Section 2, Fig. 2).
+    """Class probabilities (num_classes, H, W) of an image of any size (Section 1, Fig. 2).
 
     Parameters
     ----------
     model : the network. A copy of it runs, in evaluation mode, on the network's device.
     image : (H, W), or (C, H, W) for a network of C channels; float, numpy or torch. A file that
-        numpy maps into memory (`np.memmap`) is read tile by tile.
-    tile : the largest side that a tile may have, px; `even_tiles` says what is used. Memory grows
-        with its square, not with the image.
+        numpy maps into memory (`np.memmap`) is read twice: block by block for values that are not
+        finite, then tile by tile.
+    tile : the largest side that a tile may have, px; `even_tiles` says what is used. The memory of
+        the maps grows with its square, not with the image; beside them stand a second copy of the
+        weights and, without `out`, the result.
     out : a float array or tensor (num_classes, H, W) that takes the result, such as a writable
         `np.memmap` for a result larger than memory; else a new one of the image's library and
-        device, in the network's precision.
+        device, in the network's precision (float32 for numpy, if that is bfloat16).
     progress : whether to show a bar that counts the tiles.
 
     The result, `out` if it was given, equals one pass over the whole mirrored image up to the
     rounding of the convolution kernels.
 
     Raises ValueError for an image of other axes or channels, with no pixel, or with a value that is
-    not finite, for a tile that does not fit, an `out` of another shape, and for a network of one
-    class, whose softmax is 1 everywhere; TypeError for an image or an `out` that is not of float
-    type. All of that before the first tile.
+    not finite, for a tile too small for any step, for an `out` of another shape, read-only, or that
+    shares its memory with the image, and for a network of one class, whose softmax is 1 everywhere;
+    TypeError for an image or an `out` that is not of float type. All of that before the first tile.
+    Warns of gray values so far from [0, 1] that they were never scaled to it.
     """
     pixels = _check(image, model)
     height, width = pixels.shape[-2:]
-    _, cut = tile_step(tile, model.depth, model.variant)
     (tall, down), (wide, right) = (
         even_tiles(size, tile, model.depth, model.variant) for size in (height, width)
     )
+    _, cut = tile_step(tall, model.depth, model.variant)
     result = _result(out, image, model, (height, width))
     network, weight = _ready(model), next(model.parameters())
     corners = [(y, x) for y in range(0, height, down) for x in range(0, width, right)]
@@ -115,7 +121,7 @@ def predict(model: UNet, image, tile: int = 572, out=None, progress: bool = Fals
         logits = _trusted(network(seen[None].to(weight)), cut, model.variant)
         part = result[:, top : top + down, left : left + right]
         kept = logits.softmax(dim=1)[0, :, : part.shape[1], : part.shape[2]]
-        part[...] = like(kept, part)
+        part[...] = like(_plain(kept), part)
     return result
 
 
@@ -144,17 +150,40 @@ def _trusted(logits, cut, variant):
     return logits[..., cut:-cut, cut:-cut] if variant == "same" else logits
 
 
+def _plain(tensor):
+    """The tensor, or its float32 where it is bfloat16, which numpy does not have."""
+    return tensor.float() if tensor.dtype == torch.bfloat16 else tensor
+
+
 def _result(out, image, model, size):
     """`out`, if it fits, or an empty result in the image's library and the network's precision."""
-    shape = (model.num_classes, *size)
+    shape, dtype = (model.num_classes, *size), next(model.parameters()).dtype
+    if out is None and isinstance(image, Tensor):
+        return torch.empty(shape, dtype=dtype, device=image.device)
     if out is None:
-        device = image.device if isinstance(image, Tensor) else "cpu"
-        return like(torch.empty(shape, dtype=next(model.parameters()).dtype, device=device), image)
+        return like(_plain(torch.empty(shape, dtype=dtype)), image)
     if tuple(out.shape) != shape:
         raise ValueError(f"out must be {shape} for this image and network, not {tuple(out.shape)}")
     if not to_torch(out[:1, :1, :1]).is_floating_point():
         raise TypeError(f"out must be of float type to hold probabilities, not {out.dtype}")
+    if isinstance(out, np.ndarray) and not out.flags.writeable:
+        raise ValueError("out is read-only: open its file with mode 'r+' or 'w+'")
+    if _share_memory(out, image):
+        raise ValueError("out shares its memory with the image, which is still to be read")
     return out
+
+
+def _share_memory(*arrays):
+    """Whether two arrays, numpy or torch on the CPU, have a byte in common."""
+    try:
+        return np.shares_memory(*(
+            array.detach().numpy() if isinstance(array, Tensor) else np.asarray(array)
+            for array in arrays
+        ))  # fmt: skip
+    except TypeError:  # numpy has no bfloat16 and no GPU
+        return all(isinstance(array, Tensor) for array in arrays) and (
+            arrays[0].untyped_storage().data_ptr() == arrays[1].untyped_storage().data_ptr()
+        )
 
 
 def _check(image, model):
@@ -172,10 +201,28 @@ def _check(image, model):
             + f", got {given}"
             + (": convert RGB to gray, give a stack slice by slice" if channels == 1 else "")
         )
-    for top in range(0, pixels.shape[1], BAND):
-        band = to_torch(pixels[:, top : top + BAND])
-        if not band.is_floating_point():
-            raise TypeError(f"expected a float image in [0, 1], got {band.dtype}")
-        if not bool(torch.isfinite(band).all()):
-            raise ValueError("the image holds NaN or infinite values")
+    _look_through(pixels)
     return pixels
+
+
+def _look_through(pixels):
+    """Refuse values that are no gray values; block by block, since the image may be a file."""
+    farthest = 0.0
+    for top in range(0, pixels.shape[1], BLOCK):
+        for left in range(0, pixels.shape[2], BLOCK):
+            block = to_torch(pixels[:, top : top + BLOCK, left : left + BLOCK])
+            if not block.is_floating_point():
+                raise TypeError(
+                    f"expected a float image in [0, 1], got {block.dtype}: "
+                    "unet_book.datasets.to_unit(image) makes one"
+                )
+            reach = float(block.abs().max())
+            if not np.isfinite(reach):
+                raise ValueError("the image holds NaN or infinite values")
+            farthest = max(farthest, reach)
+    if farthest > USUAL:
+        warnings.warn(
+            f"gray values as far as {farthest:g} from 0, where networks of this package learn from "
+            "images in [0, 1]: scale the image first, as unet_book.datasets.to_unit does",
+            stacklevel=5,  # where `predict` was called, around its decorator
+        )
