@@ -27,7 +27,13 @@ from harness import OURS, Row, find, ratio, target
 
 from unet_book import phantom
 from unet_book.augmentation import Augmentation, random_tile
-from unet_book.elastic import deform, dense_displacement, pixel_grid, random_displacement
+from unet_book.elastic import (
+    deform,
+    deform_pair,
+    dense_displacement,
+    pixel_grid,
+    random_displacement,
+)
 from unet_book.training import PRESETS, start
 from unet_book.unet import border
 from unet_book.weight_map import part_touching_cells, weight_map
@@ -36,7 +42,7 @@ os.environ["NO_ALBUMENTATIONS_UPDATE"] = "1"  # else its import asks for news
 
 SIDES, TILES = (512, 1024), (572, 188)
 SIGMA, GRID = 10.0, 3
-CUBIC = "this package, bicubic"
+FIELD, CUBIC = "this package, the field stored", "this package, bicubic"
 PAPERS, PAPERS_CUBIC = "elasticdeform", "elasticdeform, order 3"
 SCIPY, SCIPY_CUBIC = "scipy, our field", "scipy, our field, order 3"
 REMAP = "OpenCV remap, our field"
@@ -46,7 +52,8 @@ MONAI, COPY = "MONAI Rand2DElastic", "a copy of both"
 SAMPLED, ANEW = "tile, weights sampled", "tile, weight map anew"
 FORWARD, TRAINING = "forward pass of `quick`", "forward and backward pass of `quick`"
 METHODS = {
-    OURS: "elastic.random_displacement, then deform with order 1 for the image, 0 for the mask",
+    OURS: "elastic.deform_pair(image, mask, vectors): image bilinear, mask nearest, no field kept",
+    FIELD: "elastic.random_displacement, then deform with order 1 for the image, 0 for the mask",
     CUBIC: "the same with order 3 for the image",
     PAPERS: "deform_random_grid of [image, mask], 3 x 3 points, order [1, 0], mirrored outside",
     PAPERS_CUBIC: "the same with order [3, 0]",
@@ -78,7 +85,12 @@ def pair(side: int):
     return image, part_touching_cells(labels)
 
 
-def ours(image, mask, order=1):
+def ours(image, mask):
+    generator = np.random.default_rng(0)
+    return lambda: deform_pair(image, mask, generator.normal(0, SIGMA, (2, GRID, GRID)))
+
+
+def ours_with_a_field(image, mask, order=1):
     generator = np.random.default_rng(0)
 
     def run():
@@ -148,7 +160,8 @@ def of_monai(image, mask):
 
 BUILD = {
     OURS: ours,
-    CUBIC: lambda image, mask: ours(image, mask, 3),
+    FIELD: ours_with_a_field,
+    CUBIC: lambda image, mask: ours_with_a_field(image, mask, 3),
     PAPERS: of_elasticdeform,
     PAPERS_CUBIC: lambda image, mask: of_elasticdeform(image, mask, 3),
     SCIPY: of_scipy,

@@ -6,7 +6,7 @@ A small network learns the ISBI 2012 membranes from the first 1, 3, 10 and 24 sl
 stack, from the same five seeds with three augmentations. Along the way its pixel error is measured
 on the middle 256 x 256 pixels of the last six slices. Writes data/runs/elastic_help.json, numbers
 only, and runs only from a checkout without changes. `--pilot` trains one seed on one slice and
-prints. About ten minutes of one CPU core.
+prints. Half an hour of one CPU core that is shared.
 """
 
 import json

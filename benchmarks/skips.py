@@ -26,7 +26,7 @@ class WithoutSkips(UNet):
 
 def main():
     data, held_out = (datasets.load("nuclei", split) for split in ("train", "test"))
-    preset = replace(PRESETS["quick"], steps=200, measure_every=200)
+    preset = replace(PRESETS["quick"], steps=400, measure_every=400)
     made_at = records.clean_revision()
     began, errors = time.perf_counter(), {"with skips": [], "without": []}
     for seed in SEEDS:

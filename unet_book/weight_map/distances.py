@@ -6,8 +6,10 @@ the other on the way, and a third cell of that column is behind two already.
 """
 
 import math
+from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
+import torch
 from numba import njit
 
 from unet_book._arrays import like, to_numpy
@@ -47,10 +49,15 @@ def search(cells, reach1, reach2, gaps):
     height = len(cells)
     d1, d2 = np.empty((2, *cells.shape), np.float32)
     band = max(256, 2 * reach2)  # few rows at a time stay in the cache, and fill no fresh memory
-    for top in range(0, height, band):
+
+    def fill(top):
         rows, first = slice(top, top + band), max(0, top - reach2)
         which, far = _along_columns(cells[first : min(height, top + band + reach2)])
         _along_rows(cells[rows], which, far, top - first, reach1, reach2, gaps, d1[rows], d2[rows])
+
+    # No band needs another's result, and compiled loops without the GIL run side by side.
+    with ThreadPoolExecutor(torch.get_num_threads()) as pool:
+        list(pool.map(fill, range(0, height, band)))
     return d1, d2
 
 
