@@ -304,10 +304,18 @@ def test_a_contrast_that_may_invert_the_image_is_refused(value):
         Augmentation(contrast=value)
 
 
-@pytest.mark.parametrize("grid", [1, 0, -3])
+@pytest.mark.parametrize("grid", [1, 0, -3, 3.5, math.inf])
 def test_a_grid_of_fewer_than_two_points_is_refused(grid):
     with pytest.raises(ValueError, match=f"at least 2 points a side, got {grid}"):
         Augmentation(grid=grid)
+
+
+@pytest.mark.parametrize("factor, shift", [(255, 0), (1, -0.5)])
+def test_gray_values_outside_their_range_are_refused(factor, shift):
+    image = factor * torch.rand(40, 40) + shift
+    labels = torch.zeros(40, 40, dtype=torch.int32)
+    with pytest.raises(ValueError, match=r"gray values lie in \[0, 1\], not in"):
+        random_tile(image, labels, None, 30, 4, Augmentation(), torch.Generator())
 
 
 def test_an_unknown_parameter_is_refused():

@@ -364,6 +364,27 @@ def test_images_of_half_precision_are_interpolated():
     torch.testing.assert_close(half.double(), deform(image, displacement), rtol=0, atol=0.02)
 
 
+@pytest.mark.parametrize("side", [182, 572])
+@pytest.mark.parametrize("order", [1, 3])
+def test_half_precision_holds_large_images_too(side, order):
+    rng = np.random.default_rng(0)
+    for dtype, step in ((torch.float16, 2**-11), (torch.bfloat16, 2**-8)):
+        image = torch.from_numpy(rng.random((side, side))).to(dtype)
+        field = dense_displacement(rng.normal(0, 10, (2, 3, 3)), (side, side))
+        exact = deform(image.double(), field, order)
+        torch.testing.assert_close(
+            deform(image, field, order).double(), exact, rtol=0, atol=step + 1e-4
+        )
+
+
+def test_a_displacement_of_half_precision_is_taken():
+    image, field = np.random.default_rng(0).random((572, 572)), np.full((2, 572, 572), 0.5)
+    expected = deform(image, field)
+    np.testing.assert_allclose(deform(image, field.astype(np.float16)), expected, atol=1e-9)
+    places = np.full((2, 300, 300), 100.0)
+    np.testing.assert_array_equal(resample(image, places.astype(np.float16)), image[100, 100])
+
+
 # Image and labels together
 
 
@@ -403,6 +424,22 @@ def test_a_pair_with_a_gradient_takes_the_way_that_has_one():
     image, vectors = torch.rand(8, 9, requires_grad=True), np.ones((2, 3, 3))
     gray, _ = deform_pair(image, torch.ones(8, 9, dtype=torch.int32), vectors)
     assert gray.requires_grad
+
+
+def test_the_gradient_of_a_pair_reaches_the_vectors():
+    image, cells = torch.rand(8, 9), torch.ones(8, 9, dtype=torch.int32)
+    vectors = torch.ones(2, 3, 3, dtype=torch.float64, requires_grad=True)
+    gray, _ = deform_pair(image, cells, vectors)
+    torch.testing.assert_close(gray, deform_pair(image, cells, vectors.detach())[0])
+    gray.sum().backward()
+    assert vectors.grad.abs().sum() > 0
+
+
+def test_the_vectors_of_a_pair_may_be_a_list():
+    image, cells = np.random.default_rng(0).random((8, 9)), np.ones((8, 9), int)
+    as_list = deform_pair(image, cells, [[[1, 2, 3]] * 3] * 2)
+    expected = deform_pair(image, cells, np.array([[[1.0, 2, 3]] * 3] * 2))
+    np.testing.assert_array_equal(as_list[0], expected[0])
 
 
 def test_a_pair_looks_like_elasticdeforms():

@@ -7,6 +7,7 @@ needs it; labels and weights are read at the very same places (Section 3.1).
 
 import math
 from dataclasses import dataclass
+from numbers import Integral
 
 import numpy as np
 import torch
@@ -30,7 +31,8 @@ class Augmentation:
 
     The paper (Section 3.1) names shift, rotation, gray values and elastic deformation (3 x 3
     vectors, 10 px) and gives no other number. The rest are this book's choices. Raises ValueError
-    for a number that is negative or not finite, a contrast of 1 or more, or a grid below 2.
+    for a number that is negative or not finite, a contrast of 1 or more, or a grid that is no
+    whole number or below 2.
     """
 
     rotation: float = 180.0
@@ -46,8 +48,10 @@ class Augmentation:
                 raise ValueError(f"{name} must be 0 or more, and finite: {getattr(self, name)}")
         if self.contrast >= 1:
             raise ValueError(f"contrast must be below 1, got {self.contrast}")
-        if self.grid < 2:
-            raise ValueError(f"grid must be at least 2 points a side, got {self.grid}")
+        if not isinstance(self.grid, Integral) or self.grid < 2:
+            raise ValueError(
+                f"grid must be a whole number, at least 2 points a side, got {self.grid}"
+            )
 
     @classmethod
     def none(cls) -> "Augmentation":
@@ -84,11 +88,18 @@ def tile_coordinates(
 
 
 def change_gray_values(image: Tensor, how: Augmentation, generator: torch.Generator) -> Tensor:
-    """`image` with random contrast and brightness, kept in [0, 1]; the shape is any."""
+    """`image` with random contrast and brightness, kept in [0, 1]; the shape is any.
+
+    Raises ValueError for gray values outside [0, 1] (not on a GPU, which would have to wait).
+    """
     contrast = uniform(1 - how.contrast, 1 + how.contrast, generator)
     brightness = uniform(-how.brightness, how.brightness, generator)
     if contrast == 1 and brightness == 0:
         return image
+    if image.device.type == "cpu":
+        low, high = (extreme.item() for extreme in image.detach().aminmax())
+        if low < -1e-3 or high > 1 + 1e-3:
+            raise ValueError(f"gray values lie in [0, 1], not in [{low:.3g}, {high:.3g}]")
     return ((image - 0.5) * contrast + 0.5 + brightness).clamp(0, 1)
 
 
@@ -109,7 +120,7 @@ def random_tile(
     `generator` is a CPU generator; the sampling runs on the image's device (Section 3.1).
 
     Raises ValueError if the three shapes differ or are not (H, W), or if nothing is left within
-    the border; TypeError for labels that are not integers.
+    the border, or for gray values outside [0, 1]; TypeError for labels that are not integers.
     """
     shapes = {one.shape for one in (image, labels, weights) if one is not None}
     if image.ndim != 2 or len(shapes) > 1:

@@ -123,7 +123,9 @@ def deform(image, displacement, order: int = 1):
             f"got {tuple(displacement.shape)}"
         )
     d = to_torch(displacement)
-    return resample(image, like(d + pixel_grid((height, width)).to(d), displacement), order)
+    # In float32 a place at pixel 500 would be known to 3e-5 px only.
+    places = d.double() + pixel_grid((height, width)).to(d.device)
+    return resample(image, like(places, displacement), order)
 
 
 def pixel_grid(shape) -> Tensor:
@@ -145,8 +147,9 @@ def resample(image, coordinates, order: int = 1):
         raise ValueError(f"an image is (H, W) or (C, H, W), not empty, got {tuple(pixels.shape)}")
     if places.ndim != 3 or places.shape[0] != 2:
         raise ValueError(f"coordinates are (2, h, w), got {tuple(places.shape)}")
-    # (On a GPU looking at values would make it wait.)
-    if places.device.type == "cpu" and not math.isfinite(places.detach().sum()):
+    # (On a GPU looking at values would make it wait. A sum is the quickest look.)
+    total = places.detach().sum(dtype=torch.float64) if places.device.type == "cpu" else 0
+    if not math.isfinite(total):
         raise ValueError("the coordinates, or the displacement, hold NaN or infinite values")
     if order and not pixels.is_floating_point():
         raise TypeError(f"{pixels.dtype} can't be interpolated: use order=0, or a float image")
@@ -172,18 +175,19 @@ def deform_pair(image, labels, vectors):
     >>> deform_pair(image, labels, np.zeros((2, 3, 3)))[1].sum()
     np.int32(8)
     """
-    pixels, cells = to_torch(image), to_torch(labels)
+    pixels, cells, vectors = to_torch(image), to_torch(labels), to_torch(vectors)
     check_vectors(vectors)
     if pixels.ndim != 2 or pixels.shape != cells.shape:
         raise ValueError(
             "image and labels share one shape (H, W), "
             f"got {tuple(pixels.shape)} and {tuple(cells.shape)}"
         )
-    simple = pixels.dtype in (torch.float32, torch.float64) and not pixels.requires_grad
+    gradient = pixels.requires_grad or vectors.requires_grad
+    simple = pixels.dtype in (torch.float32, torch.float64) and not gradient
     if not simple or 0 in pixels.shape or {pixels.device.type, cells.device.type} != {"cpu"}:
-        field = dense_displacement(to_torch(vectors).to(pixels.device), pixels.shape)
+        field = dense_displacement(vectors.to(pixels.device), pixels.shape)
         return deform(image, like(field, image)), deform(labels, like(field, labels), order=0)
-    if not np.isfinite(to_numpy(vectors)).all():
+    if not torch.isfinite(vectors).all():
         raise ValueError("the vectors hold NaN or infinite values")
     rows, columns = place_factors(vectors, pixels.shape)
     arrays = pixels.contiguous(), _as_integers(cells)
@@ -322,12 +326,14 @@ def _pick(pixels: Tensor, places: Tensor) -> Tensor:
 def _interpolate(pixels: Tensor, places: Tensor, mode: str) -> Tensor:
     """Bilinear or bicubic, by grid_sample, which wants places as (x, y) from -1 to 1."""
     (rows, columns), (height, width) = places, pixels.shape[-2:]
+    # Half precision holds neither a place to a tenth of a pixel nor, on a CPU, a large image's.
+    work = pixels if pixels.element_size() >= 4 else pixels.float()
     x, y = 2 * columns / max(width - 1, 1) - 1, 2 * rows / max(height - 1, 1) - 1
     sampled = F.grid_sample(
-        pixels.reshape(1, -1, height, width),
-        torch.stack([x, y], dim=-1)[None].to(pixels),
+        work.reshape(1, -1, height, width),
+        torch.stack([x, y], dim=-1)[None].to(work),
         mode=mode,
         padding_mode="reflection",
         align_corners=True,
     )
-    return sampled.reshape(*pixels.shape[:-2], *places.shape[1:])
+    return sampled.reshape(*pixels.shape[:-2], *places.shape[1:]).to(pixels)
