@@ -63,6 +63,24 @@ def test_a_vector_can_be_dragged(move, page, figure):
     assert page.input_value("[name=right]") == right
 
 
+def test_a_handle_drawn_out_of_the_picture_stays_and_can_be_drawn_back(move, page, figure):
+    page.set_viewport_size({"width": 390, "height": 900})
+    move(figure)
+    move(point=8, down=40, right=40)
+    picture = page.locator(".looks").bounding_box()
+    handle = page.locator(".looks circle[data-point='8']").bounding_box()
+    assert handle["x"] + handle["width"] <= picture["x"] + picture["width"] + 3
+    assert handle["y"] + handle["height"] <= picture["y"] + picture["height"] + 3
+    x, y = handle["x"] + handle["width"] / 2, handle["y"] + handle["height"] / 2
+    one = picture["width"] / (SIDE + 24)
+    page.mouse.move(x, y)
+    page.mouse.down()
+    page.mouse.move(x - 30 * one, y)
+    page.mouse.up()
+    assert abs(int(page.input_value("[name=right]")) - 10) <= 1
+    assert page.input_value("[name=down]") == "40"
+
+
 def test_choosing_a_vector_shows_it_and_zero_is_rest(move, page, figure):
     move(figure)
     move(point=0, down=7, right=-3)

@@ -67,19 +67,21 @@ function looks(kind, [rows, columns], area) {
     points: line.map(([r, c]) => at(r + rows[r][c], c + columns[r][c]).join()).join(" ") });
   for (let r = 0; r < n; r += 2) for (let c = 0; c < n; c += 2) if (area[r][c] <= 0) {
     const [cx, cy] = at(r + rows[r][c], c + columns[r][c]);
-    pen("circle", { cx, cy, r: 1.3, fill: "#D55E00" });
+    pen("circle", { cx, cy, r: 1.6, fill: "#FFF", stroke: "#000", "stroke-width": 0.7 });
   }
   for (let p = 0; p < 9; p++) {
     const [y, x] = [Math.floor(p / 3) * last / 2, (p % 3) * last / 2];
-    const [x1, y1] = at(y, x), [x2, y2] = at(y + vectors[0][p], x + vectors[1][p]);
+    const [x1, y1] = at(y, x), [x2, y2] = at(y + vectors[0][p], x + vectors[1][p]), [cy, cx] = handle(p);
     pen("line", { x1, y1, x2, y2, stroke: "#F0E442", "stroke-width": 2 });
-    pen("circle", { cx: x2, cy: y2, r: p === chosen ? 9 : 7, fill: p === chosen ? "#D55E00" : "#F0E442",
-      stroke: "#000", "data-point": p, style: "cursor: grab" });
+    pen("circle", { cx, cy, r: p === chosen ? 9 : 7, fill: "#F0E442", stroke: "#000",
+      "stroke-width": p === chosen ? 4 : 1, "data-point": p });
+    pen("circle", { cx, cy, r: 24, fill: "transparent", style: "cursor: grab; touch-action: none" });
   }
 }
+const hatched = (r, c) => Math.floor((r + c) / 2) % 2 ? [255, 255, 255] : [0, 0, 0];
 function sees(kind, [rows, columns], area) {
   const pen = drawing(wide(), "svg.sees");
-  picture(pen, n, (r, c) => area[r][c] <= 0 ? [213, 94, 0] : pixel(kind, r + rows[r][c], c + columns[r][c]));
+  picture(pen, n, (r, c) => area[r][c] <= 0 ? hatched(r, c) : pixel(kind, r + rows[r][c], c + columns[r][c]));
 }
 
 function sliders() {
@@ -105,19 +107,22 @@ function draw() {
       : "It folds nowhere."));
 }
 
-// To drag: the handle nearest to the finger, within reach.
+// To drag: the handle nearest to the finger. One that would leave the picture stays at its edge.
 function where(event) {
   const box = part("svg.looks").getBoundingClientRect();
   return [(event.clientY - box.top) / scale() - margin - 0.5, (event.clientX - box.left) / scale() - margin - 0.5];
 }
 const knot = p => [Math.floor(p / 3) * last / 2, (p % 3) * last / 2];
-let dragging = false;
+const handle = p => knot(p).map((k, axis) =>
+  Math.max(10, Math.min(wide() - 10, scale() * (k + vectors[axis][p] + margin + 0.5))));
+let dragging = false, held = [0, 0];
 const touch = part("svg.looks");
 touch.addEventListener("pointerdown", event => {
-  const at = where(event), far = p => Math.hypot(...knot(p).map((k, axis) => k + vectors[axis][p] - at[axis]));
+  const at = where(event), far = p => Math.hypot(...handle(p).map((x, axis) => x / scale() - margin - 0.5 - at[axis]));
   const nearest = [0, 1, 2, 3, 4, 5, 6, 7, 8].reduce((a, b) => far(b) < far(a) ? b : a);
   if (far(nearest) * scale() > 24) return;
   [dragging, chosen] = [true, nearest];
+  held = knot(chosen).map((k, axis) => k + vectors[axis][chosen] - at[axis]);
   control("point").value = nearest;
   touch.setPointerCapture(event.pointerId);
   sliders();
@@ -126,7 +131,7 @@ touch.addEventListener("pointerdown", event => {
 touch.addEventListener("pointermove", event => {
   if (!dragging) return;
   where(event).forEach((at, axis) => {
-    vectors[axis][chosen] = Math.max(-reach, Math.min(reach, Math.round(at - knot(chosen)[axis])));
+    vectors[axis][chosen] = Math.max(-reach, Math.min(reach, Math.round(at + held[axis] - knot(chosen)[axis])));
   });
   sliders();
   draw();

@@ -12,10 +12,11 @@ REACH = 40  # px, how far a vector may be drawn out
 BODY = (
     '<div style="display: flex; gap: 8px">'
     '<div style="flex: 1; min-width: 0">where it looks<svg class="drawing looks" role="img" '
-    'aria-label="{alt}" style="touch-action: none"></svg></div>'
+    'aria-label="{alt}" style="overflow: hidden"></svg></div>'
     '<div style="flex: 1; min-width: 0">what comes out<svg class="drawing sees" role="img" '
     'aria-label="The image, or its labels, bent by the nine vectors; pixels where the field folds '
-    'are orange."></svg></div></div>'
+    'are hatched."></svg></div></div><div class="legend">hatched black and white, and dotted: '
+    "the field folds</div>"
 )
 PLACES = ["top left", "top", "top right", "left", "middle", "right", "bottom left", "bottom",
           "bottom right"]  # fmt: skip
