@@ -46,16 +46,26 @@ def one_mirror(labels, places):
     return labels[tuple(once)]
 
 
+def folding(answer):
+    return (
+        check.folding_sigma(*answer) if isinstance(answer, tuple) else check.folding_sigma(answer)
+    )
+
+
+folding.__name__ = "folding_sigma"
+
 EXERCISES = [
     (
         check.between_four_vectors,
-        6.11,
+        6.46,
         [
+            {"answer": 6.11, "hint": "flat at its ends"},
             {"answer": 10, "hint": "at the vectors themselves"},
-            {"answer": 7.82, "hint": "one axis"},
-            {"answer": 5, "hint": "mean of four"},
-            {"answer": 3.737, "hint": "root"}, {"answer": 37.37, "hint": "variance"},
-            {"answer": 4.6, "hint": "B-spline"}, 6.025, 0, None, "6.11",
+            {"answer": 8.04, "hint": "one axis"},
+            {"answer": 5, "hint": "mean of four"}, {"answer": 7.19, "hint": "parabola"},
+            {"answer": 4.179, "hint": "root"}, {"answer": 41.79, "hint": "variance"},
+            {"answer": 4.6, "hint": "B-spline"}, {"answer": 6.377, "hint": "far vector"},
+            {"answer": 0, "hint": "natural slopes"}, None, "6.46",
         ],
     ),
     (
@@ -77,13 +87,18 @@ EXERCISES = [
         ],
     ),
     (
-        check.folding_sigma,
-        13,
+        folding,
+        (13, 27),
         [
             {"answer": 0.29, "hint": "ratio"},
             {"answer": 26, "hint": "two gaps"},
             {"answer": 10, "hint": "Fewer than half"},
             {"answer": 17, "hint": "More than half"},
+            {"answer": 27, "hint": "for 188 px"},
+            {"answer": -3, "hint": "positive"}, {"answer": 0, "hint": "positive"},
+            {"answer": np.inf, "hint": "finite"}, {"answer": np.nan, "hint": "finite"},
+            {"answer": (13, 13), "hint": "the second is not"},
+            {"answer": (13, "27"), "hint": "one number"},
             None, "13",
         ],
     ),

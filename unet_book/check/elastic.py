@@ -1,20 +1,33 @@
 """Chapter 7, Elastic deformation."""
 
+import math
+
 import numpy as np
 
-from unet_book.check.verdict import NOT_A_NUMBER, Verdict, attempt, is_number, number, right, wrong
+from unet_book.check.verdict import (
+    NOT_A_NUMBER,
+    Verdict,
+    attempt,
+    is_number,
+    near,
+    number,
+    right,
+    wrong,
+)
 from unet_book.elastic import resample
 
 
 def between_four_vectors(answer: float) -> Verdict:
-    """Chapter 7: the displacement's standard deviation midway between four of the nine vectors."""
-    weights = np.array([19 / 32, 1 / 2, -3 / 32])
+    """Chapter 7: the standard deviation midway between four vectors, with natural ends."""
+    weights = np.array([13, 22, -3]) / 32
     total = (weights**2).sum()
     return number(
         answer, 10 * total,
-        "0.6113 = (19/32)^2 + (1/2)^2 + (3/32)^2 along each axis, squared for two, and the root of "
-        "that: 6.11 px.",
+        "0.6465 = (13/32)^2 + (22/32)^2 + (3/32)^2 along each axis, squared for two, and the root "
+        "of that: 6.46 px.",
         {
+            10 * 626 / 1024: "That is the page's spline, which is flat at its ends. Natural ends "
+            "have another slope there, and so other weights.",
             10: "That is the standard deviation at the vectors themselves. Between them a pixel "
             "gets a weighted sum, and independent numbers add up by their variances.",
             10 * np.sqrt(total): "That is midway between two vectors, along one axis. Here the "
@@ -24,11 +37,12 @@ def between_four_vectors(answer: float) -> Verdict:
             "third vector of a line with?",
             100 * total**2: "That is the variance, in square pixels.",
             10 * 1060 / 2304: "That is the cubic B-spline of the authors' later code.",
-            10 * (0.25 + weights[0] ** 2): "Two of three weights. The far vector counts, too.",
+            10 * 736 / 1024: "That is the parabola, not-a-knot. Natural ends don't bend.",
+            10 * (total - weights[2] ** 2): "Two of three weights. The far vector counts, too.",
         },
-        "Put t = 1/2 into the three columns of the page's matrix; that is one axis. Variances of "
-        "independent numbers add up with the squares of their weights.",
-        tolerance=2e-3,
+        "Put r = 1/2 and the table's natural slopes into the cubic at t = 1/2; that is one axis. "
+        "Variances of independent numbers add up with the squares of their weights.",
+        tolerance=6e-3,
     )  # fmt: skip
 
 
@@ -52,8 +66,10 @@ def nearest_labels(function) -> Verdict:
 def _mistake(name, answer, labels, places):
     """What is wrong with these labels, as a hint; None if nothing is."""
     if not isinstance(answer, np.ndarray) or answer.shape != places.shape[1:]:
-        return f"On {name} the answer is not an array of shape {places.shape[1:]}: one label for " \
+        return (
+            f"On {name} the answer is not an array of shape {places.shape[1:]}: one label for "
             "each place."
+        )
     if not np.issubdtype(answer.dtype, np.integer):
         return f"The answer is {answer.dtype}. Labels are names: pick them, compute nothing."
     if np.array_equal(answer, resample(labels, places, order=0)):
@@ -100,25 +116,37 @@ def _others(labels, places):
     }  # fmt: skip
 
 
-def folding_sigma(answer: float) -> Verdict:
-    """Chapter 7: the sigma at which half of the fields of a 92 px tile fold somewhere."""
+def folding_sigma(answer: float, at_188: float | None = None) -> Verdict:
+    """Chapter 7: the sigma at which half of the fields fold somewhere, at 92 px and at 188."""
     if not is_number(answer):
         return wrong(NOT_A_NUMBER)
-    spacing = (92 - 1) / 2
-    middle = MEDIAN * spacing
-    if abs(answer - middle) < 0.08 * middle:
-        return right(f"Half of the fields fold at about {middle:.0f} px, {MEDIAN:.2f} of the "
-                     "45.5 px between two vectors. Nothing else decides it.")  # fmt: skip
-    if abs(answer - MEDIAN) < 0.08 * MEDIAN:
+    middle, wide = MEDIAN * (92 - 1) / 2, MEDIAN * (188 - 1) / 2
+    if not 0 < answer < math.inf:
+        return wrong("A standard deviation is a positive, finite number of pixels.")
+    if near(answer, middle, 0.08):
+        return _second_half(at_188, middle, wide)
+    if near(answer, MEDIAN, 0.08):
         return wrong("That is the ratio of sigma and spacing. How many pixels lie between two "
                      "vectors of a 92 px tile?")  # fmt: skip
     if abs(answer - 2 * middle) < 0.08 * middle:
-        return wrong("You took the tile's side for the spacing. Three vectors leave two gaps.")
-    if 0 < answer < middle:
+        return wrong("That is the answer for 188 px, or the tile's side taken for the spacing: "
+                     "three vectors leave two gaps.")  # fmt: skip
+    if answer < middle:
         return wrong("Fewer than half of the fields fold there. Draw a few hundred and count those "
                      "whose smallest determinant is 0 or less.")  # fmt: skip
     return wrong("More than half of the fields fold there. Is the determinant taken on the same "
                  "92 x 92 pixels, and are vectors in pixels?")  # fmt: skip
+
+
+def _second_half(answer, middle, wide):
+    """The verdict on the answer for 188 px, once that for 92 px is right."""
+    if answer is not None and not is_number(answer):
+        return wrong(NOT_A_NUMBER)
+    if answer is not None and not near(answer, wide, 0.08):
+        return wrong("The first number is right, the second is not. Only the ratio of sigma and "
+                     "spacing counts: what is the spacing in 188 px?")  # fmt: skip
+    return right(f"Half of the fields fold at about {middle:.0f} px, {MEDIAN:.2f} of the 45.5 px "
+                 f"between two vectors, and at {wide:.0f} px where it is 93.5.")  # fmt: skip
 
 
 # The ratio of sigma and spacing at which half of the 3 x 3 fields fold; 4,000 draws.
