@@ -37,7 +37,18 @@ def in_torch(image, top, left, size):
     return torch.from_numpy(mirrored(image, top, left, size))
 
 
+def padded(by):
+    """The window cut from a copy of the image with that many pixels around it."""
+
+    def cut(image, top, left, size):
+        copy = np.pad(image, by, mode="reflect")
+        return copy[top + by : top + by + size, left + by : left + by + size]
+
+    return cut
+
+
 agree = float((_jury() == _jury()[0]).all(axis=0).mean())
+seven = float((_jury()[:7] == _jury()[0]).all(axis=0).mean())
 pairs = float(np.mean([(vote == _jury()[0]).mean() for vote in _jury()[1:]]))
 
 EXERCISES = [
@@ -50,6 +61,7 @@ EXERCISES = [
         {"answer": window(lambda index, n: np.clip(index, 0, n - 1)), "hint": "runs back"},
         {"answer": window(one_fold), "hint": "more than once"},
         {"answer": window(np.mod), "hint": "turns around"},
+        {"answer": padded(200), "hint": "a million pixels away"},
         {"answer": lambda image, top, left, size: np.zeros((size, size)), "hint": "-2, -1, 0"},
         {"answer": lambda image, top, left, size: image, "hint": "should be (4, 4)"},
         {"answer": lambda image, top, left, size: None, "hint": "`return`"},
@@ -61,6 +73,6 @@ EXERCISES = [
     (check.unanimous, agree, [
         {"answer": pairs, "hint": "with the first"}, {"answer": 1 - agree, "hint": "not all"},
         {"answer": 1.0, "hint": "one pixel earlier"}, {"answer": 100 * agree, "hint": "percentage"},
-        0.5, None,
+        {"answer": seven, "hint": "seven"}, 0.5, None,
     ]),
 ]  # fmt: skip
