@@ -42,6 +42,15 @@ def any_label(row):
     return np.sort(np.stack(cells + [np.full(len(row), np.inf)] * 2), axis=0)[:2]
 
 
+def every_piece_a_cell(row):
+    begins = (row > 0) & (np.diff(row, prepend=0) != 0)
+    return two_nearest(np.where(row > 0, np.cumsum(begins), 0))
+
+
+def short_sighted(row):
+    return np.where(two_nearest(row) > 8, np.inf, two_nearest(row))
+
+
 EXERCISES = [
     (
         check.widest_gap,
@@ -63,6 +72,10 @@ EXERCISES = [
             {"answer": from_the_left, "hint": "one direction"},
             {"answer": without_inf, "hint": "no second one"},
             {"answer": any_label, "hint": "above 0"},
+            {"answer": every_piece_a_cell, "hint": "both pieces are one cell"},
+            {"answer": short_sighted, "hint": "far enough"},
+            {"answer": lambda row: two_nearest(row)[::-1], "hint": "comes first"},
+            {"answer": lambda row: two_nearest(row) ** 2, "hint": "squares"},
             {"answer": lambda row: two_nearest(row)[0], "hint": "Return a pair"},
             {"answer": lambda row: (two_nearest(row)[0][:-1],) * 2, "hint": "one number for each"},
             {"answer": lambda row: (two_nearest(row)[0], 3 * two_nearest(row)[1]), "hint": "d2 is"},

@@ -54,7 +54,8 @@ def _rows():
     return {
         "three dots": np.array([0, 1, 0, 0, 2, 0, 0, 0, 3, 0]),
         "wide cells": np.array([0, 1, 1, 1, 0, 0, 2, 2, 2, 0, 0]),
-        "a cell in two pieces": np.array([1, 0, 0, 0, 0, 2, 0, 0, 1, 0, 3]),
+        "a cell in two pieces": np.array([1, 0, 1, 0, 0, 0, 0, 2]),
+        "a wide void": np.repeat([0, 3, 0, 8, 0], [2, 1, 30, 1, 12]),
         "pixels marked -1": np.array([0, 4, -1, -1, 0, 7, 0]),
         "a row with one cell": np.array([0, 5, 0, 0]),
         "a row without cells": np.array([0, 0, 0]),
@@ -74,6 +75,15 @@ def _hint(name, row, d1, d2):
         return "In a row without cells d1 and d2 are both inf at each pixel."
     if name == "pixels marked -1":
         return "A pixel marked -1 belongs to no cell. Cells are the labels above 0."
+    if np.allclose(d1, right2) and np.allclose(d2, right1):
+        return "That is d2 and d1. The nearest cell's distance comes first."
+    if np.allclose(d1, right1**2) and np.allclose(d2, right2**2):
+        return f"On {name} these are the squares of the distances."
+    if name == "a wide void":
+        return "On a wide void: distances may be long, here up to 43 px. Do you look far enough?"
+    pieces = two_nearest_distances(_numbered_pieces(row)[None])
+    if all(np.allclose(d, of_pieces[0]) for d, of_pieces in zip((d1, d2), pieces)):
+        return f"On {name}: both pieces are one cell, if they have one label."
     apart = np.abs(np.arange(len(row))[:, None] - where)
     nearest_pixels = np.sort(apart, axis=1)[:, :2].T
     if same1 and np.allclose(d2, nearest_pixels[1]):
@@ -83,6 +93,12 @@ def _hint(name, row, d1, d2):
     if same1:
         return f"On {name} d1 is right and d2 is not. Which candidate must a new one replace?"
     return f"Wrong on {name}. Try it beside the loops of this page."
+
+
+def _numbered_pieces(row):
+    """Each run of pixels of one label under a number of its own."""
+    begins = (row > 0) & (np.diff(row, prepend=0) != 0)
+    return np.where(row > 0, np.cumsum(begins), 0)
 
 
 def _one_sided(row):

@@ -22,7 +22,7 @@ def two_cells(name: str = "two-cells"):
     `name` is the figure's id on the page. Returns an `IPython.display.HTML`.
     """
     controls = [
-        Slider("right", "second cell, right", 26, 70, 28, unit=" px"),
+        Slider("right", "second cell, right", 26, 50, 28, unit=" px"),
         Slider("down", "second cell, down", -20, 20, 0, unit=" px"),
         Slider("w0", "w\u2080", 0, 50, 10, 1),
         Slider("sigma", "\u03c3", 1, 12, 5, 0.5, unit=" px"),

@@ -42,7 +42,7 @@ def border_term(labels: Tensor, w0: float = 10.0, sigma: float = 5.0) -> Tensor:
 
 
 def farthest_sum(w0: float, sigma: float) -> float:
-    """The d_1 + d_2 (px) beyond which the term is under 1e-6, less than float32 shows beside 10."""
+    """The d_1 + d_2 (px) beyond which the term is under 1e-6, and is left out."""
     return sigma * math.sqrt(2 * math.log(max(w0, 1e-5) / 1e-6))
 
 
