@@ -17,7 +17,7 @@ from unet_book.weight_map import (
     weight_map,
 )
 
-drawn = settings(deadline=None, derandomize=True, max_examples=60)
+drawn = settings(deadline=None, derandomize=True, max_examples=25)
 LARGEST = 2**31 - 1
 
 

@@ -14,7 +14,7 @@ from test_weight_map import brute_distances, label_maps
 from unet_book import weight_map as numpy_map
 from unet_book.weight_map import tensors
 
-drawn = settings(deadline=None, derandomize=True, max_examples=30)
+drawn = settings(deadline=None, derandomize=True, max_examples=20)
 
 
 def by_transforms(labels):
