@@ -1,8 +1,11 @@
 const group = n => n.toLocaleString("en-US");
-const percent = share => `${+(100 * share).toPrecision(2)} %`;
+const percent = share => share > 0.99 && share < 1 ? "more than 99 %" : `${+(100 * share).toPrecision(2)} %`;
 
 // The pixels that valid convolutions take off each side.
 const border = depth => 6 * 2 ** depth - 4;
+
+// The largest tile of at most that side that fits, and answers 28 or 36 pixels at the least.
+const fitting = (tile, depth) => Math.max(tile - (tile + 4) % 2 ** depth, depth === 3 ? 116 : 220);
 
 // What `overlap_tile.even_tiles` gives: the fewest tiles, all alike, none larger than `tile`.
 function even(size, tile, depth) {
@@ -32,25 +35,30 @@ function picture(size, tile, step, depth, phases) {
 }
 
 part("[name=even]").addEventListener("click", () => {
-  const { side, step } = even(value("size"), value("tile"), value("depth"));
+  const depth = value("depth");
+  const { side, step } = even(value("size"), fitting(value("tile"), depth), depth);
   control("tile").value = side;
   control("step").value = step;
   control("step").dispatchEvent(new Event("input", { bubbles: true }));
 });
 
 draws(() => {
-  const [size, tile, depth] = ["size", "tile", "depth"].map(value);
-  const answer = tile - 2 * border(depth), step = Math.min(value("step"), answer), block = 2 ** depth;
+  const [size, most, depth] = ["size", "tile", "depth"].map(value);
+  const tile = fitting(most, depth), asked = value("step");
+  const answer = tile - 2 * border(depth), step = Math.min(asked, answer), block = 2 ** depth;
   const count = Math.ceil(size / step);
   const phases = Array.from({ length: count }, (_, k) => k * step % block);
   const inPhase = phases.reduce((sum, phase, k) => sum + (phase ? 0 : Math.min(step, size - k * step)), 0);
+  show("tile", `${tile} px`);
   show("step", `${step} px`);
   picture(size, tile, step, depth, phases);
-  Object.assign(root.dataset, { count, step, phases: JSON.stringify(phases) });
+  Object.assign(root.dataset, { count, tile, step, phases: JSON.stringify(phases) });
   const read = (count * tile / size) ** 2, kept = (size / (count * answer)) ** 2;
   const named = phases.slice(0, 5).join(", ") + (count > 5 ? ", …" : "");
-  say(`${group(count ** 2)} tiles, which overlap by ${tile - step} px and read each pixel `
-    + `${+read.toPrecision(2)} times; ${percent(1 - kept)} of their answers are dropped.\n`
-    + (step % block === 0 ? `${step} is a multiple of ${block}: no seam, as one pass.`
+  const tiles = count === 1 ? "1 tile, which reads each pixel "
+    : `${group(count ** 2)} tiles, which overlap by ${tile - step} px and read each pixel `;
+  say(tiles + `${+read.toPrecision(2)} times; ${percent(1 - kept)} of the answers are dropped.\n`
+    + (asked > step ? `The step is cut to ${step}, the answer of a tile. ` : "")
+    + (count === 1 ? "No seam: nothing to join." : step % block === 0 ? `${step} is a multiple of ${block}: no seam, as one pass.`
       : `Phases ${named} (mod ${block}): ${percent(1 - (inPhase / size) ** 2)} of the image is pooled otherwise than in one pass.`));
 });

@@ -13,17 +13,18 @@ def tiling(
     """Image, tile and step in; tiles, overlap, waste and the phase of each tile's pooling out.
 
     The arithmetic is `overlap_tile.tile_step` and `overlap_tile.even_tiles`, for square images and
-    valid convolutions. A step that is no multiple of 2^depth is allowed: the figure shows which
-    tiles then pool other pixels than one pass would. One larger than a tile's answer is cut to it.
+    valid convolutions. A tile that does not fit the depth is made smaller until it does. A step
+    that is no multiple of 2^depth is allowed: the figure shows which tiles then pool other pixels
+    than one pass would. One larger than a tile's answer is cut to it, and the figure says so.
 
     Returns an `IPython.display.HTML`. Raises ValueError for a size that is no multiple of 4 from 64
-    to 2048, a tile that is not 12 (mod 16) from 252 to 1212, a step outside 64 to 1028, or a depth
+    to 2048, a tile that is not 4 (mod 8) from 116 to 1212, a step outside 24 to 1124, or a depth
     other than 3 or 4.
     """
     controls = [
         Slider("size", "image", 64, 2048, size, 4, " px"),
-        Slider("tile", "tile", 252, 1212, tile, 16, " px"),
-        Slider("step", "step", 64, 1028, step, 1, " px"),
+        Slider("tile", "tile, at most", 116, 1212, tile, 8, " px"),
+        Slider("step", "step", 24, 1124, step, 1, " px"),
         Choice("depth", "poolings", {4: "4", 3: "3"}, depth),
         Button("even", "as the package does it"),
     ]
