@@ -53,6 +53,17 @@ def test_border_terms_of_scattered_cells_are_within_1e_5(seed, w0, sigma):
         np.testing.assert_allclose(found(labels_there, w0, sigma), expected, rtol=1e-6, atol=1e-5)
 
 
+@pytest.mark.parametrize("threads", [1, 4])
+def test_bands_of_rows_meet_without_a_seam_on_any_number_of_threads(monkeypatch, threads):
+    monkeypatch.setattr(torch, "get_num_threads", lambda: threads)
+    labels = scattered(0, (900, 40), 30, 150)  # four bands
+    d1, d2 = by_transforms(labels)
+    expected = np.where(labels == 0, 10 * np.exp(-((d1 + d2) ** 2) / 50), 0)
+    np.testing.assert_allclose(numpy_map.border_term(labels), expected, rtol=1e-6, atol=1e-5)
+    for found, d in zip(numpy_map.two_nearest_distances(labels, within=60), (d1, d2)):
+        np.testing.assert_array_equal(found, np.where(d <= 60, d, np.inf).astype(np.float32))
+
+
 @drawn
 @given(label_maps(), st.one_of(st.just(math.inf), st.floats(0, 9)))
 def test_tensors_give_the_same_distances(labels, within):
