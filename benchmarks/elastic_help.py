@@ -33,11 +33,16 @@ PRESET = Preset(
 )  # fmt: skip
 
 
-def main(pilot):
-    made_at = records.revision() if pilot else records.clean_revision()
+def slices():
+    """The slices to learn from, and the middle of the six that are held out."""
     data, rest = (datasets.load("isbi2012", split) for split in ("train", "test"))
     middle = np.s_[:, 128:384, 128:384]
-    held_out = datasets.Stack("isbi2012", rest.images[middle], rest.labels[middle])
+    return data, datasets.Stack("isbi2012", rest.images[middle], rest.labels[middle])
+
+
+def main(pilot):
+    made_at = records.revision() if pilot else records.clean_revision()
+    data, held_out = slices()
     began, runs = time.perf_counter(), []
     for seed in SEEDS[:1] if pilot else SEEDS:
         for images in IMAGES[:1] if pilot else IMAGES:

@@ -15,10 +15,10 @@ import time
 from dataclasses import asdict, replace
 from multiprocessing import get_context
 
-import numpy as np
 import torch
+from elastic_help import slices
 
-from unet_book import datasets, records
+from unet_book import records
 from unet_book.augmentation import Augmentation
 from unet_book.training import Preset, train
 
@@ -38,9 +38,7 @@ PRESET = Preset(
 def one_run(seed_and_arm):
     seed, arm = seed_and_arm
     torch.set_num_threads(1)
-    data, rest = (datasets.load("isbi2012", split) for split in ("train", "test"))
-    middle = np.s_[:, 128:384, 128:384]
-    held_out = datasets.Stack("isbi2012", rest.images[middle], rest.labels[middle])
+    data, held_out = slices()
     preset = replace(PRESET, augmentation=ARMS[arm])
     history = train(data[:1], preset, held_out, seed=seed, device="cpu", progress=False).history
     print(seed, arm, [round(entry["error"], 4) for entry in history], flush=True)
