@@ -450,7 +450,7 @@ def test_weights_that_are_no_numbers_are_not_saved_though_the_loss_still_is_one(
     ({"tile": 45}, "nearest sizes that do are 44 and 46"),
     ({"tile": 45, "variant": "same"}, "nearest sizes that do are 44 and 46"),
     ({"variant": "pipes"}, "variant is one of"),
-    ({"optimizer": "adagrad"}, '"sgd" or "adam", not \'adagrad\''),
+    ({"optimizer": "adagrad"}, '"sgd", "adam" or "adamw", not \'adagrad\''),
     ({"schedule": "linear"}, '"constant" or "cosine", not \'linear\''),
     ({"batch_size": 0}, "batch_size must be a whole number, 1 or more, not 0"),
     ({"steps": 0}, "steps must be a whole number, 1 or more, not 0"),
@@ -458,6 +458,10 @@ def test_weights_that_are_no_numbers_are_not_saved_though_the_loss_still_is_one(
     ({"learning_rate": 0.0}, "learning_rate must be above 0, and finite: 0.0"),
     ({"learning_rate": math.inf}, "learning_rate must be above 0, and finite: inf"),
     ({"learning_rate": math.nan}, "learning_rate must be above 0, and finite: nan"),
+    ({"warmup": -1}, "warmup is a whole number of steps, 0 or more, not -1"),
+    ({"weight_decay": -0.1}, "weight_decay must be 0 or more, and finite: -0.1"),
+    ({"optimizer": "adam", "weight_decay": 0.1}, 'what "adamw" is'),
+    ({"clip": 0.0}, "clip must be above 0, and finite, or None: 0.0"),
 ])
 def test_a_preset_that_cannot_be_is_refused(change, words):
     with pytest.raises(ValueError, match=words):
@@ -476,7 +480,7 @@ def test_presets_go_by_name_or_by_themselves():
 
 
 def test_an_unknown_name_is_refused_with_the_names_there_are():
-    with pytest.raises(ValueError, match="presets are quick, colab, paper, not 'fast'"):
+    with pytest.raises(ValueError, match="presets are quick, colab, modern, paper, not 'fast'"):
         named("fast")
 
 

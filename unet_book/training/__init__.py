@@ -5,98 +5,30 @@ training that was killed and resumed therefore repeats the very steps it would h
 state of any generator has to be saved.
 """
 
-import math
 import os
-import zlib
 from collections.abc import Callable
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass, field
-from numbers import Integral
+from dataclasses import asdict, dataclass
 
 import numpy as np
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 from tqdm.auto import tqdm
 
 from unet_book import checkpoint as checkpoints
-from unet_book.augmentation import Augmentation, random_tile
 from unet_book.datasets import Stack
 from unet_book.initialization import he_normal_
 from unet_book.loss import weighted_cross_entropy
 from unet_book.metrics import pixel_error
-from unet_book.overlap_tile import predict, tile_step
-from unet_book.unet import UNet, border
-from unet_book.weight_map import part_touching_cells, weight_map
+from unet_book.overlap_tile import predict
+from unet_book.training.engine import Engine, usual_engine
+from unet_book.training.presets import PRESETS, Preset, learning_rate, named
+from unet_book.training.tiles import Tiles, classes, step_seed
+from unet_book.unet import UNet
+from unet_book.weight_map import part_touching_cells
 
-
-@dataclass(frozen=True)
-class Preset:
-    """All that decides a training but the data and the seed.
-
-    `tile` is the side of the input in pixels; `batch_size` tiles make a step. `learning_rate` falls
-    to 0 over the `steps` along a cosine if `schedule` is "cosine", and stays if it is "constant".
-    `optimizer` is "sgd" (with `momentum`) or "adam". `balance` switches w_c of eq. (2) on; `w0` and
-    `sigma` (px) are the border term's. `measure_every` steps the held-out images are predicted.
-
-    Raises ValueError for a tile that does not fit the network, a word that is not listed here, or
-    a number out of range.
-    """
-
-    base_channels: int = 64
-    depth: int = 4
-    variant: str = "paper"
-    dropout: float = 0.5
-    tile: int = 572
-    batch_size: int = 1
-    steps: int = 90_000
-    optimizer: str = "sgd"
-    learning_rate: float = 1e-3
-    momentum: float = 0.99
-    schedule: str = "constant"
-    balance: bool = True
-    w0: float = 10.0
-    sigma: float = 5.0
-    augmentation: Augmentation = field(default_factory=Augmentation)
-    measure_every: int = 1000
-
-    def __post_init__(self):
-        tile_step(self.tile, self.depth, self.variant)
-        if self.optimizer not in ("sgd", "adam"):
-            raise ValueError(f'optimizer is "sgd" or "adam", not {self.optimizer!r}')
-        if self.schedule not in ("constant", "cosine"):
-            raise ValueError(f'schedule is "constant" or "cosine", not {self.schedule!r}')
-        for name in ("base_channels", "batch_size", "steps", "measure_every"):
-            value = getattr(self, name)
-            if not isinstance(value, Integral) or value < 1:
-                raise ValueError(f"{name} must be a whole number, 1 or more, not {value}")
-        for name in ("dropout", "momentum"):
-            if not 0 <= getattr(self, name) < 1:
-                raise ValueError(f"{name} must be in [0, 1), not {getattr(self, name)}")
-        if not (0 <= self.w0 < math.inf and 0 < self.sigma < math.inf):
-            raise ValueError(f"need w0 >= 0 and sigma > 0, got {self.w0} and {self.sigma}")
-        if not 0 < self.learning_rate < math.inf:
-            raise ValueError(f"learning_rate must be above 0, and finite: {self.learning_rate}")
-
-
-PRESETS = {
-    # A laptop's CPU, under a minute: a small network, small tiles, Adam. So short a training has no
-    # time for the paper's weights: in a trial on ISBI they cost pixel error, 13 % against 9 %.
-    "quick": Preset(
-        base_channels=16, depth=3, dropout=0.0, tile=188, steps=1000, optimizer="adam",
-        learning_rate=1e-3, schedule="cosine", balance=False, w0=2.0,
-        augmentation=Augmentation(sigma=4.0), measure_every=100,
-    ),
-    # A Colab T4, minutes: the paper's depth at half its width.
-    "colab": Preset(
-        base_channels=32, dropout=0.2, tile=380, batch_size=4, steps=2500, optimizer="adam",
-        learning_rate=1e-3, schedule="cosine", augmentation=Augmentation(sigma=7.0),
-        measure_every=250,
-    ),
-    # The paper's network and recipe. It gives neither a learning rate nor a number of steps: 1e-3
-    # did well in short trials; 90,000 steps are what its ten hours on a Titan could have been.
-    "paper": Preset(),
-}
-
+__all__ = ["train", "training_step", "Result", "Preset", "PRESETS", "named", "learning_rate",
+           "Engine", "usual_engine", "Tiles", "classes", "start", "held_out_error"]  # fmt: skip
 
 TOO_HIGH = (
     "the learning rate is probably too high. The last checkpoint, if there is one, is older and "
@@ -130,6 +62,7 @@ def train(
     watch: Callable[[int, UNet], None] | None = None,
     build: Callable[..., UNet] = UNet,
     initialize: Callable[[UNet, torch.Generator], object] = he_normal_,
+    engine: Engine | None = None,
 ) -> Result:
     """Train a U-Net on the labelled images of `data` (Section 3).
 
@@ -147,6 +80,7 @@ def train(
     build : makes the network, from `UNet`'s arguments; a subclass of it, for an experiment.
     initialize : called as ``initialize(model, generator)``, draws the initial weights in place; a
         training that goes on from a checkpoint has its weights from there.
+    engine : how to compute it: precision, memory layout, compilation. None is `usual_engine`.
 
     Raises ValueError if the checkpoint comes from other data, another preset or another seed;
     FloatingPointError, naming the step, if the loss or a weight is no longer a number.
@@ -157,15 +91,16 @@ def train(
     if save_every < 1:
         raise ValueError(f"save_every must be at least 1, not {save_every}")
     device = torch.device(device or ("cuda" if torch.cuda.is_available() else "cpu"))
-    tiles = Tiles(data, preset, seed, device)
+    tiles = Tiles(data, preset, seed, device, engine)
     with own_random_state():
-        model, optimizer = start(preset, seed, device, build, initialize)
+        model, optimizer = start(preset, seed, device, build, initialize, tiles.engine)
+        network = tiles.engine.compiled(model)
         state = resume(checkpoint, model, optimizer, tiles.identity)
         if watch and state["step"] == 0:
             watch(0, model)
         steps = range(state["step"], preset.steps)
         for step in tqdm(steps, disable=not progress, initial=steps.start, total=preset.steps):
-            state["losses"].append(training_step(model, optimizer, tiles, step))
+            state["losses"].append(training_step(network, optimizer, tiles, step))
             state["step"] = step + 1
             if due(step + 1, preset.measure_every, preset.steps):
                 state["history"].append(measure(model, held_out, state, preset))
@@ -185,47 +120,14 @@ def training_step(model: UNet, optimizer, tiles: "Tiles", step: int) -> Tensor:
     for group in optimizer.param_groups:
         group["lr"] = learning_rate(tiles.preset, step)
     optimizer.zero_grad(set_to_none=True)
-    loss = weighted_cross_entropy(model(image), target, weights)
+    with tiles.engine.autocast(tiles.device):
+        logits = model(image)
+    loss = weighted_cross_entropy(logits, target, weights)
     loss.backward()
+    if tiles.preset.clip is not None:
+        nn.utils.clip_grad_norm_(model.parameters(), tiles.preset.clip)
     optimizer.step()
     return loss.detach()
-
-
-class Tiles:
-    """The augmented tiles of each step, and what they are cut from, on the training's device.
-
-    Classes and weight maps are made once an image; each tile samples image, classes and weights at
-    the same places.
-    """
-
-    def __init__(self, data: Stack, preset: Preset, seed: int, device):
-        self.preset, self.seed, self.device = preset, seed, device
-        parted = part_touching_cells(data.labels)
-        self.images = torch.as_tensor(data.images).to(device)
-        self.classes = torch.as_tensor(classes(parted)).to(device)
-        self.weights = torch.as_tensor(
-            weight_map(parted, preset.w0, preset.sigma, preset.balance)
-        ).to(device)
-        content = zlib.crc32(data.labels.tobytes(), zlib.crc32(data.images.tobytes()))
-        self.identity = {"preset": asdict(preset), "seed": seed, "data": content}
-
-    def batch(self, step: int) -> tuple[Tensor, Tensor, Tensor]:
-        """Images (N, 1, tile, tile), classes and weights (N, output, output) of one step."""
-        preset = self.preset
-        cut = border(preset.depth, preset.variant)
-        generator = torch.Generator().manual_seed(step_seed(self.seed, step))
-        drawn = []
-        for _ in range(preset.batch_size):
-            i = torch.randint(len(self.images), (), generator=generator).item()
-            stack = self.images[i], self.classes[i], self.weights[i]
-            drawn.append(random_tile(*stack, preset.tile, cut, preset.augmentation, generator))
-        image, target, weights = map(torch.stack, zip(*drawn))
-        return image[:, None].contiguous(memory_format=torch.channels_last), target, weights
-
-
-def classes(labels) -> np.ndarray:
-    """0 background, 1 cell, -1 not annotated, from instance labels of any shape; int32."""
-    return np.minimum(labels, 1).astype(np.int32)
 
 
 def start(
@@ -234,24 +136,28 @@ def start(
     device,
     build: Callable[..., UNet] = UNet,
     initialize: Callable[[UNet, torch.Generator], object] = he_normal_,
+    engine: Engine | None = None,
 ):
     """The network with its initial weights, the paper's by default, and its optimizer."""
+    engine = (engine or usual_engine(device)).settled(device, preset.base_channels)
     model = build(
         base_channels=preset.base_channels, depth=preset.depth,
         variant=preset.variant, dropout=preset.dropout,
     )
     initialize(model, torch.Generator().manual_seed(seed))
-    model = model.to(device, memory_format=torch.channels_last)
+    model = model.to(device, memory_format=engine.memory_format)
+    return model, optimizer_for(model, preset, torch.device(device))
+
+
+def optimizer_for(model: UNet, preset: Preset, device: torch.device) -> torch.optim.Optimizer:
+    """The preset's optimizer; on a GPU its update of all weights is one kernel."""
+    how = {"fused": True} if device.type == "cuda" else {}
     if preset.optimizer == "sgd":
-        return model, torch.optim.SGD(model.parameters(), momentum=preset.momentum)
-    return model, torch.optim.Adam(model.parameters())
-
-
-def learning_rate(preset: Preset, step: int) -> float:
-    """The learning rate of step 0, 1, ...; a pure function, so that resuming needs no scheduler."""
-    if preset.schedule == "constant":
-        return preset.learning_rate
-    return preset.learning_rate * 0.5 * (1 + math.cos(math.pi * step / preset.steps))
+        how |= {"momentum": preset.momentum, "weight_decay": preset.weight_decay}
+        return torch.optim.SGD(model.parameters(), **how)
+    if preset.optimizer == "adam":
+        return torch.optim.Adam(model.parameters(), **how)
+    return torch.optim.AdamW(model.parameters(), weight_decay=preset.weight_decay, **how)
 
 
 def measure(model: UNet, held_out: Stack | None, state: dict, preset: Preset) -> dict:
@@ -301,6 +207,8 @@ def resume(path, model: UNet, optimizer, identity: dict) -> dict:
     state = checkpoints.peek(path)
     if "identity" not in state:
         raise ValueError(f"{path} holds a network only, not a training that could go on")
+    # A checkpoint from before a setting was thought of had what is now the setting's default.
+    state["identity"]["preset"] = asdict(Preset()) | state["identity"]["preset"]
     for what, mine in identity.items():
         theirs = state["identity"][what]
         if theirs != mine:
@@ -321,23 +229,9 @@ def difference(theirs, mine) -> str:
     return ", ".join(f"{name} {difference(theirs.get(name), mine[name])}" for name in names)
 
 
-def named(preset: Preset | str) -> Preset:
-    """The preset of that name. Raises ValueError, with the names there are, for another."""
-    if isinstance(preset, Preset):
-        return preset
-    if preset not in PRESETS:
-        raise ValueError(f"presets are {', '.join(PRESETS)}, not {preset!r}")
-    return PRESETS[preset]
-
-
 def due(step: int, every: int, last: int) -> bool:
     """Whether something done every so many steps, and at the last, is done after this one."""
     return step % every == 0 or step == last
-
-
-def step_seed(seed: int, step: int) -> int:
-    """A seed for one step of one training; neighbors have nothing in common."""
-    return int(np.random.SeedSequence((seed, step)).generate_state(1, np.uint64)[0] >> np.uint64(1))
 
 
 @contextmanager

@@ -1,0 +1,107 @@
+"""How a training is computed: what changes its speed and its rounding, and not its recipe."""
+
+from contextlib import AbstractContextManager
+from dataclasses import dataclass, replace
+
+import torch
+from torch import nn
+
+WIDE = 16  # base channels above which channels_last lost on processors with AVX2 only
+WORDS = {"precision": ("auto", "fp32", "bf16"), "layout": ("auto", "nchw", "channels_last")}
+
+
+@dataclass(frozen=True)
+class Engine:
+    """How a training is computed. What it computes, the `Preset` says.
+
+    Parameters
+    ----------
+    precision : "bf16" runs the convolutions on bfloat16 copies of weights and maps (autocast);
+        weights, their updates and the energy stay in float32. It works everywhere and is slow where
+        the hardware has no bf16 arithmetic. "auto" takes it where it has: on a GPU of compute
+        capability 8.0 or more (not on a T4), and on a CPU with AMX or AVX512-BF16.
+    layout : where a pixel's channels lie in memory: side by side ("channels_last"), or a whole map
+        apart ("nchw"). "auto" is channels_last, except on a CPU with AVX2 and no AVX-512, where
+        networks of more than 16 base channels train 1.3 to 1.9 times as fast in "nchw".
+    compile : let `torch.compile` fuse the network's operations. The first step then takes a
+        minute or more, and needs a C++ compiler on a CPU. The dropout draws other numbers.
+    graph : record the whole step once as a CUDA graph and replay it: Python then launches one
+        thing a step instead of hundreds. GPU and one process only.
+    ahead : on a GPU, prepare the tiles of the next step on a stream of their own while this one
+        computes. The numbers are the same. A CPU has nothing idle to prepare them on.
+
+    The same weights come out of every setting only up to rounding; from one setting on one machine
+    they come bit for bit (on a GPU with ``train(..., deterministic=True)``).
+
+    Raises ValueError for a word that is not listed here.
+    """
+
+    precision: str = "auto"
+    layout: str = "auto"
+    compile: bool = False
+    graph: bool = False
+    ahead: bool = True
+
+    def __post_init__(self):
+        for name, words in WORDS.items():
+            if getattr(self, name) not in words:
+                known = ", ".join(words)
+                raise ValueError(f"{name} is one of {known}, not {getattr(self, name)!r}")
+
+    def settled(self, device, base_channels: int) -> "Engine":
+        """The same with nothing left to "auto", for a network that wide on `device`.
+
+        Raises ValueError for a graph on anything but a GPU.
+        """
+        device = torch.device(device)
+        if self.graph and device.type != "cuda":
+            raise ValueError(
+                f"graph=True records what a GPU does, and this training runs on {device.type!r}: "
+                "leave it out"
+            )
+        choice = {}
+        if self.precision == "auto":
+            choice["precision"] = "bf16" if has_bf16(device) else "fp32"
+        if self.layout == "auto":
+            narrow_vectors = device.type == "cpu" and cpu_vectors() == "AVX2"
+            nchw = narrow_vectors and base_channels > WIDE
+            choice["layout"] = "nchw" if nchw else "channels_last"
+        return replace(self, ahead=self.ahead and device.type == "cuda", **choice)
+
+    @property
+    def memory_format(self) -> torch.memory_format:
+        """PyTorch's name for a settled layout."""
+        last = self.layout == "channels_last"
+        return torch.channels_last if last else torch.contiguous_format
+
+    def autocast(self, device) -> AbstractContextManager:
+        """Within it, convolutions run in a settled precision."""
+        return torch.autocast(torch.device(device).type, torch.bfloat16, self.precision == "bf16")
+
+    def compiled(self, model: nn.Module) -> nn.Module:
+        """`model`, or what `torch.compile` makes of it; both have the same weights."""
+        return torch.compile(model) if self.compile else model
+
+
+def usual_engine(device) -> Engine:
+    """What a training takes that is not told: `Engine()`, but fp32 on a CPU.
+
+    On a CPU the numbers of a training, on the pages and in the tests, should not depend on which
+    processor it is by more than rounding.
+    """
+    return Engine(precision="fp32" if torch.device(device).type == "cpu" else "auto")
+
+
+def has_bf16(device) -> bool:
+    """Whether `device` multiplies bfloat16 matrices faster than float32 ones."""
+    device = torch.device(device)
+    if device.type == "cuda":
+        return torch.cuda.get_device_capability(device) >= (8, 0)
+    units = ("_is_amx_tile_supported", "_is_avx512_bf16_supported")
+    found = any(getattr(torch.cpu, unit, lambda: False)() for unit in units)
+    return device.type == "cpu" and cpu_vectors() == "AVX512" and found
+
+
+def cpu_vectors() -> str:
+    """The vector instructions that PyTorch uses on this CPU: "AVX2", "AVX512", "DEFAULT", ..."""
+    return torch.backends.cpu.get_cpu_capability()
