@@ -12,7 +12,13 @@ from torch import nn
 
 from unet_book import overlap_tile
 from unet_book.initialization import he_normal_
-from unet_book.overlap_tile import even_tiles, mirror_index, predict, tile_step
+from unet_book.overlap_tile import (
+    even_tiles,
+    mirror_index,
+    predict,
+    predict_averaged,
+    tile_step,
+)
 from unet_book.unet import UNet, border, is_valid_size, nearest_valid_sizes, output_size
 
 steady = settings(deadline=None, derandomize=True, database=None)  # the same examples every time
@@ -512,3 +518,82 @@ def test_a_tile_without_a_step_names_the_smallest_with_one(depth, variant):
 def test_a_network_of_one_class_is_refused():
     with pytest.raises(ValueError, match="1 class has nothing to choose between"):
         predict(network(num_classes=1), noise(20, 30), 60)
+
+
+# Averages over versions of the image -------------------------------------------------------------
+
+SYMMETRIES = [(k, mirrored) for mirrored in (False, True) for k in range(4)]
+
+
+def turned(image, k, mirrored):
+    return np.ascontiguousarray(np.rot90(image[..., ::-1] if mirrored else image, k, (-2, -1)))
+
+
+@pytest.fixture(scope="module")
+def small():
+    return network(depth=1)
+
+
+@pytest.mark.parametrize("shape", [(20, 33), (24, 24)])
+def test_the_average_over_the_symmetries_turns_with_the_image(small, shape):
+    image = noise(*shape)
+    averaged = predict_averaged(small, image, 48)
+    plain = predict(small, image, 48)
+    for k, mirrored in SYMMETRIES:
+        other = turned(image, k, mirrored)
+        assert farthest(predict_averaged(small, other, 48), turned(averaged, k, mirrored)) < 1e-12
+    assert farthest(predict(small, turned(image, 1, False), 48), turned(plain, 1, False)) > 1e-3
+
+
+@pytest.mark.parametrize("over, turns", [("symmetries", (0, 1, 2, 3)), ("mirrors", (0, 2))])
+def test_the_average_is_the_mean_of_predictions_turned_back(small, over, turns):
+    image, back = noise(3, 20, 33)[1], []
+    for k, mirrored in SYMMETRIES:
+        if k in turns:
+            one = np.rot90(predict(small, turned(image, k, mirrored), 48), -k, (-2, -1))
+            back.append(one[..., ::-1] if mirrored else one)
+    assert len(back) == 2 * len(turns)
+    assert farthest(predict_averaged(small, image, 48, over), np.mean(back, axis=0)) < 1e-12
+
+
+@pytest.mark.parametrize("over", ["symmetries", "mirrors", "rotations"])
+def test_probabilities_that_are_the_same_everywhere_stay_so(small, over):
+    image = np.full((15, 26), 0.5)
+    averaged = predict_averaged(small, image, 48, over)
+    assert averaged.shape == (2, 15, 26) and averaged.dtype == np.float64
+    assert farthest(averaged, predict(small, image, 48)) < 1e-12
+
+
+def test_rotations_start_with_the_image_and_turn_by_a_seventh():
+    y, x = torch.meshgrid(torch.arange(40.0), torch.arange(61.0), indexing="ij")
+    smooth = (0.5 + torch.sin(y / 6) * torch.cos(x / 8) / 2).double()
+    versions = overlap_tile.VERSIONS["rotations"]
+    assert len(versions) == 7 and torch.equal(versions[0][0](smooth), smooth)
+    for k, (there, back) in enumerate(versions):
+        frame = there(smooth)
+        assert all(side >= 40 for side in frame.shape)
+        again = back(frame, smooth.shape)  # two bilinear samplings; the mirror has an edge
+        assert farthest(again[2:-2, 2:-2], smooth[2:-2, 2:-2]) < 0.02, k
+    # A seventh of a turn, counted in the image's rows and columns, of a point to the right.
+    spot = torch.zeros(61, 61, dtype=torch.float64)
+    spot[30, 50] = 1
+    row, column = np.unravel_index(versions[1][0](spot).argmax(), versions[1][0](spot).shape)
+    middle = (versions[1][0](spot).shape[0] - 1) / 2
+    angle = np.arctan2(row - middle, column - middle)
+    assert abs(abs(angle) - 2 * np.pi / 7) < 0.03
+
+
+def test_the_average_takes_torch_and_other_channels():
+    model = network(depth=1, in_channels=3).float()
+    image = torch.from_numpy(noise(3, 18, 21)).float()
+    for over in overlap_tile.VERSIONS:
+        averaged = predict_averaged(model, image, 48, over)
+        assert averaged.shape == (2, 18, 21) and averaged.dtype == torch.float32
+        assert farthest(averaged.sum(0), torch.ones(18, 21)) < 1e-5
+
+
+def test_an_average_over_something_else_is_refused(small):
+    with pytest.raises(ValueError, match="'symmetries', 'mirrors', 'rotations', not 'turns'"):
+        predict_averaged(small, noise(9, 9), over="turns")
+    with pytest.raises(ValueError, match="takes an image"):
+        predict_averaged(small, noise(9))

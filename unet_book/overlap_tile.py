@@ -8,6 +8,7 @@ outside the image is the image itself, mirrored.
 """
 
 import copy
+import math
 import warnings
 
 import numpy as np
@@ -16,6 +17,7 @@ from torch import Tensor
 from tqdm.auto import tqdm
 
 from unet_book._arrays import like, to_torch
+from unet_book.elastic import pixel_grid, resample
 from unet_book.unet import UNet, border, input_window, nearest_valid_sizes, output_size
 
 BLOCK = 512  # side of the squares of the image that are looked through at once
@@ -226,3 +228,78 @@ def _look_through(pixels):
             "images in [0, 1]: scale the image first, as unet_book.datasets.to_unit does",
             stacklevel=5,  # where `predict` was called, around its decorator
         )
+
+
+def predict_averaged(model: UNet, image, tile: int = 572, over: str = "symmetries"):
+    """The mean of `predict` over turned and mirrored versions of the image, each turned back.
+
+    `over` is
+    "symmetries", all 8 that map a square grid onto itself (4 turns by 90 degrees, mirrored or not);
+    "mirrors", the 4 mirrorings of the authors' released scripts (none, up-down, left-right, both);
+    "rotations", 7 turns by k 360/7 degrees. The paper averages over "7 rotated versions of the
+    input data" (Section 4) and says no more: equal steps are the only choice that favors no
+    direction, and the first of them is the image itself.
+
+    Mirrors and quarter turns move pixels and change none. The other turns resample: the image
+    bilinearly, mirrored beyond its edge, to a frame that holds all of it, and the probabilities
+    bilinearly back. Arguments, result and errors otherwise as for `predict`, which runs once for
+    each version; ValueError for another `over`.
+    """
+    if over not in VERSIONS:
+        raise ValueError(f"over is one of {', '.join(map(repr, VERSIONS))}, not {over!r}")
+    pixels, total = to_torch(image), 0
+    for there, back in VERSIONS[over]:
+        probabilities = predict(model, there(pixels), tile)
+        total = total + back(probabilities.double(), pixels.shape[-2:])
+    mean = total / len(VERSIONS[over])
+    return like(_plain(mean.to(probabilities.dtype)), image)
+
+
+def _symmetry(turns: int, mirrored: bool):
+    """One of the 8 symmetries of the square, and the way back."""
+
+    def turn(image, times):
+        return torch.rot90(image, times, (-2, -1)) if times else image
+
+    def there(image):
+        return turn(image.flip(-1) if mirrored else image, turns)
+
+    def back(image, shape):
+        return turn(image, -turns).flip(-1) if mirrored else turn(image, -turns)
+
+    return there, back
+
+
+def _rotation(angle: float):
+    """A turn by `angle` (radians) about the image's center, and the way back."""
+    if angle == 0:
+        return _symmetry(0, False)
+
+    def there(image):
+        return resample(image, _turned(_frame(image.shape[-2:], angle), image.shape[-2:], angle))
+
+    def back(image, shape):
+        return resample(image, _turned(shape, image.shape[-2:], -angle))
+
+    return there, back
+
+
+def _frame(shape, angle):
+    """The sides of the smallest upright frame that holds an image of `shape`, turned; px."""
+    (height, width), c, s = shape, abs(math.cos(angle)), abs(math.sin(angle))
+    return math.ceil(height * c + width * s) + 1, math.ceil(height * s + width * c) + 1
+
+
+def _turned(shape, other, angle):
+    """Where each pixel of `shape` lies in an image of shape `other` that is turned by `angle`."""
+    (height, width), (tall, wide), c, s = shape, other, math.cos(angle), math.sin(angle)
+    y, x = pixel_grid(shape)
+    y, x = y - (height - 1) / 2, x - (width - 1) / 2
+    return torch.stack([c * y - s * x + (tall - 1) / 2, s * y + c * x + (wide - 1) / 2])
+
+
+VERSIONS = {
+    "symmetries": [_symmetry(turns, mirrored) for mirrored in (False, True) for turns in range(4)],
+    "mirrors": [_symmetry(turns, mirrored) for mirrored in (False, True) for turns in (0, 2)],
+    "rotations": [_rotation(2 * math.pi * k / 7) for k in range(7)],
+}

@@ -1,0 +1,18 @@
+"""How far a prediction is from the truth, as the paper's two challenges measured it.
+
+Each function takes the truth first and the prediction second, of one shape, and returns a float.
+Pixels that the truth marks -1 (not annotated) count for nothing. Where segments matter, and not
+classes, an array of bool is a mask whose 4-connected parts are its segments, and an array of
+integers holds the numbers of the segments, 0 outside all of them.
+"""
+
+from unet_book.metrics.cells import overlap_table, seg
+from unet_book.metrics.challenge import THRESHOLDS, challenge_scores
+from unet_book.metrics.pixels import f_error, iou, majority_error, pixel_error
+from unet_book.metrics.rand import contingency, rand_error, v_info, v_rand
+from unet_book.metrics.thinning import thin
+from unet_book.metrics.warping import is_simple, mistake_kinds, warp, warping_error
+
+__all__ = ["pixel_error", "majority_error", "f_error", "iou", "seg", "overlap_table",
+           "contingency", "rand_error", "v_rand", "v_info", "thin", "is_simple", "warp",
+           "mistake_kinds", "warping_error", "THRESHOLDS", "challenge_scores"]  # fmt: skip

@@ -1,0 +1,56 @@
+"""The challenge's scores of a stack of probabilities, at each of its thresholds."""
+
+import numpy as np
+
+from unet_book._arrays import to_numpy
+from unet_book.metrics.pixels import f_error
+from unet_book.metrics.rand import rand_error, v_info, v_rand
+from unet_book.metrics.segments import pair, segments, stacked
+from unet_book.metrics.thinning import thin
+from unet_book.metrics.warping import count_mistakes
+
+THRESHOLDS = tuple(k / 10 for k in range(11))
+
+
+def challenge_scores(truth, probability, thresholds=None, warping: bool = True) -> dict:
+    """Every metric of the ISBI 2012 challenge at every threshold: name -> array over thresholds.
+
+    `truth` holds instance labels (N, H, W), 0 on membranes; `probability` (N, H, W) is that of
+    *cell*; a pixel is cell where it is above the threshold. `thresholds` are 0, 0.1, ..., 1 unless
+    given. The names: "pixel_error" (1 - F over the stack), "rand_error" (pairs summed over the
+    stack), "warping_error" (splits and merges over all pixels; left out without `warping`, the
+    slowest of them), and of the *thinned* prediction "v_rand" and "v_info", means over the slices.
+
+    An empty prediction has nothing that could split or merge. Its warping error would be 0, so from
+    a threshold of 1 on, where the challenge did not look, it is given as 1.
+
+    The challenge scored the best threshold on the very slices it tested. An honest score takes the
+    threshold that was best on other slices.
+
+    Raises as the metrics do, and ValueError for a probability that is NaN or outside [0, 1].
+    """
+    truth, probability = to_numpy(truth), to_numpy(probability)
+    if not np.issubdtype(probability.dtype, np.floating):
+        raise TypeError(f"expected probabilities of float type, got {probability.dtype}")
+    if not (probability.min(initial=0) >= 0 and probability.max(initial=0) <= 1):
+        raise ValueError("a probability is a number from 0 to 1; found NaN or values outside")
+    truth, _ = pair(truth, probability > 0)
+    truth, probability = stacked(truth), stacked(probability)
+    truth = np.stack([segments(one) for one in truth])
+    at = [float(t) for t in (THRESHOLDS if thresholds is None else thresholds)]
+    scores = [_scores(truth, probability, threshold, warping) for threshold in at]
+    return {name: np.array([one[name] for one in scores]) for name in scores[0]}
+
+
+def _scores(truth, probability, threshold, warping):
+    found = probability > threshold
+    thinned = thin(found)
+    scores = {"pixel_error": f_error(truth, found), "rand_error": rand_error(truth, found)}
+    if warping:
+        wrong = (
+            truth.size
+            if threshold >= 1
+            else sum(count_mistakes(t > 0, p, threshold) for t, p in zip(truth, probability))
+        )
+        scores["warping_error"] = wrong / truth.size
+    return scores | {"v_rand": v_rand(truth, thinned), "v_info": v_info(truth, thinned)}

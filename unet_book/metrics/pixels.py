@@ -1,0 +1,64 @@
+"""Metrics of the pixels' classes: where a pixel lies, and what its error does, counts for nothing.
+"""
+
+import numpy as np
+
+from unet_book.metrics.segments import pair
+
+
+def pixel_error(truth, prediction) -> float:
+    """The share of annotated pixels whose class is wrong, in [0, 1].
+
+    `truth` and `prediction` hold class numbers, int or bool, of any one shape; -1 in the truth is
+    not counted. Raises ValueError for shapes that differ or a truth without annotation, TypeError
+    for values that are not integers: threshold probabilities first.
+
+    >>> pixel_error([0, 0, 1, -1], [0, 1, 1, 1])  # doctest: +ELLIPSIS
+    0.333...
+    """
+    truth, prediction = pair(truth, prediction)
+    annotated = truth != -1
+    return float(np.mean(truth[annotated] != prediction[annotated]))
+
+
+def majority_error(truth) -> float:
+    """The pixel error of guessing the most frequent class everywhere: what any method must beat.
+
+    >>> majority_error([0, 0, 0, 1])
+    0.25
+    """
+    truth, _ = pair(truth, truth)
+    counts = np.unique(truth[truth != -1], return_counts=True)[1]
+    return float(1 - counts.max() / counts.sum())
+
+
+def f_error(truth, prediction) -> float:
+    """1 - F of the foreground (> 0) over annotated pixels: the "pixel error" of ISBI 2012.
+
+    F = 2 TP / (2 TP + FP + FN) is the harmonic mean of precision and recall, with *cell* as the
+    positive class; it is 1 where neither has any foreground. Of a stack all pixels count together
+    (brainiac2.mit.edu/isbi_challenge/evaluation). Raises as `pixel_error` does.
+
+    >>> f_error([1, 1, 1, 0], [1, 0, 1, 1])  # doctest: +ELLIPSIS
+    0.333...
+    """
+    both, wrong = _overlap(truth, prediction)
+    return wrong / (2 * both + wrong) if wrong else 0.0
+
+
+def iou(truth, prediction) -> float:
+    """Intersection over union of the foreground (> 0) over annotated pixels, in [0, 1].
+
+    It is 1 where neither has any foreground. It says nothing about whether touching cells were
+    told apart: that is what `seg` is for. Raises as `pixel_error` does.
+    """
+    both, wrong = _overlap(truth, prediction)
+    return both / (both + wrong) if wrong else 1.0
+
+
+def _overlap(truth, prediction):
+    """How many annotated pixels are foreground in both, and in one of the two only."""
+    truth, prediction = pair(truth, prediction)
+    annotated = truth != -1
+    t, p = (truth > 0) & annotated, (prediction > 0) & annotated
+    return int(np.count_nonzero(t & p)), int(np.count_nonzero(t != p))

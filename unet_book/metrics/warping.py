@@ -1,0 +1,156 @@
+"""Warping error: bend the truth onto the prediction without tearing it, and count what won't fit.
+
+A pixel is *simple* if turning it over joins and parts nothing, neither cells (4-connected) nor
+background (8-connected). Simple pixels may be turned over freely: a membrane may move, swell and
+shrink. What still differs in the end differs in topology (Jain et al. 2010).
+"""
+
+import numpy as np
+from numba import njit
+from scipy import ndimage
+
+from unet_book._arrays import to_numpy
+from unet_book.metrics.segments import pair, stacked
+
+# The neighbors of a pixel as (row, column), clockwise from north; bit k of a ring is neighbor k.
+RING = ((-1, 0), (-1, 1), (0, 1), (1, 1), (1, 0), (1, -1), (0, -1), (-1, -1))
+EIGHT = np.ones((3, 3), bool)
+KINDS = ("agrees", "split", "merge", "hole addition", "hole deletion",
+         "object addition", "object deletion")  # fmt: skip
+
+
+def parts_around(ring: int) -> int:
+    """Into how many 4-connected parts of cell the eight neighbors fall that touch the pixel's side.
+
+    `ring` has bit k set where neighbor k (clockwise from north) is cell. Each part ends, clockwise,
+    at a side neighbor that is not joined to the next one through the corner between them.
+    """
+    cell = [ring >> k & 1 for k in range(8)]
+    return sum(cell[k] and not (cell[k + 1] and cell[(k + 2) % 8]) for k in range(0, 8, 2))
+
+
+PARTS = np.array([parts_around(ring) for ring in range(256)], np.int8)
+SIMPLE = PARTS == 1  # then the background around is of one part, too, since the two take turns
+
+
+def is_simple(patch) -> bool:
+    """Whether the center of a (3, 3) patch, cells above 0, may be turned over freely.
+
+    It may if its neighbors hold exactly one 4-connected part of cell beside it and exactly one
+    8-connected part of background. What the center itself is does not matter.
+
+    >>> is_simple([[1, 1, 1], [0, 1, 0], [0, 0, 0]]), is_simple([[0, 1, 0], [0, 1, 0], [0, 1, 0]])
+    (True, False)
+    """
+    patch = np.asarray(patch)
+    if patch.shape != (3, 3):
+        raise ValueError(f"a pixel with its eight neighbors is (3, 3), got {patch.shape}")
+    return bool(SIMPLE[sum((patch[1 + dy, 1 + dx] > 0) << k for k, (dy, dx) in enumerate(RING))])
+
+
+def warping_error(truth, prediction, all_kinds: bool = False) -> float:
+    """The warping error of ISBI 2012: splits and merges that no bending explains, over all pixels.
+
+    Both are (H, W) or (N, H, W), bool or integers of which those above 0 are cells. The truth is
+    warped to the prediction (`warp`); of the pixels that still differ those count whose turning
+    over would split a cell or merge two (`mistake_kinds`), or with `all_kinds` each of them.
+
+    Raises as `pixel_error` does, and ValueError for other axes or a truth with pixels that are not
+    annotated (-1), since these have no topology.
+
+    >>> warping_error([[1, 1, 0, 1, 1]], [[1, 1, 1, 1, 1]])
+    0.2
+    """
+    truth, prediction = map(stacked, pair(truth, prediction))
+    wrong = sum(
+        count_mistakes(cells, found.astype(np.float32), 0.5, all_kinds)
+        for cells, found in zip(_whole(truth) > 0, prediction > 0)
+    )
+    return wrong / truth.size
+
+
+def count_mistakes(cells, probability, threshold, all_kinds=False):
+    """How many pixels of one slice count for the warping error."""
+    kinds = mistake_kinds(warp(cells, probability, threshold), probability > threshold)
+    return int(np.count_nonzero(kinds if all_kinds else (kinds == 1) | (kinds == 2)))
+
+
+def warp(truth, probability, threshold: float = 0.5):
+    """The true cells, bent towards `probability > threshold` by turning over simple pixels; bool.
+
+    `truth` (H, W) has cells above 0, `probability` (H, W) that of cell. Pixels where truth and
+    thresholded prediction differ are looked at again and again, those first about which the
+    prediction is surest (ties column by column), and turned over where they are simple, until
+    nothing changes. Beyond its edge the image is background. Topology never changes.
+    """
+    truth, probability = to_numpy(truth), to_numpy(probability)
+    if truth.ndim != 2 or truth.shape != probability.shape:
+        raise ValueError(f"need two (H, W) of one shape, got {truth.shape}, {probability.shape}")
+    cells = np.pad(_whole(truth) > 0, 1)
+    columns, rows = np.nonzero(((truth > 0) != (probability > threshold)).T)
+    surest = np.argsort(-np.abs(probability[rows, columns] - threshold), kind="stable")
+    places = (rows + 1) * cells.shape[1] + columns + 1
+    _turn_over(cells.ravel(), places[surest], _steps(cells.shape[1]), SIMPLE)
+    return cells[1:-1, 1:-1].copy()
+
+
+def mistake_kinds(warped, prediction):
+    """The kind of each pixel where the warped truth differs from the prediction; uint8 (H, W).
+
+    The number is the index in `warping.KINDS`: 0 agrees, 1 split, 2 merge, and so on, by the
+    4-connected cells among the eight neighbors. What turning over a pixel would do is judged for
+    each pixel alone.
+    """
+    warped, prediction = to_numpy(warped) > 0, to_numpy(prediction) > 0
+    rows, columns = np.nonzero(warped != prediction)
+    padded = np.pad(warped, 1)
+    cells, ground = ndimage.label(padded)[0], ndimage.label(~padded, EIGHT)[0]
+    width = padded.shape[1]
+    around = ((rows + 1) * width + columns + 1)[:, None] + _steps(width)
+    ids, grounds = cells.ravel()[around], ground.ravel()[around]
+    ring = np.sum((ids > 0) << np.arange(8), axis=1)
+    # Where a cell's pixel turns black, the parts around it stay one cell as far as a ring of cell
+    # closes elsewhere; each such ring keeps two stretches of the background around it apart.
+    splits = (PARTS[ring] > 1) & (PARTS[ring] > _distinct(grounds) - (ids > 0).any(axis=1))
+    number, only_ground = _distinct(ids), ~(ids > 0).any(axis=1)
+    kind = np.where(warped[rows, columns], np.where(splits, 1, 4), 3)  # two ids around
+    kind = np.where(number > 2, np.where(warped[rows, columns], 1, 2), kind)
+    kind = np.where(number == 1, np.where(warped[rows, columns], 3, 4), kind)
+    kind = np.where(only_ground, np.where(warped[rows, columns], 6, 5), kind)
+    kinds = np.zeros(warped.shape, np.uint8)
+    kinds[rows, columns] = kind
+    return kinds
+
+
+def _distinct(ids):
+    """How many different numbers each row holds."""
+    ordered = np.sort(ids, axis=1)
+    return 1 + np.count_nonzero(np.diff(ordered, axis=1), axis=1)
+
+
+def _steps(width):
+    """From a pixel to its neighbors, in the flat array of an image of `width`."""
+    return np.array([dy * width + dx for dy, dx in RING])
+
+
+def _whole(truth):
+    if (truth == -1).any():
+        raise ValueError("the truth has pixels without annotation (-1): warping needs all of them")
+    return truth
+
+
+@njit(cache=True, nogil=True)
+def _turn_over(cells, places, steps, simple):
+    """Turn over those of the `places` that are simple, in their order, until none is left."""
+    waiting, before = places.size, -1
+    while waiting != before:
+        before, waiting = waiting, 0
+        for place in places[:before]:
+            ring = 0
+            for k in range(8):
+                ring |= np.int64(cells[place + steps[k]]) << k
+            if simple[ring]:
+                cells[place] = not cells[place]
+            else:
+                places[waiting] = place
+                waiting += 1
