@@ -25,7 +25,6 @@ from unet_book.training import Engine, Preset
 
 __all__ = ["TABLES", "Part", "Table", "contiguous_folds", "find_cells", "collect", "run_part"]
 
-FOLDS = 5
 MARGIN = slice(datasets.CTC_MARGIN, -datasets.CTC_MARGIN)
 AVERAGES = {"one pass": None, "8 symmetries": "symmetries", "7 rotations": "rotations"}
 THRESHOLDS = np.arange(1, 20) / 20
@@ -49,13 +48,14 @@ class Part:
 class Table:
     """A data set, how a network is trained on it, and the trainings that make the record.
 
-    `membranes` says whether the ISBI challenge's scores are asked for, or the Cell Tracking
-    Challenge's.
+    `folds` is into how many runs of neighbors the images are cut; `membranes` says whether the
+    ISBI challenge's scores are asked for, or the Cell Tracking Challenge's.
     """
 
     data: str
     preset: Preset
     parts: tuple[Part, ...]
+    folds: int = 5
     membranes: bool = False
 
 
@@ -71,24 +71,25 @@ TABLES = {
     # Membranes weigh 3 where two cells are near, 1 elsewhere: w_0 of 10 and w_c need more steps.
     "isbi2012": Table(
         "isbi2012",
-        recipe(depth=3, tile=380, steps=2800, balance=False, w0=2.0, measure_every=350),
-        tuple(Part(fold) for fold in range(FOLDS)),
+        recipe(depth=3, tile=380, steps=1600, balance=False, w0=2.0, measure_every=200),
+        tuple(map(Part, range(5))),
         membranes=True,
     ),
     "phc-u373": Table(
         "phc-u373",
-        recipe(depth=4, tile=508, steps=1000, measure_every=200),
-        (Part(seed=0), Part(seed=1)),
+        recipe(depth=4, tile=508, steps=400, measure_every=100),
+        tuple(map(Part, range(3))),
+        folds=3,
     ),
     "dic-hela": Table(
         "dic-hela",
-        recipe(depth=4, tile=508, steps=1500, measure_every=300),
-        (Part(seed=0), Part(seed=1)),
+        recipe(depth=4, tile=508, steps=1100, measure_every=275),
+        (Part(seed=0),),
     ),
 }
 
 
-def contiguous_folds(count: int, folds: int = FOLDS) -> list[np.ndarray]:
+def contiguous_folds(count: int, folds: int = 5) -> list[np.ndarray]:
     """The indices of `count` slices in `folds` runs of neighbors, as even as can be.
 
     Neighboring slices are alike: a random fold would find its test slices' neighbors in training.
@@ -107,13 +108,18 @@ def split(table: Table, part: Part):
     Of the two tracking sets the training sees the field of interest alone, 50 px from the edge,
     and the test is the whole frame, as in the challenge, where every cell that counts is whole.
     """
-    if part.fold is None:
-        train, test = (datasets.load(table.data, which) for which in ("train", "test"))
-        return inner(train), whole(test)
     everything = datasets.load(table.data, "all")
-    held_out = contiguous_folds(len(everything))[part.fold]
-    kept = np.setdiff1d(np.arange(len(everything)), held_out)
-    return pick(everything, kept), pick(everything, held_out)
+    held_out = test_indices(table, part, len(everything))
+    train = pick(everything, np.setdiff1d(np.arange(len(everything)), held_out))
+    test = pick(everything, held_out)
+    return (train, test) if table.membranes else (inner(train), whole(test))
+
+
+def test_indices(table: Table, part: Part, count: int) -> list[int]:
+    """Which of the `count` images a part is tested on."""
+    if part.fold is None:
+        return list(range(datasets.train_count(count), count))
+    return contiguous_folds(count, table.folds)[part.fold].tolist()
 
 
 def pick(stack, indices):
@@ -295,13 +301,6 @@ def collect(name: str, folder, command: str) -> dict:
         "device": runs[0]["device"],
         "runs" if table.parts[0].fold is None else "folds": runs, "pictures": pictures,
     }  # fmt: skip
-
-
-def test_indices(table: Table, part: Part, count: int) -> list[int]:
-    """Which of the `count` images a part is tested on."""
-    if part.fold is None:
-        return list(range(datasets.train_count(count), count))
-    return contiguous_folds(count)[part.fold].tolist()
 
 
 def write_json(path: Path, content: dict) -> None:

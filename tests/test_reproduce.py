@@ -1,0 +1,115 @@
+"""The recorded runs: who is held out, what becomes of a part, and what a record says."""
+
+import base64
+import io
+import json
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from unet_book import datasets, reproduce
+from unet_book.augmentation import Augmentation
+from unet_book.reproduce import Part, Table, contiguous_folds, find_cells
+
+TINY = reproduce.recipe(
+    base_channels=2, depth=1, tile=60, steps=2, measure_every=1, augmentation=Augmentation.none()
+)
+
+
+@pytest.fixture
+def small_sets(monkeypatch):
+    """Two tables on five drawn images of 96 x 96, one of them a tracking set with a margin."""
+    everything = datasets.load("phantom-membranes", "all")[:5]
+    small = datasets.Stack("drawn", everything.images[:, :96, :96], everything.labels[:, :96, :96])
+    inside = np.pad(np.ones((76, 76), bool), 10)
+    unknown = np.where(inside | (small.labels > 0), small.labels, -1)
+    sets = {"drawn": small, "tracks": datasets.Stack("tracks", small.images, unknown)}
+
+    monkeypatch.setattr(reproduce.datasets, "load", lambda name, part: sets[name])
+    monkeypatch.setattr(reproduce, "MARGIN", slice(10, -10))
+    monkeypatch.setattr(reproduce, "THRESHOLDS", np.array([0.4, 0.6]))
+    monkeypatch.setattr(reproduce, "TABLES", {
+        "drawn": Table("drawn", TINY, tuple(map(Part, range(5))), membranes=True),
+        "tracks": Table("tracks", TINY, (Part(seed=0), Part(seed=3))),
+    })  # fmt: skip
+
+
+@pytest.mark.parametrize("count, folds", [(30, 5), (31, 5), (7, 2), (5, 5)])
+def test_folds_are_runs_of_neighbors_and_hold_each_slice_once(count, folds):
+    found = contiguous_folds(count, folds)
+    assert np.array_equal(np.concatenate(found), np.arange(count))
+    assert max(map(len, found)) - min(map(len, found)) <= 1
+
+
+@pytest.mark.parametrize("count, folds", [(4, 5), (5, 1)])
+def test_folds_that_cannot_be(count, folds):
+    with pytest.raises(ValueError, match=str(count)):
+        contiguous_folds(count, folds)
+
+
+def test_a_fold_is_not_in_its_own_training(small_sets):
+    train, test = reproduce.split(reproduce.TABLES["drawn"], Part(fold=2))
+    assert len(train) == 4 and len(test) == 1
+    assert not any(np.array_equal(image, test.images[0]) for image in train.images)
+
+
+def test_tracking_sets_train_inside_the_margin_and_are_tested_whole(small_sets):
+    train, test = reproduce.split(reproduce.TABLES["tracks"], Part())
+    assert train.images.shape == (4, 76, 76) and train.labels.min() == 0
+    assert test.images.shape[1:] == (96, 96) and test.labels.min() == 0
+
+
+def test_a_table_is_made_part_by_part_and_put_together(small_sets, tmp_path):
+    """Parts that are there are not trained again; the record has each with its scores."""
+    for part in (Part(seed=0), Part(seed=3)):
+        with pytest.raises(FileNotFoundError, match=part.name):
+            reproduce.collect("tracks", tmp_path, "command")
+        reproduce.run_part("tracks", part, tmp_path, progress=False)
+    times = {path: path.stat().st_mtime_ns for path in tmp_path.iterdir()}
+    reproduce.run_part("tracks", Part(seed=3), tmp_path, progress=False)
+    assert times == {path: path.stat().st_mtime_ns for path in tmp_path.iterdir()}
+
+    record = json.loads(json.dumps(reproduce.collect("tracks", tmp_path, "command")))
+    assert [run["seed"] for run in record["runs"]] == [0, 3]
+    assert all(run["test"] == [4] and 0 <= run["scores"]["seg"] <= 1 for run in record["runs"])
+    assert [entry["step"] for entry in record["runs"][0]["history"]] == [1, 2]
+    png = Image.open(io.BytesIO(base64.b64decode(record["pictures"][0]["probability"])))
+    assert png.size == (96, 96) and png.mode == "L"
+
+
+def test_membranes_are_scored_over_thresholds_on_both_sides(small_sets, tmp_path):
+    run = reproduce.run_part("drawn", Part(fold=4), tmp_path, progress=False)
+    assert list(run["scores"]) == ["one pass", "8 symmetries", "7 rotations"]
+    for scores in run["scores"].values():
+        assert scores["thresholds"] == [0.4, 0.6]
+        for side in ("test", "train"):
+            assert {"pixel_error", "rand_error", "warping_error", "v_rand", "v_info"} <= set(
+                scores[side]
+            )
+            assert all(len(values) == 2 for values in scores[side].values())
+
+
+def test_scores_alone_are_made_again_from_the_stored_network(small_sets, tmp_path):
+    first = reproduce.run_part("tracks", Part(), tmp_path, progress=False)
+    (tmp_path / "tracks-seed0-scores.json").unlink()
+    assert reproduce.run_part("tracks", Part(), tmp_path, progress=False) == first
+
+
+def test_cells_are_filled_and_grow_into_free_pixels_only():
+    probability = np.zeros((1, 9, 12))
+    probability[0, 2:7, 1:5] = probability[0, 2:7, 6:11] = 0.9
+    probability[0, 4, 2] = 0  # a hole
+    cells = find_cells(probability, 0.5)
+    assert cells[0, 4, 2] == 1 and cells[0, 4, 5] == 0 and cells.max() == 2
+    grown = find_cells(probability, 0.5, grow=1)
+    assert np.array_equal(grown[cells > 0], cells[cells > 0])
+    assert (grown[0, 2:7, 5] > 0).all() and grown[0, 0].max() == 0
+    assert find_cells(np.zeros((2, 4, 4)), 0.5, grow=2).max() == 0
+
+
+def test_every_recipe_fits_its_network():
+    for table in reproduce.TABLES.values():
+        assert replace(table.preset) == table.preset
+        assert len({part.name for part in table.parts}) == len(table.parts)
