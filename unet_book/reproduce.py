@@ -60,7 +60,11 @@ class Table:
 
 
 def recipe(**changes) -> Preset:
-    """What the three tables share: Adam along a cosine, one large tile a step, no dropout."""
+    """What the three tables share: Adam along a cosine, one tile a step, no dropout.
+
+    They are recipes for an hour of two CPU cores; many small tiles did better there than few large
+    ones (1,000 steps of 380 px against 2,600 of 236: 0.0644 and 0.0633 of 1 - F on one fold).
+    """
     tile = changes["tile"]
     same = {"base_channels": 16, "dropout": 0.0, "optimizer": "adam", "learning_rate": 2e-3,
             "schedule": "cosine", "augmentation": Augmentation(sigma=10 * tile / 572)}  # fmt: skip
@@ -71,19 +75,19 @@ TABLES = {
     # Membranes weigh 3 where two cells are near, 1 elsewhere: w_0 of 10 and w_c need more steps.
     "isbi2012": Table(
         "isbi2012",
-        recipe(depth=3, tile=380, steps=1600, balance=False, w0=2.0, measure_every=200),
+        recipe(depth=3, tile=236, steps=5000, balance=False, w0=2.0, measure_every=500),
         tuple(map(Part, range(5))),
         membranes=True,
     ),
     "phc-u373": Table(
         "phc-u373",
-        recipe(depth=4, tile=508, steps=400, measure_every=100),
+        recipe(depth=4, tile=380, steps=900, measure_every=150),
         tuple(map(Part, range(3))),
         folds=3,
     ),
     "dic-hela": Table(
         "dic-hela",
-        recipe(depth=4, tile=508, steps=1100, measure_every=275),
+        recipe(depth=4, tile=380, steps=2600, measure_every=650),
         (Part(seed=0),),
     ),
 }
