@@ -1,0 +1,152 @@
+"""The account of a training step's memory beside the tensors that a step really has."""
+
+import pytest
+import torch
+
+from unet_book import memory
+from unet_book.loss import weighted_cross_entropy
+from unet_book.unet import UNet, is_valid_size
+
+OPTIMIZERS = {
+    "sgd": lambda weights: torch.optim.SGD(weights, lr=1e-3, momentum=0.99),
+    "adam": torch.optim.Adam,
+    "adamw": torch.optim.AdamW,
+}
+
+
+def network(base=8, depth=2, variant="paper", dropout=0.5):
+    return UNet(base_channels=base, depth=depth, variant=variant, dropout=dropout)
+
+
+def step_of(model, tile, batch=1, precision="fp32", optimizer="sgd"):
+    """A training step as `training` makes it, the optimizer's state there already."""
+    model.to(memory_format=torch.channels_last)
+    optimizer = OPTIMIZERS[optimizer](model.parameters())
+    image = torch.rand(batch, 1, tile, tile)
+    with torch.no_grad():
+        shape = (batch, *model(image).shape[-2:])
+    target, weights = torch.randint(0, 2, shape, dtype=torch.int32), torch.rand(shape)
+
+    def step():
+        optimizer.zero_grad(set_to_none=True)
+        with torch.autocast("cpu", torch.bfloat16, enabled=precision == "bf16"):
+            logits = model(image)
+        loss = weighted_cross_entropy(logits, target, weights)
+        del logits
+        loss.backward()
+        optimizer.step()
+
+    step()
+    model.zero_grad(set_to_none=True)
+    return step
+
+
+@pytest.mark.parametrize(
+    "network_has, tile, step_has",
+    [
+        ({}, 60, {}),
+        ({}, 60, {"batch": 2}),
+        ({}, 60, {"precision": "bf16"}),
+        ({"variant": "released"}, 60, {}),
+        ({"variant": "released"}, 60, {"precision": "bf16"}),
+        ({"dropout": 0.0}, 60, {"optimizer": "adam"}),
+        ({"depth": 1, "base": 16}, 60, {"optimizer": "adamw"}),
+        ({"depth": 3, "base": 16}, 92, {}),
+        ({"depth": 3, "base": 16}, 92, {"optimizer": "adam"}),
+        ({"depth": 3, "base": 4}, 140, {"precision": "bf16", "batch": 2}),
+    ],
+)
+def test_the_account_is_what_a_step_has(network_has, tile, step_has):
+    model = network(**network_has)
+    counted = memory.peak(step_of(model, tile, **step_has))
+    assert memory.account(model, tile, **step_has).peak == pytest.approx(counted, rel=0.06)
+
+
+@pytest.mark.parametrize("precision", ["fp32", "bf16"])
+def test_the_padded_network_within_a_tenth(precision):
+    model = network(variant="same")
+    counted = memory.peak(step_of(model, 64, precision=precision))
+    found = memory.account(model, 64, precision=precision).peak
+    assert found == pytest.approx(counted, rel=0.1)
+
+
+@pytest.fixture(scope="module")
+def papers():
+    with torch.device("meta"):
+        return UNet()
+
+
+def test_the_papers_network_by_hand(papers):
+    found = memory.account(papers, 572)
+    assert found.total("weights") == found.total("gradients") == found.total("optimizer")
+    assert found.total("weights") == 4 * 31_030_658
+    kept = {layer.kind: 0 for layer in found.layers}
+    for layer in found.layers:
+        kept[layer.kind] += layer.kept
+    # Every pooled value takes 4 bytes, and 8 more for where it was.
+    pooled = 64 * 284**2 + 128 * 140**2 + 256 * 68**2 + 512 * 32**2
+    assert kept["max-pool 2x2"] == 12 * pooled
+    joined = 128 * 392**2 + 256 * 200**2 + 512 * 104**2 + 1024 * 56**2
+    assert kept["concatenation"] == 4 * joined
+    assert kept["up-conv 2x2"] == 0  # its map is copied into the concatenation
+    convolved = 64 * (570**2 + 568**2 + 390**2 + 388**2) + 128 * (282**2 + 280**2 + 198**2 + 196**2)
+    convolved += 256 * (138**2 + 136**2 + 102**2 + 100**2) + 512 * (66**2 + 64**2 + 54**2 + 52**2)
+    convolved += 1024 * (30**2 + 28**2)
+    dropped = 512 * 64**2 + 1024 * 28**2  # once more behind the dropout, and once for its mask
+    assert kept["conv 3x3"] == 4 * (convolved + 2 * dropped)
+
+
+def test_the_peak_is_where_the_first_skip_gets_its_gradient(papers):
+    found = memory.account(papers, 572)
+    joins = [layer for layer in found.layers if layer.kind == "concatenation"]
+    assert found.at is joins[-1]
+    # All but what the last two convolutions have used up, and the gradient of a whole skip.
+    assert found.at.waiting == 4 * 64 * 568**2
+    assert found.peak < sum(map(found.total, ("weights", "gradients", "optimizer", "kept"))) * 1.1
+
+
+def test_half_the_bytes_save_less_than_half(papers):
+    single, half = (memory.account(papers, 572, precision=p) for p in ("fp32", "bf16"))
+    assert half.total("weights") == single.total("weights")
+    assert 0.5 < half.total("kept") / single.total("kept") < 0.7
+    on_gpu = memory.account(papers, 572, precision="bf16", device="cuda")
+    assert single.peak > half.peak > on_gpu.peak
+
+
+@pytest.mark.parametrize("how", [{}, {"precision": "bf16", "batch": 4, "optimizer": "adam"}])
+def test_the_largest_tile_is_the_last_that_fits(how):
+    with torch.device("meta"):
+        model = network(base=4)
+    tile = memory.largest_tile(20_000_000, model, **how)
+    assert is_valid_size(tile, depth=2)
+    assert memory.account(model, tile, **how).peak <= 20_000_000
+    assert memory.account(model, tile + 4, **how).peak > 20_000_000
+    assert memory.largest_tile(10_000, model, **how) is None
+    assert memory.largest_tile(-1, model, **how) is None
+
+
+def test_what_is_not_known_is_refused():
+    model = network(base=2)
+    with pytest.raises(ValueError, match="fp32 or bf16, not 'fp16'"):
+        memory.account(model, 60, precision="fp16")
+    with pytest.raises(ValueError, match="sgd or adam or adamw, not 'lion'"):
+        memory.account(model, 60, optimizer="lion")
+    with pytest.raises(ValueError, match="batch must be 1 or more, not 0"):
+        memory.account(model, 60, batch=0)
+    with pytest.raises(ValueError, match="nearest sizes that do are 60 and 64"):
+        memory.account(model, 61)
+
+
+def test_the_peak_counts_what_is_alive_at_once():
+    old = torch.zeros(1000)
+
+    def run():
+        kept = old + 1  # with `old` 8,000 bytes
+        for _ in range(3):
+            kept + 1  # 4,000 more, and freed
+        kept.mul_(2).view(10, 100)  # nothing
+        return torch.empty(500, dtype=torch.int64).fill_(0)  # 4,000 more
+
+    assert memory.peak(run) == 12_000
+    assert memory.peak(lambda: old.mul_(2)) == 4_000
+    assert memory.peak(lambda: None) == 0
