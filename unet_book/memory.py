@@ -167,7 +167,7 @@ def largest_tile(room: int, model: UNet, **how) -> int | None:
     `how` is `account`'s: batch, precision, optimizer, device.
     """
     smallest = nearest_valid_sizes(1, model.depth, model.variant)[1]
-    most = math.isqrt(max(room, 0))  # more would leave a byte a pixel
+    most = math.isqrt(max(room, 0))  # the image alone takes more than a byte a pixel
     tiles = range(smallest, most + 1, 2**model.depth)
     fit = bisect_right(tiles, room, key=lambda tile: account(model, tile, **how).peak)
     return tiles[fit - 1] if fit else None
