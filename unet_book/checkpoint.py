@@ -6,8 +6,10 @@ there, so that at every moment the place holds a whole checkpoint: the old one o
 Nothing in it is executed when it is read.
 """
 
+import errno
 import json
 import os
+import shutil
 import tempfile
 from pathlib import Path
 
@@ -19,6 +21,8 @@ from torch import Tensor
 from unet_book.unet import UNet
 
 KEY = "unet_book"
+HEADER = 2**18  # bytes that are enough for the names of the tensors and for a history
+MEBIBYTE = 2**20
 NETWORK = ("in_channels", "num_classes", "base_channels", "depth", "variant")
 
 
@@ -73,6 +77,31 @@ def load_model(path, device="cpu") -> UNet:
     return model.to(device).eval()
 
 
+def size(model: UNet, moments: int = 0) -> int:
+    """Bytes, or some more, of a checkpoint with that many moments for each weight."""
+    weights = sum(weight.numel() * weight.element_size() for weight in model.parameters())
+    return (1 + moments) * weights + HEADER
+
+
+def check_room(path, needed: int) -> None:
+    """Write `needed` bytes into the folder of `path` and remove them: what works now works later.
+
+    Raises OSError, naming the bytes that are needed and those that are free, if it fails.
+    """
+    folder = Path(path).parent
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryFile(dir=folder, prefix=f".{Path(path).name}.") as file:
+            _fill(file, needed)
+    except OSError as error:
+        there = next(place for place in (folder, *folder.parents) if place.is_dir())
+        raise OSError(
+            error.errno,
+            f"can't save the training as {path}: {error.strerror}; that needs {needed:,} bytes, "
+            f"and {shutil.disk_usage(there).free:,} are free there",
+        ) from error
+
+
 def write_atomically(path, content: bytes) -> None:
     """Write `content` to `path` such that `path` never holds a part of it.
 
@@ -94,6 +123,20 @@ def write_atomically(path, content: bytes) -> None:
         if isinstance(error, OSError) and error.filename is None:  # a full disk names no file
             error.filename = str(path)
         raise
+
+
+def _fill(file, count: int) -> None:
+    """Give an empty file `count` bytes that really lie on the disk."""
+    if hasattr(os, "posix_fallocate"):
+        try:
+            return os.posix_fallocate(file.fileno(), 0, count)
+        except OSError as error:  # a file system that can't reserve has to be written to
+            if error.errno not in (errno.EINVAL, errno.EOPNOTSUPP, errno.ENOSYS):
+                raise
+    for start in range(0, count, MEBIBYTE):
+        file.write(bytes(min(MEBIBYTE, count - start)))
+    file.flush()
+    os.fsync(file.fileno())
 
 
 def _network(model) -> dict:
@@ -129,11 +172,15 @@ def _moments(optimizer) -> dict[int, dict[str, Tensor]]:
 
 def _put_moments(optimizer, tensors):
     optimizer.state.clear()
-    parameters = [p for group in optimizer.param_groups for p in group["params"]]
+    groups = {p: group for group in optimizer.param_groups for p in group["params"]}
+    parameters = [*groups]
     for key, value in tensors.items():
         kind, index, *name = key.split(".")
         if kind == "optimizer":
             parameter = parameters[int(index)]
+            group = groups[parameter]
             if value.shape == parameter.shape:  # in the parameter's memory layout, on its device
                 value = torch.empty_like(parameter).copy_(value)
+            elif group.get("fused") or group.get("capturable"):  # then steps are counted there
+                value = value.to(parameter.device)
             optimizer.state[parameter][".".join(name)] = value

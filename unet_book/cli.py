@@ -48,11 +48,12 @@ def main(arguments=None) -> int:
         choice.run(choice)
     except torch.cuda.OutOfMemoryError:
         return complain("the GPU's memory is too small for this; --device cpu is slower, but works")
-    except (ValueError, TypeError, OSError, FloatingPointError) as error:
+    except (ValueError, TypeError, OSError, FloatingPointError, ImportError) as error:
         return complain(error)
-    except KeyboardInterrupt:
-        goes_on = choice.run is run_train
-        complain("interrupted" + goes_on * "; the same command goes on from the last checkpoint")
+    except KeyboardInterrupt as stop:
+        there = "there" if str(stop) else "the last checkpoint"
+        goes_on = f"; the same command goes on from {there}" if choice.run is run_train else ""
+        complain((str(stop) or "interrupted") + goes_on)
         return 130
     return 0
 
@@ -79,13 +80,19 @@ def parser() -> argparse.ArgumentParser:
     one = commands.add_parser("train", help="train a network on images and their masks")
     add_data(one, "what to learn from")
     one.add_argument("--preset", default="quick", choices=training.PRESETS,
-                     help="quick: a CPU, about a minute; colab: a GPU, minutes; "
-                     "paper: the paper's network and recipe, hours (default: quick)")
+                     help="quick: a CPU, about a minute; colab: a GPU, minutes; modern: a GPU, "
+                     "longer; paper: the paper's network and recipe, hours (default: quick)")
     one.add_argument("--out", type=Path, required=True, metavar="FOLDER",
                      help="where the trained network goes; an unfinished training there goes on")
     one.add_argument("--steps", type=int, help="train for so many steps instead of the preset's")
     one.add_argument("--seed", type=int, default=0, help="another seed, another training")
     one.add_argument("--device", help="cpu, cuda, ... (default: the GPU if there is one)")
+    one.add_argument("--precision", default="auto", choices=training.WORDS["precision"],
+                     help="bf16 where the hardware multiplies it faster (auto), always, or never")
+    one.add_argument("--compile", action="store_true",
+                     help="compile the network first; takes a minute, and pays on a GPU")
+    one.add_argument("--log", type=Path, metavar="FOLDER",
+                     help="TensorBoard's event files; needs the package tensorboard")
     one.set_defaults(run=run_train)
 
     one = commands.add_parser("predict", help="find the cells of images with a trained network")
@@ -139,21 +146,36 @@ def run_train(choice):
         preset = replace(preset, steps=choice.steps)
     data, held_out = (datasets.load(choice.data, split) for split in ("train", "test"))
     device = pick_device(choice.device)
+    engine = training.Engine(choice.precision, compile=choice.compile)
     choice.out.mkdir(parents=True, exist_ok=True)
     if not os.access(choice.out, os.W_OK):
         raise PermissionError(f"can't write into {choice.out}")
     checkpoint = choice.out / CHECKPOINT
     resumed = peek(checkpoint).get("step", 0) if checkpoint.exists() else 0
+    watched = sys.stderr.isatty()
     began = time.perf_counter()
     result = training.train(
-        data, preset, held_out, seed=choice.seed, device=device,
-        checkpoint=checkpoint, progress=sys.stderr.isatty(),
+        data, preset, held_out, seed=choice.seed, device=device, checkpoint=checkpoint,
+        progress=watched, watch=training.Live(held_out) if watched else None,
+        engine=engine, log=choice.log,
     )
     seconds = time.perf_counter() - began
+    if training.several.is_first():
+        settled = engine.settled(device, preset.base_channels)
+        write_run(result, choice, device, settled, resumed, seconds)
+        print_run(result, held_out, choice, resumed, seconds)
+
+
+def write_run(result, choice, device, engine, resumed, seconds):
+    """The network and the record of its training; that of a finished training stands."""
     save(choice.out / MODEL, result.model)
-    record = describe_run(result, choice, device, resumed, seconds)
-    if resumed < preset.steps or not (choice.out / RECORD).exists():  # else its record stands
+    record = describe_run(result, choice, device, resumed, seconds) | {"engine": asdict(engine)}
+    if resumed < result.preset.steps or not (choice.out / RECORD).exists():
         write_atomically(choice.out / RECORD, json.dumps(record, indent=1).encode())
+
+
+def print_run(result, held_out, choice, resumed, seconds):
+    """Where the network is, and how well it did."""
     last = result.history[-1]
     guess = metrics.majority_error(truth_classes(held_out))
     print(f"the network: {choice.out / MODEL}")

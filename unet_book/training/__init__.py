@@ -7,33 +7,31 @@ state of any generator has to be saved.
 
 import os
 from collections.abc import Callable
-from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 
 import numpy as np
 import torch
-from torch import Tensor, nn
 from tqdm.auto import tqdm
 
 from unet_book import checkpoint as checkpoints
 from unet_book.datasets import Stack
 from unet_book.initialization import he_normal_
-from unet_book.loss import weighted_cross_entropy
 from unet_book.metrics import pixel_error
 from unet_book.overlap_tile import predict
-from unet_book.training.engine import Engine, usual_engine
+from unet_book.training import safety, several
+from unet_book.training.engine import WORDS, Engine, usual_engine
+from unet_book.training.live import Live, Log
 from unet_book.training.presets import PRESETS, Preset, learning_rate, named
+from unet_book.training.step import GraphedStep, training_step
 from unet_book.training.tiles import Tiles, classes, step_seed
 from unet_book.unet import UNet
 from unet_book.weight_map import part_touching_cells
 
 __all__ = ["train", "training_step", "Result", "Preset", "PRESETS", "named", "learning_rate",
-           "Engine", "usual_engine", "Tiles", "classes", "start", "held_out_error"]  # fmt: skip
+           "Engine", "usual_engine", "Live", "Tiles", "classes", "step_seed", "start",
+           "held_out_error", "several", "WORDS"]  # fmt: skip
 
-TOO_HIGH = (
-    "the learning rate is probably too high. The last checkpoint, if there is one, is older and "
-    "holds numbers only"
-)
+MOMENTS = {"sgd": 1, "adam": 2, "adamw": 2}  # numbers that an optimizer keeps for each weight
 
 
 @dataclass
@@ -63,6 +61,8 @@ def train(
     build: Callable[..., UNet] = UNet,
     initialize: Callable[[UNet, torch.Generator], object] = he_normal_,
     engine: Engine | None = None,
+    log: str | os.PathLike | None = None,
+    deterministic: bool = False,
 ) -> Result:
     """Train a U-Net on the labelled images of `data` (Section 3).
 
@@ -74,60 +74,73 @@ def train(
     seed : decides the initial weights, the tiles and the dropout.
     device : where to train; the GPU if there is one, else the CPU.
     checkpoint : a file. If it exists the training goes on from there, exactly; every `save_every`
-        steps, and at the end, it is replaced.
+        steps, at the end, and on Ctrl-C (which then lets the step end) it is replaced.
     progress : show a progress bar.
-    watch : called as ``watch(step, model)`` before the first step and after each measurement.
+    watch : called as ``watch(step, model)`` before the first step and after each measurement; a
+        `Live` shows the curves and a prediction.
     build : makes the network, from `UNet`'s arguments; a subclass of it, for an experiment.
     initialize : called as ``initialize(model, generator)``, draws the initial weights in place; a
         training that goes on from a checkpoint has its weights from there.
     engine : how to compute it: precision, memory layout, compilation. None is `usual_engine`.
+    log : a folder for TensorBoard's event files; needs the package `tensorboard`.
+    deterministic : on a GPU, use only kernels that give the same bits every time, at some cost; a
+        CPU's always do.
 
-    Raises ValueError if the checkpoint comes from other data, another preset or another seed;
-    FloatingPointError, naming the step, if the loss or a weight is no longer a number.
+    Started by torchrun, or in processes that have made a group (torch.distributed), each process
+    trains on `Preset.batch_size` tiles of every step, and all come to the same weights: those of
+    one process with as many tiles (dropout, which each draws for itself, apart). The first one
+    alone measures, saves, shows and logs.
+
+    Raises ValueError if the checkpoint comes from other data, another preset or another seed, or
+    for an engine that the device does not have; OSError, before the first step, if a checkpoint
+    can't be written where it should go; ImportError if `log` lacks its package; FloatingPointError,
+    naming the step, the likely cause and the last good checkpoint, if the loss or a weight is no
+    longer a number; KeyboardInterrupt, after saving, on Ctrl-C.
     """
     preset = named(preset)
     if not 0 <= seed < 2**63:
         raise ValueError(f"seed is a whole number from 0 to 2^63 - 1, not {seed}")
     if save_every < 1:
         raise ValueError(f"save_every must be at least 1, not {save_every}")
-    device = torch.device(device or ("cuda" if torch.cuda.is_available() else "cpu"))
-    tiles = Tiles(data, preset, seed, device, engine)
-    with own_random_state():
+    device = several.place(device)
+    with (
+        safety.own_random_state(), safety.arithmetic(deterministic), several.together(device),
+        safety.Interrupt(active=checkpoint is not None) as interrupt,
+    ):  # fmt: skip
+        tiles = Tiles(data, preset, seed, device, engine)
         model, optimizer = start(preset, seed, device, build, initialize, tiles.engine)
-        network = tiles.engine.compiled(model)
         state = resume(checkpoint, model, optimizer, tiles.identity)
+        need_room(checkpoint, model, preset, state)
+        network = several.shared(tiles.engine.compiled(model))
+        make_step = GraphedStep() if tiles.engine.graph else training_step
+        if several.rank() > 0:  # the first process looks, shows and logs for all
+            progress, watch, log = False, None, None
+        if isinstance(watch, Live):
+            watch.history = state["history"]
         if watch and state["step"] == 0:
             watch(0, model)
-        steps = range(state["step"], preset.steps)
-        for step in tqdm(steps, disable=not progress, initial=steps.start, total=preset.steps):
-            state["losses"].append(training_step(network, optimizer, tiles, step))
-            state["step"] = step + 1
-            if due(step + 1, preset.measure_every, preset.steps):
-                state["history"].append(measure(model, held_out, state, preset))
-                state["losses"] = []
-                if watch:
-                    watch(step + 1, model)
-            if checkpoint and due(step + 1, save_every, preset.steps):
-                save(checkpoint, model, optimizer, state)
+
+        steps, where = range(state["step"], preset.steps), (tiles, state, checkpoint)
+        bar = tqdm(steps, disable=not progress, initial=steps.start, total=preset.steps)
+        with Log(log, steps.start) as curves:
+            for step in bar:
+                state["losses"].append(make_step(network, optimizer, tiles, step))
+                state["step"] = done = step + 1
+                look = due(done, preset.measure_every, preset.steps)
+                if look or device.type == "cpu":  # a GPU would wait for whoever looks at its loss
+                    safety.check_losses(model, *where)
+                if look:
+                    state["history"].append(measure(model, held_out, state, preset))
+                    state["losses"] = []
+                    curves.note(state["history"][-1], learning_rate(preset, step))
+                    if watch:
+                        watch(done, model)
+                stop = interrupt.wanted(done)
+                if checkpoint and (stop or due(done, save_every, preset.steps)):
+                    save(model, optimizer, *where)
+                if stop and done < preset.steps:
+                    raise KeyboardInterrupt(f"stopped after step {done}, saved in {checkpoint}")
     return Result(model.eval(), preset, state["history"])
-
-
-def training_step(model: UNet, optimizer, tiles: "Tiles", step: int) -> Tensor:
-    """One step down the energy of the tiles of this step; its loss, still on the device."""
-    image, target, weights = tiles.batch(step)
-    model.train()
-    torch.manual_seed(step_seed(tiles.seed, step))  # the dropout's
-    for group in optimizer.param_groups:
-        group["lr"] = learning_rate(tiles.preset, step)
-    optimizer.zero_grad(set_to_none=True)
-    with tiles.engine.autocast(tiles.device):
-        logits = model(image)
-    loss = weighted_cross_entropy(logits, target, weights)
-    loss.backward()
-    if tiles.preset.clip is not None:
-        nn.utils.clip_grad_norm_(model.parameters(), tiles.preset.clip)
-    optimizer.step()
-    return loss.detach()
 
 
 def start(
@@ -146,15 +159,20 @@ def start(
     )
     initialize(model, torch.Generator().manual_seed(seed))
     model = model.to(device, memory_format=engine.memory_format)
-    return model, optimizer_for(model, preset, torch.device(device))
+    return model, optimizer_for(model, preset, engine)
 
 
-def optimizer_for(model: UNet, preset: Preset, device: torch.device) -> torch.optim.Optimizer:
+def optimizer_for(model: UNet, preset: Preset, engine: Engine) -> torch.optim.Optimizer:
     """The preset's optimizer; on a GPU its update of all weights is one kernel."""
-    how = {"fused": True} if device.type == "cuda" else {}
+    device, how = next(model.parameters()).device, {}
+    if device.type == "cuda":
+        how["fused"] = True
+    if engine.graph:  # which reads the learning rate anew in each replay
+        how["lr"] = torch.zeros((), device=device)
     if preset.optimizer == "sgd":
         how |= {"momentum": preset.momentum, "weight_decay": preset.weight_decay}
         return torch.optim.SGD(model.parameters(), **how)
+    how |= {"capturable": True} if engine.graph else {}
     if preset.optimizer == "adam":
         return torch.optim.Adam(model.parameters(), **how)
     return torch.optim.AdamW(model.parameters(), weight_decay=preset.weight_decay, **how)
@@ -163,9 +181,10 @@ def optimizer_for(model: UNet, preset: Preset, device: torch.device) -> torch.op
 def measure(model: UNet, held_out: Stack | None, state: dict, preset: Preset) -> dict:
     """One entry of the history: the step, the mean loss since the last, the held-out error."""
     error = None
-    if held_out is not None:
+    if held_out is not None and several.rank() == 0:
         error = held_out_error(model, held_out, preset.tile)
-    return {"step": state["step"], "loss": mean_loss(state), "error": error}
+    loss = torch.stack(state["losses"]).mean().item()
+    return {"step": state["step"], "loss": loss, "error": several.told(error)}
 
 
 def held_out_error(model: UNet, stack: Stack, tile: int = 572) -> float:
@@ -174,26 +193,21 @@ def held_out_error(model: UNet, stack: Stack, tile: int = 572) -> float:
     return pixel_error(classes(part_touching_cells(stack.labels)), prediction)
 
 
-def mean_loss(state: dict) -> float:
-    """Mean of the losses since the last measurement; FloatingPointError if one is no number."""
-    losses = torch.stack(state["losses"])
-    wrong = torch.nonzero(~torch.isfinite(losses))
-    if len(wrong):
-        step = state["step"] - len(losses) + wrong[0].item() + 1
-        raise FloatingPointError(
-            f"the loss of step {step} is {losses[wrong[0]].item()}: {TOO_HIGH}"
-        )
-    return losses.mean().item()
-
-
-def save(path, model: UNet, optimizer, state: dict) -> None:
+def save(model: UNet, optimizer, tiles: Tiles, state: dict, path) -> None:
     """A checkpoint of the training, unless its loss or its weights have left the numbers."""
     if state["losses"]:
-        mean_loss(state)
-    if not all(bool(torch.isfinite(weight).all()) for weight in model.parameters()):
-        raise FloatingPointError(f"a weight is no number after step {state['step']}: {TOO_HIGH}")
-    losses = [loss.item() for loss in state["losses"]]
-    checkpoints.save(path, model, optimizer, state | {"losses": losses})
+        safety.check_losses(model, tiles, state, path)
+    safety.check_weights(model, tiles, state, path)
+    if several.rank() == 0:
+        losses = [loss.item() for loss in state["losses"]]
+        checkpoints.save(path, model, optimizer, state | {"losses": losses})
+
+
+def need_room(path, model: UNet, preset: Preset, state: dict) -> None:
+    """OSError unless a checkpoint fits where `path` says, beside the one that it will replace."""
+    if path and several.rank() == 0 and state["step"] < preset.steps:
+        needed = checkpoints.size(model, MOMENTS[preset.optimizer])
+        checkpoints.check_room(path, needed if os.path.exists(path) else 2 * needed)
 
 
 def resume(path, model: UNet, optimizer, identity: dict) -> dict:
@@ -232,10 +246,3 @@ def difference(theirs, mine) -> str:
 def due(step: int, every: int, last: int) -> bool:
     """Whether something done every so many steps, and at the last, is done after this one."""
     return step % every == 0 or step == last
-
-
-@contextmanager
-def own_random_state():
-    """Within it PyTorch's global generators may be set; afterwards they are as they were."""
-    with torch.random.fork_rng(range(torch.cuda.device_count())):  # setting one sets them all
-        yield

@@ -7,8 +7,14 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from unet_book.augmentation import random_tile
+from unet_book.augmentation import (
+    Augmentation,
+    change_gray_values,
+    random_tile,
+    tile_coordinates,
+)
 from unet_book.datasets import Stack
+from unet_book.training import several
 from unet_book.training.engine import Engine, usual_engine
 from unet_book.training.presets import Preset
 from unet_book.unet import border
@@ -33,22 +39,67 @@ class Tiles:
         self.weights = torch.as_tensor(
             weight_map(parted, preset.w0, preset.sigma, preset.balance)
         ).to(device)
+        self.share = range(*(preset.batch_size * (several.rank() + k) for k in (0, 1)))
+        self.whole = preset.batch_size * several.count()
+        self.side = torch.cuda.Stream(self.device) if self.engine.ahead else None
+        self.next = None
         content = zlib.crc32(data.labels.tobytes(), zlib.crc32(data.images.tobytes()))
-        self.identity = {"preset": asdict(preset), "seed": seed, "data": content}
+        recipe = asdict(preset) | {"batch_size": self.whole}
+        self.identity = {"preset": recipe, "seed": seed, "data": content}
 
     def batch(self, step: int) -> tuple[Tensor, Tensor, Tensor]:
-        """Images (N, 1, tile, tile), classes and weights (N, output, output) of one step."""
-        preset = self.preset
+        """Images (N, 1, tile, tile), classes and weights (N, output, output) of one step.
+
+        With `Engine.ahead` those of the next step are put to work before these are given out.
+        """
+        if self.side is None:
+            return self.draw(step)
+        if self.next is None or self.next[0] != step:
+            self._begin(step)
+        _, batch = self.next
+        now = torch.cuda.current_stream(self.device)
+        now.wait_stream(self.side)
+        for one in batch:
+            one.record_stream(now)  # its memory is not for the side stream to use again before
+        self._begin(step + 1)
+        return batch
+
+    def _begin(self, step):
+        if self.next is None:  # the images may still be on their way
+            self.side.wait_stream(torch.cuda.current_stream(self.device))
+        with torch.cuda.stream(self.side):
+            self.next = step, self.draw(step)
+
+    def draw(self, step: int) -> tuple[Tensor, Tensor, Tensor]:
+        """What `batch` gives, computed when asked.
+
+        All tiles of a step come from one generator, one after the other. A process draws those of
+        its share and passes over the others, so that two processes with one tile each see the tiles
+        that one process with two sees.
+        """
+        preset, drawn = self.preset, []
         cut = border(preset.depth, preset.variant)
         generator = torch.Generator().manual_seed(step_seed(self.seed, step))
-        drawn = []
-        for _ in range(preset.batch_size):
+        for number in range(self.whole):
             i = torch.randint(len(self.images), (), generator=generator).item()
-            stack = self.images[i], self.classes[i], self.weights[i]
-            drawn.append(random_tile(*stack, preset.tile, cut, preset.augmentation, generator))
+            how = preset.tile, cut, preset.augmentation, generator
+            if number in self.share:
+                drawn.append(random_tile(self.images[i], self.classes[i], self.weights[i], *how))
+            else:
+                pass_over(self.images[i].shape, *how)
         image, target, weights = map(torch.stack, zip(*drawn))
         memory_format = self.engine.memory_format
         return image[:, None].contiguous(memory_format=memory_format), target, weights
+
+
+def pass_over(shape, tile: int, cut: int, how: Augmentation, generator: torch.Generator) -> None:
+    """Draw the numbers that `random_tile` would draw for an image of `shape`, and no pixel.
+
+    A tile of one pixel with as much room to lie in, and of gray 0, draws the same numbers.
+    """
+    room = [size - (tile - 2 * cut) for size in shape]
+    tile_coordinates([1 + slack for slack in room], 1, 0, how, generator)
+    change_gray_values(torch.zeros(()), how, generator)
 
 
 def classes(labels) -> np.ndarray:
@@ -56,6 +107,7 @@ def classes(labels) -> np.ndarray:
     return np.minimum(labels, 1).astype(np.int32)
 
 
-def step_seed(seed: int, step: int) -> int:
-    """A seed for one step of one training; neighbors have nothing in common."""
-    return int(np.random.SeedSequence((seed, step)).generate_state(1, np.uint64)[0] >> np.uint64(1))
+def step_seed(seed: int, step: int, rank: int = 0) -> int:
+    """A seed for one step of one training on one process; neighbors have nothing in common."""
+    numbers = (seed, step, rank) if rank else (seed, step)
+    return int(np.random.SeedSequence(numbers).generate_state(1, np.uint64)[0] >> np.uint64(1))

@@ -1,0 +1,128 @@
+"""Watching a training: a picture that follows it, a line a measurement, event files."""
+
+import io
+import sys
+
+import numpy as np
+from tqdm.auto import tqdm
+
+from unet_book.datasets import Stack
+from unet_book.overlap_tile import predict
+from unet_book.unet import UNet
+
+BLUE, ORANGE = "#0072b2", "#d55e00"
+
+
+class Live:
+    """A picture of a training as it goes on: ``train(..., watch=Live(held_out))``.
+
+    In a notebook it is drawn anew after each measurement: the loss, the held-out error, and image
+    number `index` of `stack` with the network's probability of a cell and the truth beside it. On a
+    terminal it is one line a measurement, on stderr.
+    """
+
+    def __init__(self, stack: Stack, index: int = 0):
+        self.image, self.labels = stack.images[index], stack.labels[index]
+        self.history: list[dict] = []  # `train` puts its own here
+        self.step, self.probability, self.handle = 0, None, None
+
+    def __call__(self, step: int, model: UNet) -> None:
+        """Show where the training is; `train` calls it."""
+        self.step = step
+        if in_notebook():
+            self.probability = predict(model, self.image)[1]
+            self._show()
+        elif self.history:
+            tqdm.write(line(self.history[-1]), file=sys.stderr)
+
+    def figure(self):
+        """The picture as a matplotlib figure, after the last measurement."""
+        from matplotlib.figure import Figure  # a training that nobody watches needs none
+
+        figure = Figure(figsize=(6.2, 5.2), layout="constrained")
+        (above, beside), below = figure.subplots(2, 2)
+        _curve(above, self.history, "loss", 1, "loss", BLUE)
+        _curve(beside, self.history, "error", 100, "held-out pixels wrong, %", ORANGE)
+        pictures = {f"cell? after step {self.step}": self.probability, "truth": self.labels > 0}
+        for axes, (title, picture) in zip(below, pictures.items()):
+            blank = np.zeros(self.labels.shape)
+            axes.imshow(blank if picture is None else picture, cmap="gray", vmin=0, vmax=1)
+            axes.set_title(title)
+            axes.set_axis_off()
+        return figure
+
+    def _show(self):
+        from IPython.display import Image, display
+
+        file = io.BytesIO()
+        self.figure().savefig(file, format="png", dpi=100)
+        picture = Image(data=file.getvalue())
+        if self.handle is None:
+            self.handle = display(picture, display_id=True)
+        else:
+            self.handle.update(picture)
+
+
+def line(entry: dict) -> str:
+    """One entry of a history in words.
+
+    >>> line({"step": 300, "loss": 0.41239, "error": 0.12})
+    'step 300: loss 0.4124, 12.00 % of the held-out pixels wrong'
+    """
+    said = f"step {entry['step']}: loss {entry['loss']:.4g}"
+    if entry["error"] is not None:
+        said += f", {100 * entry['error']:.2f} % of the held-out pixels wrong"
+    return said
+
+
+def in_notebook() -> bool:
+    """Whether this runs in a kernel that shows pictures."""
+    shell = sys.modules.get("IPython") and sys.modules["IPython"].get_ipython()
+    return getattr(shell, "kernel", None) is not None
+
+
+class Log:
+    """A training's curves in TensorBoard's event files, in `folder`; None writes none.
+
+    Raises ImportError, before the training, where the package `tensorboard` is missing.
+    """
+
+    def __init__(self, folder, step: int):
+        self.writer = None
+        if folder is None:
+            return
+        try:
+            from torch.utils.tensorboard import SummaryWriter
+        except ImportError as error:
+            raise ImportError(
+                "log= writes event files, which needs the package tensorboard: "
+                "pip install tensorboard, or unet_book[log]"
+            ) from error
+        # What a killed training wrote after its last checkpoint is written anew.
+        self.writer = SummaryWriter(str(folder), purge_step=step + 1)
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        if self.writer is not None:
+            self.writer.close()
+
+    def note(self, entry: dict, rate: float) -> None:
+        """An entry of the history, and the learning rate of its last step."""
+        if self.writer is None:
+            return
+        values = {"loss": entry["loss"], "held-out pixel error": entry["error"],
+                  "learning rate": rate}  # fmt: skip
+        for name, value in values.items():
+            if value is not None:
+                self.writer.add_scalar(name, value, entry["step"])
+        self.writer.flush()
+
+
+def _curve(axes, history, name, times, title, color):
+    known = [entry for entry in history if entry[name] is not None]
+    steps, values = ([entry[key] for entry in known] for key in ("step", name))
+    axes.plot(steps, times * np.array(values), ".-", color=color)
+    axes.set(title=title, xlabel="step")
+    axes.spines[["top", "right"]].set_visible(False)
