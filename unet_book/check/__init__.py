@@ -10,7 +10,10 @@ from unet_book.check.data import honest_square, independent_pixels, touching_cel
 from unet_book.check.elastic import between_four_vectors, folding_sigma, nearest_labels
 from unet_book.check.energy import double_softmax_floor, half_contour, weighted_energy
 from unet_book.check.initialization import fan_in, up_convolution_std, without_maximum
+from unet_book.check.measuring import dearest_pixel, merged_cells, wall_through_cell
 from unet_book.check.overlap_tile import exact_tiles, mirrored_window, unanimous
+from unet_book.check.results import honest_score, surely_gained, wider_interval
+from unet_book.check.training import heavy_ball, momentum_limit, tiles_at_once
 from unet_book.check.verdict import Verdict
 from unet_book.check.weight_map import half_in_gaps, two_nearest_in_row, widest_gap
 from unet_book.check.what_unet_answers import exact_shifts, majority_error, window_ratio
@@ -24,6 +27,9 @@ __all__ = [
     "up_convolution_std", "fan_in", "without_maximum",
     "double_softmax_floor", "weighted_energy", "half_contour",
     "exact_tiles", "mirrored_window", "unanimous",
+    "wall_through_cell", "merged_cells", "dearest_pixel",
     "between_four_vectors", "nearest_labels", "folding_sigma",
     "widest_gap", "two_nearest_in_row", "half_in_gaps",
+    "momentum_limit", "heavy_ball", "tiles_at_once",
+    "wider_interval", "honest_score", "surely_gained",
 ]  # fmt: skip

@@ -9,13 +9,16 @@ browser and compares what it says with the package's own numbers.
 from unet_book.explorers.energy import pixel_energy
 from unet_book.explorers.films import film
 from unet_book.explorers.nine_vectors import nine_vectors
+from unet_book.explorers.one_membrane import one_membrane
 from unet_book.explorers.samples import spaced_samples
 from unet_book.explorers.signal import signal
 from unet_book.explorers.sizes import tile_sizes
+from unet_book.explorers.thresholds import thresholds
 from unet_book.explorers.tiling import tiling
 from unet_book.explorers.two_cells import two_cells
+from unet_book.explorers.valley import valley
 
 __all__ = [
-    "film", "nine_vectors", "pixel_energy", "spaced_samples", "signal", "tile_sizes", "tiling",
-    "two_cells",
+    "film", "nine_vectors", "one_membrane", "pixel_energy", "spaced_samples", "signal",
+    "thresholds", "tile_sizes", "tiling", "two_cells", "valley",
 ]  # fmt: skip
