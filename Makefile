@@ -7,7 +7,7 @@
 UV_VERSION := 0.13.9
 PYTHON     ?= >=3.11
 THREADS    ?= 1
-ONLY       ?= network weight_map deformation overlap_tile
+ONLY       ?= network weight_map deformation overlap_tile metrics training
 NB         ?= $(wildcard book/*.ipynb)
 
 BIN := .venv/bin

@@ -8,6 +8,7 @@ What a record holds is told in benchmarks/README.md.
 import argparse
 import ctypes
 import gc
+import os
 import platform
 import statistics
 import subprocess
@@ -98,18 +99,22 @@ def timed(rows: list[Row], rounds: int) -> list[dict]:
 # ---- memory
 
 
-def peak_mib(script: str, call: str, warm_up: str, threads: int = 1) -> float | None:
+def peak_mib(
+    script: str, call: str, warm_up: str, threads: int = 1, environment: dict | None = None
+) -> float | None:
     """By how many MiB the expression `call` raises a fresh process's memory at its highest.
 
     `call` and `warm_up` are expressions in the names of benchmarks/`script`.py that give functions
     without arguments. What `warm_up` gives is run first: it loads and compiles what `call` needs.
+    `environment` holds variables that the process gets besides this one's.
     None where the system does not tell (elsewhere than on Linux).
     """
     if not Path("/proc/self/clear_refs").exists():
         return None
     program = (f"import torch; torch.set_num_threads({threads}); import harness; "
                f"from {script} import *; ({warm_up})(); print(harness.growth({call}))")  # fmt: skip
-    done = subprocess.run([sys.executable, "-c", program], cwd=HERE, capture_output=True, text=True)
+    done = subprocess.run([sys.executable, "-c", program], cwd=HERE, capture_output=True, text=True,
+                          env=os.environ | (environment or {}))  # fmt: skip
     if done.returncode:
         raise RuntimeError(f"{script}: {call} failed: {done.stderr[-2000:]}")
     return float(done.stdout.splitlines()[-1])

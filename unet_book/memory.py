@@ -87,7 +87,7 @@ def account(
         and energy in float32.
     optimizer : "sgd" with momentum, "adam" or "adamw", as PyTorch has them.
     device : where the step runs; None for the model's own. On a GPU a dropout's mask takes a byte
-        a value, and Adam's step room for all weights at once.
+        a value, and Adam's step, which is one kernel in `training`, no room of its own.
 
     Left out: what kernels take for themselves (a workspace, a copy in another layout), a batch that
     is prepared ahead, and the context of the GPU.
@@ -101,7 +101,7 @@ def account(
         raise ValueError(f"batch must be 1 or more, not {batch}")
     gpu = torch.device(device or next(model.parameters()).device).type == "cuda"
     layers = _network(model, tile, batch, precision, gpu)
-    at_once = (sum if gpu else max)(one.weights for one in layers)
+    at_once = 0 if gpu else max(one.weights for one in layers)
     layers.append(Layer("step", "optimizer", passing=STEPPING[optimizer] * at_once))
     states = STATES[optimizer]
     layers = [replace(one, gradients=one.weights, optimizer=states * one.weights) for one in layers]
