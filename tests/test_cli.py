@@ -1,7 +1,9 @@
 """The command line, from images in a folder to cells in a file, and what it says when it can't."""
 
+import errno
 import json
 import os
+import signal
 import subprocess
 import sys
 from dataclasses import asdict
@@ -78,7 +80,8 @@ def image(tmp_path):
 
 HELP = {
     "fetch": ["name"],
-    "train": ["--data", "--preset", "--out", "--steps", "--seed", "--device"],
+    "train": ["--data", "--preset", "--out", "--steps", "--seed", "--device", "--precision",
+              "--compile", "--log"],
     "predict": ["TRAINED", "images", "--data", "--split", "--out", "--probability", "--device"],
     "evaluate": ["TRAINED", "--data", "--split", "--device"],
 }
@@ -143,7 +146,8 @@ def test_fetch_says_where_the_data_set_lies(capsys):
 
 def test_training_leaves_the_network_that_it_trained(trained, folder):
     data, held_out = (datasets.load(folder, split) for split in ("train", "test"))
-    expected = training.train(data, TINY, held_out, seed=2, device="cpu", progress=False).model
+    how = {"seed": 2, "device": "cpu", "progress": False, "engine": training.Engine()}
+    expected = training.train(data, TINY, held_out, **how).model
     model = checkpoint.load_model(trained / cli.MODEL)
     assert all(a.equal(b) for a, b in zip(model.parameters(), expected.parameters()))
 
@@ -205,6 +209,38 @@ def test_ctrl_c_gives_130_and_the_same_command_goes_on(
     assert train(folder, tmp_path / "b", "--steps", 120) == 0
     models = [(tmp_path / name / cli.MODEL).read_bytes() for name in "ab"]
     assert models[0] == models[1]
+
+
+def test_ctrl_c_in_the_terminal_saves_the_step_and_the_same_command_goes_on(
+    folder, tmp_path, monkeypatch, capsys
+):
+    def interrupted(model, optimizer, tiles, step, whole=training.training_step):
+        if step == 2:
+            signal.raise_signal(signal.SIGINT)
+        return whole(model, optimizer, tiles, step)
+
+    monkeypatch.setattr(training, "training_step", interrupted)
+    assert train(folder, tmp_path / "a", "--steps", 5) == 130
+    path = tmp_path / "a" / cli.CHECKPOINT
+    told = f"unet-book: stopped after step 3, saved in {path}; the same command goes on from there"
+    assert told in capsys.readouterr().err
+    assert train(folder, tmp_path / "a", "--steps", 5) == 0
+    assert "\n2 steps in " in capsys.readouterr().out
+
+
+def test_the_record_says_how_the_training_was_computed(folder, tmp_path):
+    assert train(folder, tmp_path, "--steps", 2, "--precision", "bf16") == 0
+    engine = json.loads((tmp_path / cli.RECORD).read_text())["engine"]
+    assert (engine["precision"], engine["compile"]) == ("bf16", False)
+
+
+def test_of_several_processes_the_first_alone_writes_and_prints(
+    folder, tmp_path, monkeypatch, capsys
+):
+    monkeypatch.setenv("RANK", "1")
+    assert train(folder, tmp_path, "--steps", 2) == 0
+    assert capsys.readouterr().out == ""
+    assert not (tmp_path / cli.MODEL).exists() and not (tmp_path / cli.RECORD).exists()
 
 
 def test_evaluate_prints_the_errors_of_the_network(trained, folder, capsys):
@@ -415,6 +451,26 @@ def test_a_folder_that_cannot_be_written_is_refused_before_training(complaint, f
     assert words == f"can't write into {tmp_path}"
 
 
+def test_a_disk_without_room_is_told_before_training(complaint, folder, tmp_path, monkeypatch):
+    def full(*_):
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(checkpoint.os, "posix_fallocate", full, raising=False)
+    monkeypatch.setattr(training, "training_step", None)
+    words = complaint("train", "--data", folder, "--out", tmp_path)
+    assert "No space left on device; that needs" in words and "are free there" in words
+
+
+def test_a_log_without_its_package_is_refused_before_training(
+    complaint, folder, tmp_path, monkeypatch
+):
+    monkeypatch.setitem(sys.modules, "torch.utils.tensorboard", None)
+    monkeypatch.setattr(training, "training_step", None)
+    words = complaint("train", "--data", folder, "--out", tmp_path, "--log", tmp_path / "log")
+    assert words == ("log= writes event files, which needs the package tensorboard: "
+                     "pip install tensorboard, or unet_book[log]")  # fmt: skip
+
+
 def test_one_image_alone_cannot_be_trained_on_and_tested(complaint, tmp_path):
     data = write_folder(tmp_path / "one", 1)
     words = complaint("train", "--data", data, "--out", tmp_path / "out")
@@ -424,7 +480,7 @@ def test_one_image_alone_cannot_be_trained_on_and_tested(complaint, tmp_path):
 def test_a_loss_that_runs_away_is_told_in_one_line(complaint, folder, tmp_path, monkeypatch):
     monkeypatch.setattr(training, "training_step", lambda *_: torch.tensor(float("nan")))
     words = complaint("train", "--data", folder, "--out", tmp_path)
-    assert "the loss of step 1 is nan: the learning rate is probably too high" in words
+    assert "the loss of step 1 is nan: the learning rate, 0.01, is probably too high" in words
 
 
 def test_a_message_of_several_lines_becomes_one(complaint, monkeypatch):

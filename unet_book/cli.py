@@ -87,7 +87,7 @@ def parser() -> argparse.ArgumentParser:
     one.add_argument("--steps", type=int, help="train for so many steps instead of the preset's")
     one.add_argument("--seed", type=int, default=0, help="another seed, another training")
     one.add_argument("--device", help="cpu, cuda, ... (default: the GPU if there is one)")
-    one.add_argument("--precision", default="auto", choices=training.WORDS["precision"],
+    one.add_argument("--precision", default="auto", choices=training.engine.WORDS["precision"],
                      help="bf16 where the hardware multiplies it faster (auto), always, or never")
     one.add_argument("--compile", action="store_true",
                      help="compile the network first; takes a minute, and pays on a GPU")

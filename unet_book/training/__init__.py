@@ -19,7 +19,7 @@ from unet_book.initialization import he_normal_
 from unet_book.metrics import pixel_error
 from unet_book.overlap_tile import predict
 from unet_book.training import safety, several
-from unet_book.training.engine import WORDS, Engine, usual_engine
+from unet_book.training.engine import Engine, usual_engine
 from unet_book.training.live import Live, Log
 from unet_book.training.presets import PRESETS, Preset, learning_rate, named
 from unet_book.training.step import GraphedStep, training_step
@@ -29,7 +29,7 @@ from unet_book.weight_map import part_touching_cells
 
 __all__ = ["train", "training_step", "Result", "Preset", "PRESETS", "named", "learning_rate",
            "Engine", "usual_engine", "Live", "Tiles", "classes", "step_seed", "start",
-           "held_out_error", "several", "WORDS"]  # fmt: skip
+           "held_out_error"]  # fmt: skip
 
 MOMENTS = {"sgd": 1, "adam": 2, "adamw": 2}  # numbers that an optimizer keeps for each weight
 

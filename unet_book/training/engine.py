@@ -1,6 +1,5 @@
 """How a training is computed: what changes its speed and its rounding, and not its recipe."""
 
-from contextlib import AbstractContextManager
 from dataclasses import dataclass, replace
 
 import torch
@@ -74,7 +73,7 @@ class Engine:
         last = self.layout == "channels_last"
         return torch.channels_last if last else torch.contiguous_format
 
-    def autocast(self, device) -> AbstractContextManager:
+    def autocast(self, device):
         """Within it, convolutions run in a settled precision."""
         return torch.autocast(torch.device(device).type, torch.bfloat16, self.precision == "bf16")
 

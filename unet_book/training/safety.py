@@ -99,6 +99,8 @@ def explain(model, tiles: Tiles, step: int, losses: list[float], path) -> str:
     lost = [name for name, one in gradients.items() if not bool(torch.isfinite(one).all())]
     if lost:
         said.append(f"{len(lost)} of {len(gradients)} gradients are no numbers, {lost[0]} first")
+    if tiles.engine.precision == "bf16":
+        said.append("precision fp32, from the checkpoint on, would tell whether it is the rounding")
     return f"{'; '.join(said)}. Try a tenth of it, or Preset.clip. {last_good(path)}"
 
 
