@@ -1,0 +1,104 @@
+"""The paper's tables, thresholds chosen on other slices, and intervals over folds."""
+
+import math
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from scipy import stats
+
+from unet_book import results
+
+numbers = st.lists(st.floats(-10, 10), min_size=2, max_size=8)
+
+
+@pytest.fixture(scope="module")
+def record():
+    """Two folds, one trained from two seeds; train and test differ in their best thresholds."""
+
+    def scores(test):
+        of = {"train": [0.3, 0.1, math.nan], "test": test}
+        rising = {look: [1 - value for value in values] for look, values in of.items()}
+        return {"8 symmetries": {
+            look: {"rand_error": of[look], "v_rand": rising[look]} for look in of
+        }}  # fmt: skip
+
+    tests = [(1, [0.2, 0.5, 0.4]), (0, [0.1, 0.3, 0.2]), (1, [0.2, 0.7, 0.4])]
+    return {"folds": [{"fold": fold, "scores": scores(test)} for fold, test in tests]}
+
+
+def test_the_tables_are_the_papers():
+    assert results.TABLE_1["u-net"] == {
+        "warping_error": 0.000353, "rand_error": 0.0382, "pixel_error": 0.0611,
+    }  # fmt: skip
+    assert results.TABLE_2["u-net (2015)"] == {"phc-u373": 0.9203, "dic-hela": 0.7756}
+    assert len(results.TABLE_1) == 6 and len(results.TABLE_2) == 5
+
+
+def test_less_of_an_error_is_better_and_more_of_the_others():
+    assert not any(map(results.rises, ("pixel_error", "rand_error", "warping_error")))
+    assert all(map(results.rises, ("v_rand", "v_info", "seg", "iou")))
+
+
+def test_the_best_threshold_is_the_first_of_the_best():
+    assert results.best_threshold([0.4, 0.1, 0.1], "rand_error") == 1
+    assert results.best_threshold([math.nan, 0.3, 0.9, math.nan], "v_rand") == 2
+
+
+def test_scores_of_which_none_is_a_number_are_refused():
+    with pytest.raises(ValueError, match="rand_error"):
+        results.best_threshold([math.nan, math.nan], "rand_error")
+
+
+def test_the_training_slices_choose_the_threshold_and_seeds_are_averaged(record):
+    assert results.fold_scores(record, "rand_error") == pytest.approx([0.3, (0.5 + 0.7) / 2])
+    assert results.fold_scores(record, "v_rand") == pytest.approx([0.7, 0.4])
+
+
+def test_a_threshold_chosen_on_the_held_out_slices_flatters(record):
+    assert results.fold_scores(record, "rand_error", look="test") == pytest.approx([0.1, 0.2])
+
+
+def test_trainings_come_as_recorded():
+    runs = [{"scores": {"8 symmetries": {"seg": 0.9, "iou": 0.95}}},
+            {"scores": {"8 symmetries": {"seg": 0.8, "iou": 0.97}}}]  # fmt: skip
+    assert results.run_scores({"runs": runs}).tolist() == [0.9, 0.8]
+    assert results.run_scores({"runs": runs}, "iou").tolist() == [0.95, 0.97]
+
+
+@settings(max_examples=20, deadline=None)
+@given(numbers, st.sampled_from([0.8, 0.95]))
+def test_the_interval_is_students(values, confidence):
+    found = results.interval(values, confidence=confidence)
+    sem = stats.sem(values)
+    low, high = stats.t.interval(confidence, len(values) - 1, np.mean(values), sem or 1)
+    if sem > 1e-9:
+        assert (found.low, found.high) == pytest.approx((low, high), abs=1e-9)
+    assert found.mean == pytest.approx(np.mean(values))
+
+
+@settings(max_examples=10, deadline=None)
+@given(numbers)
+def test_folds_that_share_training_data_widen_it(values):
+    alone, shared = results.interval(values), results.interval(values, held_out=1 / 4)
+    factor = math.sqrt(1 + len(values) / 4)
+    assert shared.half == pytest.approx(factor * alone.half)
+
+
+def test_five_folds_that_share_three_quarters_are_covered_about_as_often_as_promised():
+    """Nadeau and Bengio's rule takes the correlation of the folds as the share held out: 1/5."""
+    draw, n = np.random.default_rng(0), 4000
+    common, own = draw.normal(size=(n, 1)), draw.normal(size=(n, 5))
+    scores = math.sqrt(1 / 5) * common + math.sqrt(4 / 5) * own
+    covered = {
+        held_out: np.mean([abs(one.mean) < one.half for one in
+                           (results.interval(row, held_out) for row in scores)])
+        for held_out in (0, 1 / 4)
+    }  # fmt: skip
+    assert covered[0] < 0.88 and abs(covered[1 / 4] - 0.95) < 0.01
+
+
+def test_one_value_has_no_interval():
+    with pytest.raises(ValueError, match="two"):
+        results.interval([1.0])
