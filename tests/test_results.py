@@ -88,15 +88,13 @@ def test_folds_that_share_training_data_widen_it(values):
 
 def test_five_folds_that_share_three_quarters_are_covered_about_as_often_as_promised():
     """Nadeau and Bengio's rule takes the correlation of the folds as the share held out: 1/5."""
-    draw, n = np.random.default_rng(0), 4000
+    draw, n = np.random.default_rng(0), 1000
     common, own = draw.normal(size=(n, 1)), draw.normal(size=(n, 5))
     scores = math.sqrt(1 / 5) * common + math.sqrt(4 / 5) * own
-    covered = {
-        held_out: np.mean([abs(one.mean) < one.half for one in
-                           (results.interval(row, held_out) for row in scores)])
-        for held_out in (0, 1 / 4)
-    }  # fmt: skip
-    assert covered[0] < 0.88 and abs(covered[1 / 4] - 0.95) < 0.01
+    found = [results.interval(row, held_out=1 / 4) for row in scores]
+    covered = np.mean([abs(one.mean) < one.half for one in found])
+    students = np.mean([abs(one.mean) < one.half / 1.5 for one in found])
+    assert students < 0.89 and abs(covered - 0.95) < 0.02
 
 
 def test_one_value_has_no_interval():
