@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from unet_book import datasets, reproduce
+from unet_book import cli, datasets, reproduce
 from unet_book.augmentation import Augmentation
 from unet_book.reproduce import Part, Table, contiguous_folds, find_cells
 
@@ -77,6 +77,17 @@ def test_a_table_is_made_part_by_part_and_put_together(small_sets, tmp_path):
     assert [entry["step"] for entry in record["runs"][0]["history"]] == [1, 2]
     png = Image.open(io.BytesIO(base64.b64decode(record["pictures"][0]["probability"])))
     assert png.size == (96, 96) and png.mode == "L"
+
+
+def test_the_command_makes_parts_and_then_the_record(small_sets, tmp_path, capsys):
+    command = ["reproduce", "tracks", "--out", tmp_path, "--device", "cpu", "--part"]
+    assert cli.main([*command, "seed3"]) == 0
+    assert "still needs seed0" in capsys.readouterr().out
+    assert cli.main([*command, "seed0", "seed3"]) == 0
+    record = json.loads((tmp_path / "tracks.json").read_text())
+    assert record["command"] == "unet-book reproduce tracks" and len(record["runs"]) == 2
+    assert cli.main([*command, "seed7"]) == 2
+    assert "seed0, seed3, not 'seed7'" in capsys.readouterr().err
 
 
 def test_membranes_are_scored_over_thresholds_on_both_sides(small_sets, tmp_path):

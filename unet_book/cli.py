@@ -1,4 +1,7 @@
-"""The whole path on the command line: ``unet-book fetch | train | predict | evaluate``."""
+"""The whole path on the command line.
+
+``unet-book fetch | train | predict | evaluate | reproduce``
+"""
 
 import argparse
 import json
@@ -14,7 +17,7 @@ import numpy as np
 import tifffile
 import torch
 
-from unet_book import __version__, datasets, metrics, records, training
+from unet_book import __version__, datasets, metrics, records, reproduce, training
 from unet_book.checkpoint import load_model, peek, save, write_atomically
 from unet_book.overlap_tile import predict
 from unet_book.unet import UNet, nearest_valid_sizes
@@ -114,6 +117,17 @@ def parser() -> argparse.ArgumentParser:
     add_split(one)
     one.add_argument("--device", help="cpu, cuda, ... (default: the GPU if there is one)")
     one.set_defaults(run=run_evaluate)
+
+    one = commands.add_parser("reproduce", help="make one of the book's recorded tables again")
+    one.add_argument("table", choices=reproduce.TABLES,
+                     help="the data set: the paper's Table 1 or a column of its Table 2")
+    one.add_argument("--out", type=Path, required=True, metavar="FOLDER",
+                     help="where networks, scores and, in the end, TABLE.json go; what is there "
+                     "already is not made again")
+    one.add_argument("--part", nargs="+", metavar="PART",
+                     help="only these trainings (fold0-seed0, ...): several machines may share")
+    one.add_argument("--device", help="cpu, cuda, ... (default: the GPU if there is one)")
+    one.set_defaults(run=run_reproduce)
     return top
 
 
@@ -211,6 +225,30 @@ def run_evaluate(choice):
     print(f"  of the majority class{metrics.majority_error(truth):8.2%}")
     print(f"foreground IoU         {metrics.iou(truth, found):8.3f}")
     print(f"SEG, cell by cell      {metrics.seg(stack.labels, cells):8.3f}")
+
+
+def run_reproduce(choice):
+    """Train and score the parts of a table; its record when the last of them is there."""
+    parts = {part.name: part for part in reproduce.TABLES[choice.table].parts}
+    wanted = choice.part or list(parts)
+    unknown = [name for name in wanted if name not in parts]
+    if unknown:
+        raise ValueError(f"{choice.table} has the parts {', '.join(parts)}, not {unknown[0]!r}")
+    choice.out.mkdir(parents=True, exist_ok=True)
+    device = pick_device(choice.device)
+    for name in wanted:
+        run = reproduce.run_part(
+            choice.table, parts[name], choice.out, device, progress=sys.stderr.isatty()
+        )
+        print(f"{name}: trained in {run['seconds']:.0f} s, and scored")
+    missing = reproduce.missing_parts(choice.table, choice.out)
+    if missing:
+        print(f"the table still needs {', '.join(missing)}")
+        return
+    record = reproduce.collect(choice.table, choice.out, f"unet-book reproduce {choice.table}")
+    path = choice.out / f"{choice.table}.json"
+    write_atomically(path, (json.dumps(record, indent=1) + "\n").encode())
+    print(f"the record: {path}")
 
 
 def images_of(choice):

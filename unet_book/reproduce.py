@@ -23,7 +23,8 @@ from unet_book.augmentation import Augmentation
 from unet_book.checkpoint import load_model, save, write_atomically
 from unet_book.training import Engine, Preset
 
-__all__ = ["TABLES", "Part", "Table", "contiguous_folds", "find_cells", "collect", "run_part"]
+__all__ = ["TABLES", "Part", "Table", "contiguous_folds", "find_cells", "collect", "missing_parts",
+           "run_part"]  # fmt: skip
 
 MARGIN = slice(datasets.CTC_MARGIN, -datasets.CTC_MARGIN)
 AVERAGES = {"one pass": None, "8 symmetries": "symmetries", "7 rotations": "rotations"}
@@ -289,7 +290,7 @@ def collect(name: str, folder, command: str) -> dict:
     """
     table = TABLES[name]
     pairs = {part: files(Path(folder) / f"{name}-{part.name}") for part in table.parts}
-    missing = [part.name for part, pair in pairs.items() if not all(map(Path.exists, pair))]
+    missing = missing_parts(name, folder)
     if missing:
         raise FileNotFoundError(f"{folder}: not trained and scored yet: {', '.join(missing)}")
     runs, pictures = [], []
@@ -305,6 +306,12 @@ def collect(name: str, folder, command: str) -> dict:
         "device": runs[0]["device"],
         "runs" if table.parts[0].fold is None else "folds": runs, "pictures": pictures,
     }  # fmt: skip
+
+
+def missing_parts(name: str, folder) -> list[str]:
+    """The parts of the table `name` that have not been both trained and scored in `folder`."""
+    places = {part.name: Path(folder) / f"{name}-{part.name}" for part in TABLES[name].parts}
+    return [part for part, place in places.items() if not all(map(Path.exists, files(place)))]
 
 
 def write_json(path: Path, content: dict) -> None:
