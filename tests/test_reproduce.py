@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from unet_book import cli, datasets, reproduce
+from unet_book import cli, datasets, phantom, reproduce
 from unet_book.augmentation import Augmentation
 from unet_book.reproduce import Part, Table, contiguous_folds, find_cells
 
@@ -21,8 +21,7 @@ TINY = reproduce.recipe(
 @pytest.fixture
 def small_sets(monkeypatch):
     """Two tables on five drawn images of 96 x 96, one of them a tracking set with a margin."""
-    everything = datasets.load("phantom-membranes", "all")[:5]
-    small = datasets.Stack("drawn", everything.images[:, :96, :96], everything.labels[:, :96, :96])
+    small = datasets.Stack("drawn", *phantom.stack("membranes", count=5, shape=(96, 96)))
     inside = np.pad(np.ones((76, 76), bool), 10)
     unknown = np.where(inside | (small.labels > 0), small.labels, -1)
     sets = {"drawn": small, "tracks": datasets.Stack("tracks", small.images, unknown)}
