@@ -31,7 +31,7 @@ from unet_book import memory, phantom
 from unet_book.datasets import Stack
 from unet_book.training import PRESETS, Engine, Preset, Tiles, start, training_step
 from unet_book.training.engine import has_bf16
-from unet_book.training.step import descend
+from unet_book.training.step import GraphedStep, aside, descend, prepare, record
 from unet_book.unet import UNet, border, layer_costs
 
 try:
@@ -86,7 +86,7 @@ METHODS = {
     GRAPH: "float32, NCHW, the step recorded as one CUDA graph",
     KEPT: "float32, NCHW, MALLOC_TRIM_THRESHOLD_ and MALLOC_MMAP_MAX_ set for the process",
     WINOGRAD: "float32, NCHW, unet_book.winograd's convolutions",
-    ALL: "Engine(), compiled, with Winograd's convolutions and kept memory where there are any",
+    ALL: "Engine(), compiled; on a CPU with kept memory and Winograd's; on a GPU as one graph",
     TILES: "Tiles.draw: images, classes and weights of one step, not part of the rows above",
     PRODUCT: "two square bfloat16 matrices, 8192 a side, multiplied",
     AHEAD: "training_step, which makes its tiles, those of the next step while this one computes",
@@ -111,23 +111,27 @@ def data() -> Stack:
 def step_of(case: Case, method: str):
     """A function without arguments that makes one step of that case in that way."""
     preset, device = case.preset, case.device
-    engine = engine_of(method).settled(device, preset.base_channels)
+    engine = engine_of(method, device).settled(device, preset.base_channels)
     tiles = Tiles(data(), preset, 0, device, engine)
     model, optimizer = start(preset, 0, device, engine=engine)
-    if winograd and method in (WINOGRAD, ALL):
+    if winograd and method in (WINOGRAD, ALL) and device == "cpu":
         model = winograd.quicken(model)
     batch = tiles.draw(0)
     if method == PLAIN:
         return lambda: plain(model, optimizer, *batch)
-    network = engine.compiled(model.train())
-    for group in optimizer.param_groups:
-        group["lr"] = preset.learning_rate
-    return lambda: descend(network, optimizer, tiles, *batch)
+    network = engine.compiled(model)
+    prepare(network, optimizer, tiles, 0)
+    step = lambda: descend(network, optimizer, tiles, *batch)  # noqa: E731
+    if engine.graph:
+        for _ in range(GraphedStep.usual_steps):
+            aside(step)
+        return record(step)[0]
+    return step
 
 
-def engine_of(method: str) -> Engine:
+def engine_of(method: str, device: str) -> Engine:
     if method == ALL:
-        return replace(ENGINES[OURS], compile=has_compiler())
+        return replace(ENGINES[OURS], compile=has_compiler(), graph=device == "cuda")
     return ENGINES.get(method, OFF)
 
 
@@ -180,10 +184,11 @@ def serve(case: str, method: str):
 def methods_for(case: Case, methods: list[str]) -> list[str]:
     """Those of the methods that this case can be run in."""
     if case.device == "cuda":
-        cannot = {KEPT, WINOGRAD, ALL}
+        cannot = {KEPT, WINOGRAD}
     else:
         cannot = {GRAPH, PRODUCT, AHEAD, BETWEEN}
         cannot |= set() if has_bf16("cpu") else {BF16, BOTH}
+        cannot |= set() if sys.platform == "linux" else {KEPT}  # the variables are glibc's
     cannot |= set() if has_compiler() else {COMPILED}
     cannot |= set() if winograd else {WINOGRAD}
     return [name for name in methods if name not in cannot | {ACCOUNT, COUNTED, PROCESS}]
@@ -199,7 +204,7 @@ def rows_of(case: Case, methods: list[str]) -> list[Row]:
 
 def run_of(case: Case, method: str):
     """What one timing of the row does; on a GPU with all that it has to do."""
-    if method in (KEPT, ALL) and case.device == "cpu" and sys.platform == "linux":
+    if method in (KEPT, ALL) and case.device == "cpu":
         return Elsewhere(case, method, KEEP)
     if method == TILES:
         tiles, steps = Tiles(data(), case.preset, 0, case.device, OFF), iter(range(10**9))
@@ -314,7 +319,7 @@ def targets(rows: list[dict]) -> list[dict]:
             lines.append(target(f"memory, {precision}: {method} from the account", off, most=0.1))
     for case, least in zip(GPU_CASES, (0.4, 0.6)):
         product = find(rows, case.name, PRODUCT)
-        step = min(filter(None, (find(rows, case.name, m) for m in ENGINES)), default=None)
+        step = min(filter(None, (find(rows, case.name, m) for m in (*ENGINES, ALL))), default=None)
         share = ratio(product and flop(case) / (2 * LARGE**3) * product, step)
         lines.append(target(f"{case.name}: share of the bf16 product", share, least=least))
         tiles = ratio(find(rows, case.name, AHEAD), step and 10 * find(rows, case.name, OURS))
