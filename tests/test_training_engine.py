@@ -1,5 +1,6 @@
 """An engine changes speed and rounding; what is trained stays the same."""
 
+from contextlib import nullcontext
 from dataclasses import replace
 
 import pytest
@@ -96,15 +97,19 @@ def test_a_graph_without_a_gpu_is_refused(data):
 # What it changes ---------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("layout", ["nchw", "channels_last"])
-def test_weights_and_tiles_lie_in_the_layout_and_hold_the_same_numbers(data, layout):
+@pytest.mark.parametrize("layout, memory_format", [
+    ("nchw", torch.contiguous_format), ("channels_last", torch.channels_last),
+])
+def test_weights_and_tiles_lie_in_the_layout_and_hold_the_same_numbers(
+    data, layout, memory_format
+):
     chosen = replace(PLAIN, layout=layout)
     model, _ = training.start(TINY, 0, "cpu", engine=chosen)
     image, _, _ = Tiles(data, TINY, 0, "cpu", chosen).batch(1)
     other, _, _ = Tiles(data, TINY, 0, "cpu", PLAIN).batch(1)
     kernel = model.bottom[0].weight
     for one in (kernel, model(image)):
-        assert one.is_contiguous(memory_format=chosen.memory_format)
+        assert one.is_contiguous(memory_format=memory_format)
     assert torch.equal(image, other)
 
 
@@ -160,6 +165,23 @@ def test_a_compiled_network_trains_and_what_is_returned_is_the_network(data, mon
     result = train(data, TINY, engine=replace(PLAIN, compile=True), **HOW)
     assert calls == [result.model]
     assert torch.equal(flat(result.model), flat(train(data, TINY, engine=PLAIN, **HOW).model))
+
+
+def test_tiles_prepared_ahead_are_those_of_their_step(data, monkeypatch):
+    class Stream:  # of a GPU that is not there
+        def wait_stream(self, other):
+            pass
+
+    plain, ahead = (Tiles(data, TINY, 5, "cpu", PLAIN) for _ in range(2))
+    monkeypatch.setattr(torch.cuda, "current_stream", lambda device: Stream())
+    monkeypatch.setattr(torch.cuda, "stream", lambda stream: nullcontext())
+    monkeypatch.setattr(torch.Tensor, "record_stream", lambda tensor, stream: None)
+    drawn, draw = [], ahead.draw
+    monkeypatch.setattr(ahead, "draw", lambda step: drawn.append(step) or draw(step))
+    ahead.side = Stream()
+    for k in (0, 1, 2, 7, 8, 3):
+        assert all(map(torch.equal, ahead.batch(k), plain.batch(k)))
+    assert drawn == [0, 1, 2, 3, 7, 8, 9, 3, 4]  # each but the first of a row while another is used
 
 
 # The modern recipe -------------------------------------------------------------------------------

@@ -69,7 +69,7 @@ def test_in_a_notebook_it_is_one_picture_that_changes(data, monkeypatch):
     expected = predict(result.model, data.images[1])[1]
     assert np.array_equal(prediction.images[0].get_array(), expected)
     assert np.array_equal(truth.images[0].get_array(), data.labels[1] > 0)
-    assert prediction.get_title() == "cell? after step 4"
+    assert prediction.get_title() == "P(cell) after step 4"
 
 
 def test_a_picture_without_a_measurement_is_empty(data):

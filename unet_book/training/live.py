@@ -43,7 +43,7 @@ class Live:
         (above, beside), below = figure.subplots(2, 2)
         _curve(above, self.history, "loss", 1, "loss", BLUE)
         _curve(beside, self.history, "error", 100, "held-out pixels wrong, %", ORANGE)
-        pictures = {f"cell? after step {self.step}": self.probability, "truth": self.labels > 0}
+        pictures = {f"P(cell) after step {self.step}": self.probability, "truth": self.labels > 0}
         for axes, (title, picture) in zip(below, pictures.items()):
             blank = np.zeros(self.labels.shape)
             axes.imshow(blank if picture is None else picture, cmap="gray", vmin=0, vmax=1)

@@ -88,12 +88,12 @@ PRESETS = {
         measure_every=250,
     ),
     # What one would choose today for the same network. AdamW's step does not grow with the
-    # gradient, so one rate, 1e-3, serves all layers and all data; its moments need some steps to
-    # become averages, hence the warm-up; the cosine ends in small steps, where momentum 0.99 at a
-    # constant rate keeps jumping. The decay is AdamW's usual 0.01. A rare tile, full of gaps that
-    # weigh ten times, gives a gradient many times the usual: it is cut to length 1. Two tiles of
-    # 380 px hold as much output as one of 512 and come from two places. Half the paper's width
-    # takes a quarter of its time, and thirty images do not fill even that.
+    # gradient, so one rate, 1e-3, serves all layers and all data; its averages need some steps to
+    # become averages, hence the warm-up; the cosine ends in small steps. The decay is AdamW's usual
+    # 0.01. A rare tile, full of gaps that weigh ten times, gives a gradient many times the usual,
+    # whose square would stay in AdamW's average, and shorten the steps, for a thousand of them: it
+    # is cut to length 1. Two tiles a step come from two places. Half the paper's width takes a
+    # quarter of its arithmetic.
     "modern": Preset(
         base_channels=32, dropout=0.0, tile=380, batch_size=2, steps=8000, optimizer="adamw",
         learning_rate=1e-3, schedule="cosine", warmup=100, weight_decay=0.01, clip=1.0,
