@@ -122,7 +122,7 @@ function draw() {
     ["1 \u2212 V_Rand, thinned", 1 - vRand(thinned)], ["1 \u2212 V_Info, thinned", 1 - vInfo(thinned)],
     ["1 \u2212 SEG", 1 - segScore(truth, labels)], ["warping error", splitsAndMerges(truth, found) / size],
   ];
-  const side = Math.min(22, Math.floor(Math.min(root.clientWidth, 420) / width));
+  const side = Math.min(22, Math.floor(Math.min(root.clientWidth || 320, 420) / width));
   const grid = side * height, line = 21, pen = drawing(grid + 14 + line * values.length);
   const left = Math.floor((pen.width - side * width) / 2);
   const colors = ["var(--faint)", "var(--blue)", "var(--green)", "var(--purple)", "var(--orange)"];
