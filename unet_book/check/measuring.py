@@ -134,5 +134,5 @@ def dearest_pixel(answer: float) -> Verdict:
         },
         "For each pixel that is 0 in the truth: copy the mask `truth > 0`, open that one pixel, "
         "and compute `metrics.rand_error(truth, opened)`. What is the largest?",
-        tolerance=1e-4,
+        tolerance=1e-5,
     )  # fmt: skip
