@@ -49,6 +49,11 @@ def test_on_a_terminal_it_is_a_line_a_measurement(data, capsys):
     assert lines[0].startswith("step 3: loss 0.") and lines[0].endswith("held-out pixels wrong")
 
 
+def test_a_line_says_step_loss_and_error():
+    entry = {"step": 300, "loss": 0.41239, "error": 0.12}
+    assert live.line(entry) == "step 300: loss 0.4124, 12.00 % of the held-out pixels wrong"
+
+
 def test_without_held_out_images_the_line_has_no_error():
     assert live.line({"step": 3, "loss": 0.5, "error": None}) == "step 3: loss 0.5"
 
