@@ -18,8 +18,9 @@ def thin(cells):
     `cells` is (H, W) or a stack (N, H, W), bool, or integers of which those above 0 are cells. All
     parts grow at once, one ring of 4-neighbors after another, into what is not cell. A pixel joins
     the part that reaches it; where it has neighbors of two parts by then, it is a dam and stays 0.
-    Among pixels equally far from the cells the order is that of reading: of a membrane of two
-    pixels one stays. This is the watershed of the inverted mask, which has two gray levels.
+    The first ring goes in reading order, each next one in the order in which it was met: of a
+    membrane of two pixels one stays. This is the watershed of the inverted mask, which has two gray
+    levels.
 
     Without any cell all is 0. No two parts of the result touch by a side, and no pixel beside a
     single part is left. Raises TypeError for another type, ValueError for other axes.
