@@ -13,7 +13,7 @@ from scipy import ndimage
 
 from unet_book.metrics import contingency, rand_error, thin, v_info, v_rand
 
-drawn = settings(deadline=None, derandomize=True, database=None, max_examples=50)
+drawn = settings(deadline=None, derandomize=True, database=None, max_examples=30)
 scores = [rand_error, v_rand, v_info]
 
 

@@ -12,7 +12,7 @@ from unet_book import metrics
 from unet_book.metrics import challenge_scores, is_simple, mistake_kinds, warp, warping_error
 from unet_book.metrics.warping import KINDS
 
-drawn = settings(deadline=None, derandomize=True, database=None, max_examples=40)
+drawn = settings(deadline=None, derandomize=True, database=None, max_examples=20)
 EIGHT = np.ones((3, 3), bool)
 
 
