@@ -123,6 +123,20 @@ def test_half_the_bytes_save_less_than_half(papers):
     assert single.peak > half.peak > on_gpu.peak
 
 
+def test_bf16_keeps_half_the_maps_and_a_copy_of_the_weights(papers):
+    single, half = (memory.account(papers, 572, precision=p).layers for p in ("fp32", "bf16"))
+    for one, other in zip(single, half):
+        if "conv" in one.kind:
+            assert other.kept == one.kept // 2 + one.weights // 2
+
+
+def test_a_relu_behind_an_up_convolution_keeps_its_map():
+    with torch.device("meta"):
+        layers = memory.account(network(variant="released", base=2), 60).layers
+    kept = [layer.kept for layer in layers if layer.kind == "up-conv 2x2"]
+    assert kept == [4 * 4 * 16**2, 4 * 4 * 24**2]  # the last keeps its channels
+
+
 @pytest.mark.parametrize("how", [{}, {"precision": "bf16", "batch": 4, "optimizer": "adam"}])
 def test_the_largest_tile_is_the_last_that_fits(how):
     with torch.device("meta"):
