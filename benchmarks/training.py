@@ -34,11 +34,6 @@ from unet_book.training.engine import has_bf16
 from unet_book.training.step import GraphedStep, aside, descend, prepare, record
 from unet_book.unet import UNet, border, layer_costs
 
-try:
-    from unet_book import winograd
-except ImportError:  # not written yet
-    winograd = None
-
 
 @dataclass(frozen=True)
 class Case:
@@ -62,7 +57,7 @@ GPU_CASES = [
 MEMORY = "memory of a step of the paper's network, tile 572"
 PLAIN, LAST, BF16 = "plain loop", "channels_last", "bf16"
 BOTH, COMPILED, KEPT = "bf16, channels_last", "compiled", "kept memory"
-WINOGRAD, ALL, TILES = "Winograd convolutions", "all that helps", "making the tiles"
+ALL, TILES = "all that helps", "making the tiles"
 GRAPH, PRODUCT, AHEAD, BETWEEN = "CUDA graph", "matrix product", "tiles ahead", "tiles in between"
 ACCOUNT, COUNTED, PROCESS = "account", "tensors counted", "process"
 OFF = Engine(precision="fp32", layout="nchw", ahead=False)
@@ -74,7 +69,6 @@ ENGINES = {
     COMPILED: replace(OFF, compile=True),
     GRAPH: replace(OFF, graph=True),
     KEPT: OFF,
-    WINOGRAD: OFF,
 }
 METHODS = {
     PLAIN: "a loop as a reader writes it: float32, NCHW, cross-entropy times weights",
@@ -85,8 +79,7 @@ METHODS = {
     COMPILED: "float32, NCHW, torch.compile",
     GRAPH: "float32, NCHW, the step recorded as one CUDA graph",
     KEPT: "float32, NCHW, MALLOC_TRIM_THRESHOLD_ and MALLOC_MMAP_MAX_ set for the process",
-    WINOGRAD: "float32, NCHW, unet_book.winograd's convolutions",
-    ALL: "Engine(), compiled; on a CPU with kept memory and Winograd's; on a GPU as one graph",
+    ALL: "Engine(), compiled; on a CPU with kept memory; on a GPU as one graph",
     TILES: "Tiles.draw: images, classes and weights of one step, not part of the rows above",
     PRODUCT: "two square bfloat16 matrices, 8192 a side, multiplied",
     AHEAD: "training_step, which makes its tiles, those of the next step while this one computes",
@@ -114,8 +107,6 @@ def step_of(case: Case, method: str):
     engine = engine_of(method, device).settled(device, preset.base_channels)
     tiles = Tiles(data(), preset, 0, device, engine)
     model, optimizer = start(preset, 0, device, engine=engine)
-    if winograd and method in (WINOGRAD, ALL) and device == "cpu":
-        model = winograd.quicken(model)
     batch = tiles.draw(0)
     if method == PLAIN:
         return lambda: plain(model, optimizer, *batch)
@@ -184,13 +175,12 @@ def serve(case: str, method: str):
 def methods_for(case: Case, methods: list[str]) -> list[str]:
     """Those of the methods that this case can be run in."""
     if case.device == "cuda":
-        cannot = {KEPT, WINOGRAD}
+        cannot = {KEPT}
     else:
         cannot = {GRAPH, PRODUCT, AHEAD, BETWEEN}
         cannot |= set() if has_bf16("cpu") else {BF16, BOTH}
         cannot |= set() if sys.platform == "linux" else {KEPT}  # the variables are glibc's
     cannot |= set() if has_compiler() else {COMPILED}
-    cannot |= set() if winograd else {WINOGRAD}
     return [name for name in methods if name not in cannot | {ACCOUNT, COUNTED, PROCESS}]
 
 

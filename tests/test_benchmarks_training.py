@@ -78,7 +78,6 @@ def test_the_plain_loop_and_ours_make_the_same_step(small, monkeypatch):
 
 def test_only_what_this_machine_has_is_timed(small, monkeypatch):
     monkeypatch.setattr(training, "has_bf16", lambda device: False)
-    monkeypatch.setattr(training, "winograd", None)
     names = training.methods_for(small, list(training.METHODS))
     assert names == [training.PLAIN, training.OURS, training.LAST, training.KEPT, training.ALL,
                      training.TILES]  # fmt: skip
