@@ -183,6 +183,17 @@ def test_a_wall_through_a_cell_costs_its_last_pixel():
     assert warping_error(truth, parted) == 1 / 45
 
 
+def test_a_ring_that_opens_does_not_fall_apart():
+    ring = np.ones((5, 5), bool)
+    ring[1:-1, 1:-1] = False
+    opened = turned(ring, (0, 2))
+    kinds = mistake_kinds(warp(ring, opened.astype(float)), opened)
+    assert np.argwhere(kinds).tolist() == [[0, 2]] and KINDS[kinds[0, 2]] == "hole deletion"
+    assert slow_kind(ring, 0, 2) == "hole deletion" and warping_error(ring, opened) == 0
+    both = turned(opened, (4, 2))  # the second gap parts what the first left whole
+    assert warping_error(opened, both) == 1 / 25
+
+
 def test_holes_and_islands_count_only_with_all_kinds():
     truth = np.ones((7, 7), bool)
     truth[:2] = False
