@@ -142,8 +142,45 @@ def test_missing_folders_are_made(tmp_path):
     assert checkpoint.peek(tmp_path / "new" / "er" / "a") == {}
 
 
-def test_others_may_read_the_file(saved):
-    assert saved.stat().st_mode & 0o777 == 0o644
+@pytest.mark.parametrize("mask", [0o022, 0o077])
+def test_who_may_read_the_file_is_as_the_user_has_it(saved, mask):
+    before = os.umask(mask)
+    try:
+        checkpoint.save(saved, network())
+    finally:
+        os.umask(before)
+    assert saved.stat().st_mode & 0o777 == 0o666 & ~mask
+
+
+def test_a_link_stays_and_what_it_links_to_is_replaced(saved, tmp_path):
+    link = tmp_path / "elsewhere" / "a"
+    link.parent.mkdir()
+    link.symlink_to(saved)
+    checkpoint.save(link, network(), state={"step": 2})
+    assert link.is_symlink() and checkpoint.peek(saved) == {"step": 2}
+
+
+def test_what_a_killed_process_left_is_removed_before_the_next_training(saved, tmp_path):
+    old, new, others = (tmp_path / f".{name}.partial" for name in (
+        f"{saved.name}.0123abcd", f"{saved.name}.4567cdef", f"{saved.name}.json.0123abcd"))
+    for left in (old, new, others):
+        left.write_bytes(b"half of it")
+    for left in (old, others):
+        os.utime(left, (0, 0))
+    checkpoint.check_room(saved, 10)
+    assert sorted(tmp_path.iterdir()) == sorted([saved, new, others])
+
+
+def test_to_peek_no_tensor_is_read(saved, monkeypatch):
+    opened = checkpoint.safe_open
+
+    @contextmanager
+    def header_only(path, framework):
+        with opened(path, framework) as file:
+            yield SimpleNamespace(metadata=file.metadata)
+
+    monkeypatch.setattr(checkpoint, "safe_open", header_only)
+    assert checkpoint.peek(saved) == {"step": 1}
 
 
 # All or nothing ----------------------------------------------------------------------------------
@@ -156,7 +193,7 @@ def fail(error):
 
 
 @pytest.mark.parametrize("error", [OSError(errno.EIO, "broken disk"), KeyboardInterrupt()])
-@pytest.mark.parametrize("where", ["replace", "fsync", "chmod"])
+@pytest.mark.parametrize("where", ["replace", "fsync"])
 def test_a_failing_call_leaves_the_old_file_and_no_other(saved, monkeypatch, where, error):
     before = saved.read_bytes()
     monkeypatch.setattr(checkpoint.os, where, fail(error))
@@ -170,15 +207,15 @@ def test_a_failing_call_leaves_the_old_file_and_no_other(saved, monkeypatch, whe
 def test_a_write_that_ends_in_the_middle_leaves_the_old_file_and_no_other(
     saved, monkeypatch, error
 ):
-    before, fdopen = saved.read_bytes(), os.fdopen
+    before = saved.read_bytes()
 
     @contextmanager
-    def nearly_full(handle, mode):
-        with fdopen(handle, mode) as file:
+    def nearly_full(path, mode):
+        with open(path, mode) as file:
             file.write(b"the first bytes")
             yield SimpleNamespace(write=fail(error))
 
-    monkeypatch.setattr(checkpoint.os, "fdopen", nearly_full)
+    monkeypatch.setattr(checkpoint, "open", nearly_full, raising=False)
     with pytest.raises(type(error)):
         checkpoint.save(saved, network(7))
     assert saved.read_bytes() == before

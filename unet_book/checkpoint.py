@@ -9,8 +9,12 @@ Nothing in it is executed when it is read.
 import errno
 import json
 import os
+import secrets
 import shutil
 import tempfile
+import time
+from contextlib import contextmanager
+from glob import escape
 from pathlib import Path
 
 import torch
@@ -21,8 +25,10 @@ from torch import Tensor
 from unet_book.unet import UNet
 
 KEY = "unet_book"
-HEADER = 2**18  # bytes that are enough for the names of the tensors and for a history
+HEADER = 2**18  # bytes that are enough for the names of the tensors and a small state
+NUMBER = 32  # bytes that are enough for a number in the state, and for what stands around it
 MEBIBYTE = 2**20
+STALE = 600  # seconds after which a file half written is nobody's any more
 NETWORK = ("in_channels", "num_classes", "base_channels", "depth", "variant")
 
 
@@ -53,16 +59,16 @@ def restore(path, model: UNet, optimizer: torch.optim.Optimizer | None = None) -
     theirs, mine = header["network"], _network(model)
     if {name: theirs.get(name) for name in NETWORK} != mine:
         raise ValueError(f"{path} holds another network: {theirs}, not {mine}")
-    weights = {name: value for name, value in tensors.items() if name.startswith("model.")}
-    model.load_state_dict({name.removeprefix("model."): v for name, v in weights.items()})
+    _put_weights(model, tensors)
     if optimizer is not None:
         _put_moments(optimizer, tensors)
     return header["state"]
 
 
 def peek(path) -> dict:
-    """The state of the file `path` alone. Raises as `restore` does."""
-    return _read(path)[1]["state"]
+    """The state of the file `path` alone; reads no tensor. Raises as `restore` does."""
+    with _opened(path) as (_, header):
+        return header["state"]
 
 
 def load_model(path, device="cpu") -> UNet:
@@ -70,28 +76,36 @@ def load_model(path, device="cpu") -> UNet:
 
     Raises as `restore` does.
     """
-    _, header = _read(path)
+    tensors, header = _read(path)
     with torch.random.fork_rng([]):  # a new network draws weights, from the global generator
         model = UNet(**header["network"])
-    restore(path, model)
+    _put_weights(model, tensors)
     return model.to(device).eval()
 
 
-def size(model: UNet, moments: int = 0) -> int:
-    """Bytes, or some more, of a checkpoint with that many moments for each weight."""
+def size(model: UNet, moments: int = 0, numbers: int = 0) -> int:
+    """Bytes, or some more, of a checkpoint with that many moments for each weight.
+
+    `numbers` is how many the state holds: of a training its history and losses.
+    """
     weights = sum(weight.numel() * weight.element_size() for weight in model.parameters())
-    return (1 + moments) * weights + HEADER
+    return (1 + moments) * weights + HEADER + NUMBER * numbers
 
 
 def check_room(path, needed: int) -> None:
     """Write `needed` bytes into the folder of `path` and remove them: what works now works later.
 
-    Raises OSError, naming the bytes that are needed and those that are free, if it fails.
+    What processes that were killed in a write of `path` have left there is removed before. Raises
+    OSError, naming the bytes that are needed and those that are free, if it fails.
     """
-    folder = Path(path).parent
+    target = Path(path).resolve()
+    folder = target.parent
     try:
         folder.mkdir(parents=True, exist_ok=True)
-        with tempfile.TemporaryFile(dir=folder, prefix=f".{Path(path).name}.") as file:
+        for left in folder.glob(f".{escape(target.name)}.{'?' * 8}.partial"):
+            if time.time() - left.stat().st_mtime > STALE:
+                left.unlink()
+        with tempfile.TemporaryFile(dir=folder, prefix=f".{target.name}.") as file:
             _fill(file, needed)
     except OSError as error:
         there = next(place for place in (folder, *folder.parents) if place.is_dir())
@@ -103,23 +117,22 @@ def check_room(path, needed: int) -> None:
 
 
 def write_atomically(path, content: bytes) -> None:
-    """Write `content` to `path` such that `path` never holds a part of it.
+    """Write `content` to `path`, or to what it links to, which then never holds a part of it.
 
     The bytes go to a temporary file in the same folder, to the disk, and only then get the name.
     Raises OSError if that fails; the temporary file is removed.
     """
-    path = Path(path)
-    path.parent.mkdir(parents=True, exist_ok=True)
-    handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
+    target = Path(path).resolve()
+    target.parent.mkdir(parents=True, exist_ok=True)
+    temporary = target.with_name(f".{target.name}.{secrets.token_hex(4)}.partial")
     try:
-        with os.fdopen(handle, "wb") as file:
+        with open(temporary, "xb") as file:
             file.write(content)
             file.flush()
             os.fsync(file.fileno())
-        os.chmod(temporary, 0o644)  # mkstemp's 0o600 would hide the file from colleagues
-        os.replace(temporary, path)
+        os.replace(temporary, target)
     except BaseException as error:
-        Path(temporary).unlink(missing_ok=True)
+        temporary.unlink(missing_ok=True)
         if isinstance(error, OSError) and error.filename is None:  # a full disk names no file
             error.filename = str(path)
         raise
@@ -144,19 +157,30 @@ def _network(model) -> dict:
     return {name: getattr(model, name) for name in NETWORK}
 
 
-def _read(path) -> tuple[dict[str, Tensor], dict]:
-    """All tensors of a checkpoint and its header: {"network", "state"}."""
+@contextmanager
+def _opened(path):
+    """A checkpoint's open file, and its header: {"network", "state"}."""
     if not Path(path).is_file():
         raise FileNotFoundError(f"there is no checkpoint {path}")
     try:
         with safe_open(path, framework="pt") as file:
             header = file.metadata() or {}
-            tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
+            if KEY not in header:
+                raise ValueError(f"{path} is a safetensors file, but not a checkpoint of unet_book")
+            yield file, json.loads(header[KEY])
     except SafetensorError as error:
         raise ValueError(f"{path} is damaged, or not a safetensors file: {error}") from error
-    if KEY not in header:
-        raise ValueError(f"{path} is a safetensors file, but not a checkpoint of unet_book")
-    return tensors, json.loads(header[KEY])
+
+
+def _read(path) -> tuple[dict[str, Tensor], dict]:
+    """All tensors of a checkpoint, and its header."""
+    with _opened(path) as (file, header):
+        return {name: file.get_tensor(name) for name in file.keys()}, header  # noqa: SIM118
+
+
+def _put_weights(model, tensors):
+    weights = {name: value for name, value in tensors.items() if name.startswith("model.")}
+    model.load_state_dict({name.removeprefix("model."): v for name, v in weights.items()})
 
 
 def _moments(optimizer) -> dict[int, dict[str, Tensor]]:
