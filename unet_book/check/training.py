@@ -28,7 +28,8 @@ def momentum_limit(answer: float) -> Verdict:
             0.38: "That is the effective rate at the limit. Which rate does the optimizer get?",
             0.04: "Nearly: momentum 1 would have twice the limit of none.",
         },
-        "Without momentum the limit is 2 / L: what is L here? Then put it into the limit with m.",
+        "Without momentum the limit is 2 / L: what is L here? Then put it into the limit with m. "
+        "(A number that was found by trying is not exact enough.)",
     )  # fmt: skip
 
 
@@ -116,13 +117,13 @@ def tiles_at_once(answer: float) -> Verdict:
     """Chapter 9: how many tiles of 572 are in a step within 14 GiB, in fp32 with SGD."""
     most, room = _most(14 * GIB), 14 * GIB
     return number(
-        answer, most, "Weights, gradients and momentum are there once, whatever the batch; each "
-        "further tile brings only its maps.",
+        answer, most, "Weights and momentum are there once, whatever the batch, and most gradients "
+        "of weights are made after the peak; each further tile brings only its maps.",
         {
             room // _peak(1): "That divides the room by the peak of one tile. Are the weights "
             "there once for each tile?",
             _most(room, "bf16"): "That is bf16. A T4 does not compute in it.",
-            most + 1: "One too many: its peak is above 14 GiB, and the fifteenth is not yours.",
+            most + 1: "One too many: its peak is above 14 GiB, and the fifteenth GiB is not yours.",
         },
         "Count up: `memory.account(paper, 572, batch=n, device=\"cuda\").peak` for n = 1, 2, ..., "
         "until it passes 14 * 2**30.",
