@@ -88,6 +88,7 @@ def papers():
 
 def test_the_papers_network_by_hand(papers):
     found = memory.account(papers, 572)
+    assert 1e9 < found.peak < 6e9  # it fits the paper's GPU
     assert found.total("weights") == found.total("gradients") == found.total("optimizer")
     assert found.total("weights") == 4 * 31_030_658
     kept = {layer.kind: 0 for layer in found.layers}

@@ -9,7 +9,7 @@ import torch
 from unet_book import phantom, training
 from unet_book.augmentation import Augmentation
 from unet_book.datasets import Stack
-from unet_book.training import Engine, Preset, Tiles, train, usual_engine
+from unet_book.training import Engine, Preset, Tiles, several, train, usual_engine
 from unet_book.unet import UNet
 
 TINY = Preset(
@@ -94,6 +94,12 @@ def test_a_graph_without_a_gpu_is_refused(data):
         train(data, TINY, engine=Engine(graph=True), **HOW)
 
 
+def test_a_graph_on_several_processes_is_refused(monkeypatch):
+    monkeypatch.setattr(several, "count", lambda: 2)
+    with pytest.raises(ValueError, match="graph=True is for one process, not 2: leave it out"):
+        Engine("bf16", graph=True).settled("cuda", 64)
+
+
 # What it changes ---------------------------------------------------------------------------------
 
 
@@ -168,20 +174,30 @@ def test_a_compiled_network_trains_and_what_is_returned_is_the_network(data, mon
 
 
 def test_tiles_prepared_ahead_are_those_of_their_step(data, monkeypatch):
-    class Stream:  # of a GPU that is not there
-        def wait_stream(self, other):
-            pass
+    log = []
 
+    class Stream:  # of a GPU that is not there
+        def __init__(self, name):
+            self.name = name
+
+        def wait_stream(self, other):
+            log.append(f"{self.name} waits for {other.name}")
+
+    now, side = Stream("now"), Stream("side")
     plain, ahead = (Tiles(data, TINY, 5, "cpu", PLAIN) for _ in range(2))
-    monkeypatch.setattr(torch.cuda, "current_stream", lambda device: Stream())
+    monkeypatch.setattr(torch.cuda, "current_stream", lambda device: now)
     monkeypatch.setattr(torch.cuda, "stream", lambda stream: nullcontext())
-    monkeypatch.setattr(torch.Tensor, "record_stream", lambda tensor, stream: None)
-    drawn, draw = [], ahead.draw
-    monkeypatch.setattr(ahead, "draw", lambda step: drawn.append(step) or draw(step))
-    ahead.side = Stream()
+    monkeypatch.setattr(torch.Tensor, "record_stream",
+                        lambda tensor, stream: log.append(f"a tensor for {stream.name}"))
+    draw = ahead.draw
+    monkeypatch.setattr(ahead, "draw", lambda step: log.append(step) or draw(step))
+    ahead.side = side
     for k in (0, 1, 2, 7, 8, 3):
         assert all(map(torch.equal, ahead.batch(k), plain.batch(k)))
-    assert drawn == [0, 1, 2, 3, 7, 8, 9, 3, 4]  # each but the first of a row while another is used
+    used = ["now waits for side", *3 * ["a tensor for now"]]
+    # Each but the first of a row is drawn while another is used.
+    assert log == ["side waits for now", 0, *used, 1, *used, 2, *used, 3, 7, *used, 8, *used, 9,
+                   3, *used, 4]  # fmt: skip
 
 
 # The modern recipe -------------------------------------------------------------------------------

@@ -5,6 +5,8 @@ import math
 import os
 import signal
 import threading
+import weakref
+from contextlib import nullcontext
 from dataclasses import replace
 from types import SimpleNamespace
 
@@ -12,7 +14,7 @@ import numpy as np
 import pytest
 import torch
 
-from unet_book import checkpoint, phantom, training
+from unet_book import checkpoint, memory, phantom, training
 from unet_book.augmentation import Augmentation
 from unet_book.datasets import Stack
 from unet_book.training import Engine, Preset, Tiles, safety, several, step, train
@@ -99,6 +101,16 @@ def test_afterwards_ctrl_c_is_what_it_was(data, tmp_path):
     assert signal.getsignal(signal.SIGINT) is before
 
 
+def test_an_answer_to_ctrl_c_that_is_not_pythons_loses_no_result(data, tmp_path, monkeypatch):
+    real = signal.signal
+    before = signal.getsignal(signal.SIGINT)
+    monkeypatch.setattr(safety.signal, "signal", lambda *how: real(*how) and None)
+    try:
+        assert train(data, replace(TINY, steps=1), checkpoint=tmp_path / "a", **HOW).history
+    finally:
+        real(signal.SIGINT, before)
+
+
 def test_in_another_thread_training_leaves_signals_alone(data, tmp_path):
     ends = []
     work = threading.Thread(target=lambda: ends.append(
@@ -139,8 +151,23 @@ def test_a_checkpoint_is_not_larger_than_was_asked_for(data, tmp_path, optimizer
     preset = replace(TINY, optimizer=optimizer, base_channels=32, steps=1)
     model = train(data, preset, checkpoint=tmp_path / "a", **HOW).model
     size = (tmp_path / "a").stat().st_size
-    asked = checkpoint.size(model, training.MOMENTS[optimizer])
+    asked = checkpoint.size(model, memory.STATES[optimizer])
     assert size <= asked <= size + checkpoint.HEADER
+
+
+def test_room_is_asked_for_a_long_history_and_for_losses_that_wait(tmp_path, monkeypatch):
+    preset, asked = replace(TINY, steps=90_000, measure_every=45_000), []
+    monkeypatch.setattr(checkpoint, "check_room", lambda path, needed: asked.append(needed))
+    model, optimizer = training.start(preset, 0, "cpu")
+    for every in (1, 45_000):
+        plan = replace(preset, measure_every=every)
+        entry = {"step": 90_000, "loss": 0.000123456789012345, "error": 0.000123456789012345}
+        losses = [0.000123456789012345] * (every - 1)
+        history = [entry] * (plan.steps // every)
+        (tmp_path / "a").unlink(missing_ok=True)
+        training.need_room(tmp_path / "a", model, plan, {"step": 0})
+        checkpoint.save(tmp_path / "a", model, optimizer, {"history": history, "losses": losses})
+        assert (tmp_path / "a").stat().st_size <= asked.pop() / 2
 
 
 def full(room):
@@ -164,7 +191,7 @@ def test_a_full_disk_is_told_before_training(data, tmp_path, monkeypatch):
 
 def test_a_first_checkpoint_needs_room_for_the_second_beside_it(data, tmp_path, monkeypatch):
     model, _ = training.start(TINY, 0, "cpu")
-    monkeypatch.setattr(checkpoint.os, "posix_fallocate", full(checkpoint.size(model, 1)),
+    monkeypatch.setattr(checkpoint.os, "posix_fallocate", full(checkpoint.size(model, 1, 99)),
                         raising=False)  # fmt: skip
     state = {"step": 0}
     with pytest.raises(OSError):
@@ -221,7 +248,8 @@ def test_the_message_names_step_rate_losses_gradients_and_the_last_good_checkpoi
     said = str(error.value)
     assert said.startswith("the loss of step 6 is nan: the learning rate, 0.001, is probably")
     assert "in the 2 steps before" in said
-    assert "; 16 of 16 gradients are no numbers, encoders.0.0.weight first. Try a tenth" in said
+    assert "too high: try a tenth of it, or Preset.clip; the loss went" in said
+    assert "; by now 16 of 16 gradients are no numbers, encoders.0.0.weight first. The last" in said
     assert said.endswith(f"The last good checkpoint, {tmp_path / 'a'}, is that of step 4")
 
 
@@ -248,17 +276,23 @@ def test_an_image_that_holds_no_numbers_is_named_as_the_cause(data):
 # Exactness ---------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("before", [False, True])
-def test_deterministic_kernels_are_asked_for_within_the_training_only(data, whole, before):
+@pytest.mark.parametrize("before, warned", [(False, True), (True, True), (True, False)])
+def test_deterministic_kernels_are_asked_for_within_the_training_only(data, whole, before, warned):
+    """Where there is none PyTorch warns, unless the caller wants an error there: that stays."""
+    def asked_for():
+        return (torch.are_deterministic_algorithms_enabled(),
+                torch.is_deterministic_algorithms_warn_only_enabled())  # fmt: skip
+
     seen = []
-    torch.use_deterministic_algorithms(before, warn_only=before)
+    torch.use_deterministic_algorithms(before, warn_only=before and warned)
     try:
+        as_it_was = asked_for()
         result = train(data, TINY, deterministic=True, **HOW, watch=lambda *_: seen.append((
-            torch.are_deterministic_algorithms_enabled(), torch.backends.cudnn.benchmark)))
-        assert torch.are_deterministic_algorithms_enabled() == before
+            *asked_for(), torch.backends.cudnn.benchmark)))
+        assert asked_for() == as_it_was
     finally:
         torch.use_deterministic_algorithms(False)
-    assert set(seen) == {(True, False)}
+    assert set(seen) == {(True, warned, False)}
     assert not torch.backends.cudnn.benchmark
     assert torch.equal(flat(result.model), whole)
 
@@ -269,6 +303,7 @@ def test_a_checkpoint_from_before_a_setting_existed_goes_on(data, tmp_path):
     state = checkpoint.restore(tmp_path / "a", model, optimizer)
     for name in ("warmup", "weight_decay", "clip"):
         del state["identity"]["preset"][name]
+    del state["identity"]["preset"]["augmentation"]["mirror"]
     checkpoint.save(tmp_path / "old", model, optimizer, state)
     train(data, replace(TINY, steps=4), checkpoint=tmp_path / "old", **HOW)
     with pytest.raises(ValueError, match=r"another preset \(clip None, not 1.0\)"):
@@ -276,6 +311,24 @@ def test_a_checkpoint_from_before_a_setting_existed_goes_on(data, tmp_path):
 
 
 # A graph, with a stand-in for the GPU's -----------------------------------------------------------
+
+
+def test_a_recorded_step_keeps_alive_what_the_graph_has_only_addresses_of(monkeypatch):
+    replays = []
+    graph = SimpleNamespace(replay=lambda: replays.append(1))
+    monkeypatch.setattr(torch.cuda, "CUDAGraph", lambda: graph)
+    monkeypatch.setattr(torch.cuda, "graph", lambda graph: nullcontext())
+
+    def recorded():
+        model, image = torch.nn.Linear(1, 1), torch.ones(1)
+        return step.record(lambda: model(image))[0], weakref.ref(model), weakref.ref(image)
+
+    again, *kept = recorded()
+    again()
+    assert replays == [1]
+    assert all(one() is not None for one in kept)
+    del again
+    assert all(one() is None for one in kept)
 
 
 @pytest.mark.parametrize("optimizer", ["sgd", "adamw"])

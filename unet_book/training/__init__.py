@@ -16,6 +16,7 @@ from tqdm.auto import tqdm
 from unet_book import checkpoint as checkpoints
 from unet_book.datasets import Stack
 from unet_book.initialization import he_normal_
+from unet_book.memory import STATES
 from unet_book.metrics import pixel_error
 from unet_book.overlap_tile import predict
 from unet_book.training import safety, several
@@ -30,8 +31,6 @@ from unet_book.weight_map import part_touching_cells
 __all__ = ["train", "training_step", "Result", "Preset", "PRESETS", "named", "learning_rate",
            "Engine", "usual_engine", "Live", "Tiles", "classes", "step_seed", "start",
            "held_out_error"]  # fmt: skip
-
-MOMENTS = {"sgd": 1, "adam": 2, "adamw": 2}  # numbers that an optimizer keeps for each weight
 
 
 @dataclass
@@ -74,7 +73,8 @@ def train(
     seed : decides the initial weights, the tiles and the dropout.
     device : where to train; the GPU if there is one, else the CPU.
     checkpoint : a file. If it exists the training goes on from there, exactly; every `save_every`
-        steps, at the end, and on Ctrl-C (which then lets the step end) it is replaced.
+        steps, at the end, and on Ctrl-C (which then lets the step end, and comes too late in the
+        last one) it is replaced.
     progress : show a progress bar.
     watch : called as ``watch(step, model)`` before the first step and after each measurement; a
         `Live` shows the curves and a prediction.
@@ -83,8 +83,8 @@ def train(
         training that goes on from a checkpoint has its weights from there.
     engine : how to compute it: precision, memory layout, compilation. None is `usual_engine`.
     log : a folder for TensorBoard's event files; needs the package `tensorboard`.
-    deterministic : on a GPU, use only kernels that give the same bits every time, at some cost; a
-        CPU's always do.
+    deterministic : on a GPU, use kernels that give the same bits every time, at some cost; where
+        there is none PyTorch warns. A CPU's always do.
 
     Started by torchrun, or in processes that have made a group (torch.distributed), each process
     trains on `Preset.batch_size` tiles of every step, and all come to the same weights: those of
@@ -92,10 +92,10 @@ def train(
     alone measures, saves, shows and logs.
 
     Raises ValueError if the checkpoint comes from other data, another preset or another seed, or
-    for an engine that the device does not have; OSError, before the first step, if a checkpoint
-    can't be written where it should go; ImportError if `log` lacks its package; FloatingPointError,
-    naming the step, the likely cause and the last good checkpoint, if the loss or a weight is no
-    longer a number; KeyboardInterrupt, after saving, on Ctrl-C.
+    for an engine that the device, or several processes, can't have; OSError, before the first step,
+    if a checkpoint can't be written where it should go; ImportError if `log` lacks its package;
+    FloatingPointError, naming the step, the likely cause and the last good checkpoint, if the loss
+    or a weight is no longer a number; KeyboardInterrupt, after saving, on Ctrl-C.
     """
     preset = named(preset)
     if not 0 <= seed < 2**63:
@@ -104,8 +104,8 @@ def train(
         raise ValueError(f"save_every must be at least 1, not {save_every}")
     device = several.place(device)
     with (
-        safety.own_random_state(), safety.arithmetic(deterministic), several.together(device),
-        safety.Interrupt(active=checkpoint is not None) as interrupt,
+        safety.own_random_state(), safety.arithmetic(deterministic), several.current(device),
+        several.together(device), safety.Interrupt(active=checkpoint is not None) as interrupt,
     ):  # fmt: skip
         tiles = Tiles(data, preset, seed, device, engine)
         model, optimizer = start(preset, seed, device, build, initialize, tiles.engine)
@@ -206,7 +206,9 @@ def save(model: UNet, optimizer, tiles: Tiles, state: dict, path) -> None:
 def need_room(path, model: UNet, preset: Preset, state: dict) -> None:
     """OSError unless a checkpoint fits where `path` says, beside the one that it will replace."""
     if path and several.rank() == 0 and state["step"] < preset.steps:
-        needed = checkpoints.size(model, MOMENTS[preset.optimizer])
+        every = min(preset.measure_every, preset.steps)
+        numbers = every + 4 * (preset.steps // every + 1)  # losses, and an entry a measurement
+        needed = checkpoints.size(model, STATES[preset.optimizer], numbers)
         checkpoints.check_room(path, needed if os.path.exists(path) else 2 * needed)
 
 
@@ -222,7 +224,9 @@ def resume(path, model: UNet, optimizer, identity: dict) -> dict:
     if "identity" not in state:
         raise ValueError(f"{path} holds a network only, not a training that could go on")
     # A checkpoint from before a setting was thought of had what is now the setting's default.
-    state["identity"]["preset"] = asdict(Preset()) | state["identity"]["preset"]
+    default, theirs = asdict(Preset()), state["identity"]["preset"]
+    augmentation = default["augmentation"] | theirs["augmentation"]
+    state["identity"]["preset"] = default | theirs | {"augmentation": augmentation}
     for what, mine in identity.items():
         theirs = state["identity"][what]
         if theirs != mine:

@@ -5,6 +5,8 @@ from dataclasses import dataclass, replace
 import torch
 from torch import nn
 
+from unet_book.training import several
+
 WIDE = 16  # base channels above which channels_last lost on processors with AVX2 only
 WORDS = {"precision": ("auto", "fp32", "bf16"), "layout": ("auto", "nchw", "channels_last")}
 
@@ -17,7 +19,9 @@ class Engine:
     ----------
     precision : "bf16" runs the convolutions on bfloat16 copies of weights and maps (autocast);
         weights, their updates and the energy stay in float32. It works everywhere and is slow where
-        the hardware has no bf16 arithmetic. "auto" takes it where it has: on a GPU of compute
+        the hardware has no bf16 arithmetic. "fp32" leaves convolutions to PyTorch's setting, which
+        on a GPU of compute capability 8.0 or more rounds their inputs to TF32, 10 bits of mantissa
+        (torch.backends.cudnn.allow_tf32). "auto" takes bf16 where it has: on a GPU of compute
         capability 8.0 or more (not on a T4), and on a CPU with AMX or AVX512-BF16.
     layout : where a pixel's channels lie in memory: side by side ("channels_last"), or a whole map
         apart ("nchw"). "auto" is channels_last, except on a CPU with AVX2 and no AVX-512, where
@@ -30,7 +34,7 @@ class Engine:
         computes. The numbers are the same. A CPU has nothing idle to prepare them on.
 
     The same weights come out of every setting only up to rounding; from one setting on one machine
-    they come bit for bit (on a GPU with ``train(..., deterministic=True)``).
+    they come bit for bit (on a GPU with ``train(..., deterministic=True)``, if nothing warns).
 
     Raises ValueError for a word that is not listed here.
     """
@@ -50,7 +54,7 @@ class Engine:
     def settled(self, device, base_channels: int) -> "Engine":
         """The same with nothing left to "auto", for a network that wide on `device`.
 
-        Raises ValueError for a graph on anything but a GPU.
+        Raises ValueError for a graph on anything but a GPU, or with several processes.
         """
         device = torch.device(device)
         if self.graph and device.type != "cuda":
@@ -58,6 +62,8 @@ class Engine:
                 f"graph=True records what a GPU does, and this training runs on {device.type!r}: "
                 "leave it out"
             )
+        if self.graph and several.count() > 1:
+            raise ValueError(f"graph=True is for one process, not {several.count()}: leave it out")
         choice = {}
         if self.precision == "auto":
             choice["precision"] = "bf16" if has_bf16(device) else "fp32"

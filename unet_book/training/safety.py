@@ -36,7 +36,7 @@ class Interrupt:
         return self
 
     def __exit__(self, *_):
-        if self.active:
+        if self.active and self.before is not None:  # None: it was set outside Python, and is lost
             signal.signal(signal.SIGINT, self.before)
 
     def wanted(self, step: int) -> bool:
@@ -90,7 +90,8 @@ def explain(model, tiles: Tiles, step: int, losses: list[float], path) -> str:
              if not bool(torch.isfinite(one).all())]  # fmt: skip
     if wrong:
         return f"the tile's {' and '.join(wrong)} hold NaN or infinite values. {last_good(path)}"
-    said = [f"the learning rate, {learning_rate(tiles.preset, step):g}, is probably too high"]
+    said = [f"the learning rate, {learning_rate(tiles.preset, step):g}, is probably too high: "
+            "try a tenth of it, or Preset.clip"]  # fmt: skip
     if len(losses) > 1:
         said.append(f"the loss went from {losses[0]:.3g} to {losses[-1]:.3g} in the {len(losses)} "
                     "steps before")  # fmt: skip
@@ -98,10 +99,11 @@ def explain(model, tiles: Tiles, step: int, losses: list[float], path) -> str:
                  if weight.grad is not None}  # fmt: skip
     lost = [name for name, one in gradients.items() if not bool(torch.isfinite(one).all())]
     if lost:
-        said.append(f"{len(lost)} of {len(gradients)} gradients are no numbers, {lost[0]} first")
+        said.append(
+            f"by now {len(lost)} of {len(gradients)} gradients are no numbers, {lost[0]} first")
     if tiles.engine.precision == "bf16":
         said.append("precision fp32, from the checkpoint on, would tell whether it is the rounding")
-    return f"{'; '.join(said)}. Try a tenth of it, or Preset.clip. {last_good(path)}"
+    return f"{'; '.join(said)}. {last_good(path)}"
 
 
 def last_good(path) -> str:
@@ -124,18 +126,18 @@ def arithmetic(deterministic: bool):
     """Within it, GPU kernels that give the same bits every time, or the quickest; then as before.
 
     Kernels whose sums have no fixed order are replaced where there is another, and warn where there
-    is none. cuBLAS wants ``CUBLAS_WORKSPACE_CONFIG=:4096:8`` in the environment when the program
-    starts, and says so if it is missing.
+    is none; a caller for whom such kernels are errors keeps the errors. cuBLAS wants
+    ``CUBLAS_WORKSPACE_CONFIG=:4096:8`` in the environment when the program starts, and says so if
+    it is missing.
     """
     enabled = torch.are_deterministic_algorithms_enabled()
-    only_warned = torch.is_deterministic_algorithms_warn_only_enabled()
     searched = torch.backends.cudnn.benchmark
-    if deterministic:
+    if deterministic and not enabled:
         torch.use_deterministic_algorithms(True, warn_only=True)
     torch.backends.cudnn.benchmark = not (deterministic or enabled)  # tiles are all of one size
     try:
         yield
     finally:
         torch.backends.cudnn.benchmark = searched
-        if deterministic:
-            torch.use_deterministic_algorithms(enabled, warn_only=only_warned)
+        if deterministic and not enabled:
+            torch.use_deterministic_algorithms(False)

@@ -6,10 +6,13 @@ a single process.
 """
 
 import os
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
+from datetime import timedelta
 
 import torch
 from torch import Tensor, distributed, nn
+
+PATIENCE = timedelta(hours=2)  # NCCL's own ten minutes are short for many held-out images
 
 
 def rank() -> int:
@@ -32,20 +35,25 @@ def place(device=None) -> torch.device:
     device = torch.device(device or ("cuda" if torch.cuda.is_available() else "cpu"))
     if device.type == "cuda" and device.index is None and "LOCAL_RANK" in os.environ:
         device = torch.device("cuda", int(os.environ["LOCAL_RANK"]))
-        torch.cuda.set_device(device)
     return device
+
+
+def current(device: torch.device):
+    """Within it new streams, graphs and NCCL take the GPU `device`; afterwards what they took."""
+    return torch.cuda.device(device) if device.type == "cuda" else nullcontext()
 
 
 @contextmanager
 def together(device: torch.device):
     """Within it, the processes that torchrun started know each other; a group that is there stays.
 
-    GPUs talk by NCCL, CPUs by gloo.
+    GPUs talk by NCCL, CPUs by gloo. The others wait for `PATIENCE` while process 0 measures.
     """
     if _grouped() or int(os.environ.get("WORLD_SIZE", "1")) < 2:
         yield
         return
-    distributed.init_process_group("nccl" if device.type == "cuda" else "gloo")
+    kind = "nccl" if device.type == "cuda" else "gloo"
+    distributed.init_process_group(kind, timeout=PATIENCE)
     try:
         yield
     finally:

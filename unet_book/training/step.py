@@ -97,7 +97,12 @@ def record(work: Callable[[], Tensor]) -> tuple[Callable[[], None], Tensor]:
     graph = torch.cuda.CUDAGraph()
     with torch.cuda.graph(graph):
         result = work()
-    return graph.replay, result
+
+    def again():
+        graph.replay()
+
+    again.work = work  # the graph knows addresses only; this keeps alive what lies there
+    return again, result
 
 
 def aside(work: Callable[[], Tensor]) -> Tensor:
