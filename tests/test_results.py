@@ -61,10 +61,15 @@ def test_a_threshold_chosen_on_the_held_out_slices_flatters(record):
 
 
 def test_trainings_come_as_recorded():
-    runs = [{"scores": {"8 symmetries": {"seg": 0.9, "iou": 0.95}}},
-            {"scores": {"8 symmetries": {"seg": 0.8, "iou": 0.97}}}]  # fmt: skip
+    runs = [
+        {"scores": {"seg": 0.7, "iou": 0.9, "8 symmetries": {"seg": 0.9, "iou": 0.95}}},
+        {"scores": {"seg": 0.6, "iou": 0.8, "8 symmetries": {"seg": 0.8, "iou": 0.97}}},
+    ]
     assert results.run_scores({"runs": runs}).tolist() == [0.9, 0.8]
     assert results.run_scores({"runs": runs}, "iou").tolist() == [0.95, 0.97]
+    assert results.run_scores({"runs": runs}, way="one pass").tolist() == [0.7, 0.6]
+    with pytest.raises(KeyError, match="7 rotations"):
+        results.run_scores({"runs": runs}, way="7 rotations")
 
 
 @settings(max_examples=20, deadline=None)

@@ -1,7 +1,6 @@
 """The speedrun stops its clock while it measures, and itself at its goal."""
 
 import sys
-from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -43,7 +42,7 @@ def test_the_clock_does_not_count_what_measuring_takes(data, monkeypatch):
         clock_face.now += 1000.0
         return 0.5, 0.5
 
-    monkeypatch.setattr(speedrun, "best_threshold", measured)
+    monkeypatch.setattr(speedrun, "least_error", measured)
     monkeypatch.setattr(speedrun, "probabilities", lambda model, stack: 0)
     monkeypatch.setattr(speedrun, "error_at", lambda *_: 1.0)
     clock = speedrun.Clock(data, data, CPU, 0.5)
@@ -57,7 +56,7 @@ def test_the_clock_does_not_count_what_measuring_takes(data, monkeypatch):
 def test_the_threshold_is_the_one_of_least_error(data, monkeypatch):
     shifted = np.where(data.labels > 0, 0.42, 0.33)  # between which is the one right threshold
     monkeypatch.setattr(speedrun, "probabilities", lambda model, stack: shifted)
-    threshold, error = speedrun.best_threshold(None, data)
+    threshold, error = speedrun.least_error(None, data)
     assert (threshold, error) == (pytest.approx(0.35), 0.0)
     assert speedrun.error_at(shifted, data, 0.3) == metrics.f_error(
         data.labels, np.ones(data.labels.shape, int))
@@ -67,4 +66,3 @@ def test_the_threshold_is_the_one_of_least_error(data, monkeypatch):
 def test_recipes_measure_often_enough_to_see_the_goal(device):
     preset = speedrun.RECIPES[device]
     assert preset.steps // preset.measure_every >= 10
-    assert replace(preset, steps=4, measure_every=2).steps == 4

@@ -93,9 +93,14 @@ def fold_scores(record: dict, measure: str, way: str = "8 symmetries", look: str
 def run_scores(record: dict, measure: str = "seg", way: str = "8 symmetries"):
     """A score of each training of one of the Cell Tracking Challenge's sets, in their order.
 
-    `measure` is "seg" or "iou". Threshold and growth were chosen on training frames.
+    `measure` is "seg" or "iou"; `way` is how the network was asked, "one pass" or "8 symmetries".
+    Threshold and growth were chosen on training frames. Raises KeyError for a way or a measure that
+    the record has not.
     """
-    return np.array([run["scores"][way][measure] for run in trainings(record)])
+    scores = [run["scores"] for run in trainings(record)]
+    if way != "one pass":  # whose scores lie on top, the others' below their names
+        scores = [one[way] for one in scores]
+    return np.array([one[measure] for one in scores])
 
 
 @dataclass(frozen=True)
