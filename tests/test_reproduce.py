@@ -3,7 +3,6 @@
 import base64
 import io
 import json
-from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -72,6 +71,7 @@ def test_a_table_is_made_part_by_part_and_put_together(small_sets, tmp_path):
 
     record = json.loads(json.dumps(reproduce.collect("tracks", tmp_path, "command")))
     assert [run["seed"] for run in record["runs"]] == [0, 3]
+    assert all(run["resumed_from_step"] == 0 for run in record["runs"])
     assert all(run["test"] == [4] and 0 <= run["scores"]["seg"] <= 1 for run in record["runs"])
     assert [entry["step"] for entry in record["runs"][0]["history"]] == [1, 2]
     png = Image.open(io.BytesIO(base64.b64decode(record["pictures"][0]["probability"])))
@@ -87,6 +87,22 @@ def test_the_command_makes_parts_and_then_the_record(small_sets, tmp_path, capsy
     assert record["command"] == "unet-book reproduce tracks" and len(record["runs"]) == 2
     assert cli.main([*command, "seed7"]) == 2
     assert "seed0, seed3, not 'seed7'" in capsys.readouterr().err
+
+
+def test_a_part_that_was_broken_off_goes_on_and_says_so(small_sets, tmp_path, monkeypatch):
+    def broken(model, *_):
+        raise KeyboardInterrupt
+
+    part = Part(seed=3)
+    with monkeypatch.context() as patch, pytest.raises(KeyboardInterrupt):
+        patch.setattr(reproduce.training, "held_out_error", broken)
+        reproduce.run_part("tracks", part, tmp_path, progress=False)
+    with monkeypatch.context() as patch, pytest.raises(KeyboardInterrupt):
+        patch.setattr(reproduce, "save", broken)
+        reproduce.run_part("tracks", part, tmp_path, progress=False)
+    run = reproduce.run_part("tracks", part, tmp_path, progress=False)
+    assert run["resumed_from_step"] == TINY.steps
+    assert [entry["step"] for entry in run["history"]] == [1, 2]
 
 
 def test_membranes_are_scored_over_thresholds_on_both_sides(small_sets, tmp_path):
@@ -119,7 +135,6 @@ def test_cells_are_filled_and_grow_into_free_pixels_only():
     assert find_cells(np.zeros((2, 4, 4)), 0.5, grow=2).max() == 0
 
 
-def test_every_recipe_fits_its_network():
+def test_the_parts_of_a_table_have_names_of_their_own():
     for table in reproduce.TABLES.values():
-        assert replace(table.preset) == table.preset
         assert len({part.name for part in table.parts}) == len(table.parts)
