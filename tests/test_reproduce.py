@@ -8,9 +8,10 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from unet_book import cli, datasets, phantom, reproduce
+from unet_book import cli, datasets, overlap_tile, phantom, reproduce
 from unet_book.augmentation import Augmentation
 from unet_book.reproduce import Part, Table, contiguous_folds, find_cells
+from unet_book.unet import UNet
 
 TINY = reproduce.recipe(
     base_channels=2, depth=1, tile=60, steps=2, measure_every=1, augmentation=Augmentation.none()
@@ -138,3 +139,22 @@ def test_cells_are_filled_and_grow_into_free_pixels_only():
 def test_the_parts_of_a_table_have_names_of_their_own():
     for table in reproduce.TABLES.values():
         assert len({part.name for part in table.parts}) == len(table.parts)
+
+
+def test_a_shrunk_set_is_seen_small_and_scored_at_full_size(small_sets):
+    stack = reproduce.datasets.load("drawn", "all")
+    small = reproduce.shrunk(stack, 2)
+    assert small.images.shape == (5, 48, 48)
+    assert np.isclose(small.images[1, 3, 4], stack.images[1, 6:8, 8:10].mean())
+    assert small.labels[1, 3, 4] == stack.labels[1, 6, 8]
+    model = UNet(base_channels=2, depth=1)
+    assert reproduce.probabilities(model, stack, None, 2).shape == (5, 96, 96)
+    near = reproduce.probabilities(model, stack, None, 1)
+    assert np.array_equal(near[2], overlap_tile.predict(model.eval(), stack.images[2])[1])
+
+
+def test_stretched_images_fill_the_range():
+    pale = np.random.default_rng(0).uniform(0.4, 0.45, (2, 50, 50))
+    images = reproduce.stretched(datasets.Stack("pale", pale, np.zeros(pale.shape, int))).images
+    assert np.allclose(np.quantile(images, (0, 1), axis=(1, 2)), [[0, 0], [1, 1]])
+    assert abs(images.mean() - 0.5) < 0.03

@@ -340,6 +340,7 @@ def collect(name: str, folder, command: str) -> dict:
         runs.append(run)
     return {
         "command": command, "data": table.data, "recipe": asdict(table.preset),
+        "shrink": table.shrink,
         "revision": runs[0]["revision"], "versions": runs[0]["versions"],
         "device": runs[0]["device"],
         "runs" if table.parts[0].fold is None else "folds": runs, "pictures": pictures,
