@@ -9,7 +9,7 @@ from hypothesis.extra.numpy import arrays
 
 from unet_book.metrics import iou, majority_error, overlap_table, pixel_error, seg
 
-drawn = settings(deadline=None, derandomize=True, max_examples=100)
+drawn = settings(deadline=None, derandomize=True, max_examples=30)
 two_images = [pixel_error, iou, seg]
 
 

@@ -232,6 +232,21 @@ def test_scikit_images_variation_of_information_without_background():
     assert v_info(truth, prediction) == pytest.approx((a + b - split - merge) / (a + b))
 
 
+@pytest.mark.parametrize("score", [v_rand, v_info])
+def test_slices_without_a_true_cell_are_left_out_of_the_mean(score):
+    truth, found = np.array([[[1, 1, 2, 2]], [[0, 0, 0, 0]]]), np.array([[[1, 1, 1, 2]]] * 2)
+    assert score(truth, found) == score(truth[0], found[0])
+    with pytest.raises(ValueError, match="has none"):
+        score(truth[1], found[1])
+
+
+def test_with_one_true_cell_v_info_is_all_or_nothing():
+    truth, nearly = np.ones((5, 5), int), np.ones((5, 5), int)
+    nearly[2, 2] = 0
+    assert v_info(truth, truth) == 1 and v_info(truth, nearly) == pytest.approx(0, abs=1e-9)
+    assert v_rand(truth, nearly) > 0.95
+
+
 # Thinning
 
 

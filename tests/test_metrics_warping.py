@@ -240,6 +240,14 @@ def test_a_truth_that_is_not_all_annotated_has_no_topology():
         warping_error(np.array([[1, -1]]), np.array([[1, 0]]))
     with pytest.raises(ValueError, match="of one shape"):
         warp(np.ones((2, 2)), np.ones((2, 3)))
+    with pytest.raises(ValueError, match="of one shape"):
+        mistake_kinds(np.ones((2, 2)), np.ones((2, 3)))
+    with pytest.raises(ValueError, match="NaN"):
+        warp(np.ones((2, 2)), np.full((2, 2), np.nan))
+
+
+def test_labels_that_touch_are_one_cell_to_it():
+    assert warping_error(np.array([[1, 1, 2, 2]]), np.array([[1, 1, 1, 1]])) == 0
 
 
 # The sweep
@@ -280,6 +288,25 @@ def test_the_sweep_has_the_challenges_thresholds_and_all_its_metrics(stack):
     assert scores["pixel_error"][-1] == scores["rand_error"][-1] == 1  # nothing is above 1
     assert scores["warping_error"][-1] == 1 > scores["warping_error"][:-1].max()
     assert set(challenge_scores(*stack, [0.5], warping=False)) == names - {"warping_error"}
+
+
+def test_an_empty_prediction_never_wins_a_sweep(stack):
+    truth, probability = stack
+    for unsure in (0.85 * probability, np.zeros_like(probability)):  # nothing above 0.9; nothing
+        scores = challenge_scores(truth, unsure, [0.1, 0.5, 0.9])
+        for name, values in scores.items():
+            worst = values.max() if name.endswith("_error") else values.min()
+            assert values[-1] == worst, name
+        assert scores["warping_error"][-1] == 1
+
+
+def test_an_empty_slice_is_wrong_all_over_unless_it_is_empty_in_truth():
+    truth = np.ones((2, 4, 4), int)
+    found = np.stack([np.ones((4, 4)), np.zeros((4, 4))])
+    assert challenge_scores(truth, found, [0.5])["warping_error"] == 0.5
+    truth[1] = 0
+    scores = challenge_scores(truth, found, [0.5])
+    assert scores["warping_error"] == 0 and scores["v_rand"] == scores["v_info"] == 1
 
 
 def test_a_perfect_probability_is_perfect(stack):

@@ -37,6 +37,7 @@ EXERCISES = [
         {"answer": counted(background=True), "hint": "no segment"},
         {"answer": counted(strict=False), "hint": "Exactly half"},
         {"answer": counted(share=0.0), "hint": "laps over"},
+        {"answer": counted(whole=False), "hint": "not of what was found"},
         {"answer": lambda truth, prediction: -1, "hint": "Wrong on two cells"},
         {"answer": lambda truth, prediction: None, "hint": "`return`"},
         {"answer": lambda truth, prediction: [1, 2], "hint": "one number"},

@@ -48,10 +48,10 @@ def merged_cells(function) -> Verdict:
     return right("It names a kind of mistake that SEG hides in its mean, and IoU does not see.")
 
 
-def _merged(truth, prediction, share=0.5, background=False, cells=True, strict=True):
+def _merged(truth, prediction, share=0.5, background=False, cells=True, strict=True, whole=True):
     """The count, and what typical mistakes make of it."""
     table, true_ids, found_ids = metrics.overlap_table(truth, prediction)
-    sizes = table.sum(1, keepdims=True)
+    sizes = (table if whole else table[:, found_ids != 0]).sum(1, keepdims=True)
     match = table > share * sizes if strict else table >= share * sizes
     match[true_ids <= 0] = False
     if not background:
@@ -67,10 +67,12 @@ def _what_was_counted(answer, truth, prediction, name):
         "background": "Predicted background is no segment: two cells that were both missed are not "
         "merged.",
         "strict": "A match covers *more* than half of the true cell. Exactly half is no match.",
+        "whole": "A match covers more than half of the true cell, not of what was found of it.",
         "share": "A segment that laps over into a neighbor has not merged it. Only a match counts, "
         "which covers more than half of the true cell.",
     }.items():
-        other = {"cells": False, "background": True, "strict": False, "share": 0.0}[changed]
+        other = {"cells": False, "background": True, "strict": False, "whole": False,
+                 "share": 0.0}[changed]  # fmt: skip
         if near(answer, _merged(truth, prediction, **{changed: other})):
             return hint
     return (
@@ -92,10 +94,12 @@ def _merge_cases():
             line, np.array([[5, 5, 5, 5, 5, 5, 8, 8, 0, 6, 6, 6, 6, 7, 7, 7, 7]])),
         "two cells that were missed": (
             line, np.array([[5, 5, 5, 5, 8, 8, 8, 8, 0, 0, 0, 0, 0, 0, 0, 0, 0]])),
+        "a cell that was mostly missed": (
+            line, np.array([[5, 5, 5, 5, 5, 0, 0, 0, 0, 6, 6, 6, 6, 7, 7, 7, 7]])),
     }  # fmt: skip
     blocks = np.kron(np.arange(1, 17).reshape(4, 4), np.ones((6, 6), int))
-    joined = np.array([0, *draw.integers(1, 9, 16)])[blocks]
-    cases["sixteen cells in nine segments"] = (
+    joined = np.array([0, *draw.integers(0, 9, 16)])[blocks]
+    cases["sixteen cells, some of them joined, some missed"] = (
         blocks * (draw.random(blocks.shape) < 0.9), np.roll(joined, 1, axis=1))  # fmt: skip
     return cases
 

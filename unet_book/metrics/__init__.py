@@ -3,7 +3,10 @@
 Each function takes the truth first and the prediction second, of one shape, and returns a float.
 Pixels that the truth marks -1 (not annotated) count for nothing. Where segments matter, and not
 classes, an array of bool is a mask whose 4-connected parts are its segments, and an array of
-integers holds the numbers of the segments, 0 outside all of them.
+integers holds the numbers of the segments, 0 outside all of them. So a mask that was read from a
+file, 0 and 255, is one segment in all its parts: compare it with 0 first, `mask > 0`.
+
+A stack is scored slice by slice; that a number is the same in two slices means nothing.
 """
 
 from unet_book.metrics.cells import overlap_table, seg

@@ -11,8 +11,9 @@ def seg(truth_labels, predicted_labels) -> float:
     Both are instance labels, (H, W) or a stack (N, H, W) whose slices count on their own. A
     predicted cell matches a true one if it covers more than half of it; a true cell without match
     scores 0, and an unmatched prediction costs nothing (Maska et al. 2014). Pixels where the truth
-    is -1 are left out. Raises as `pixel_error` does, and ValueError if the truth has no cell or
-    other axes. (The paper's Table 2 calls it "IOU".)
+    is -1 are left out. For cells in volumes this is not the challenge's SEG, which takes a cell
+    in all its slices for one. Raises as `pixel_error` does, and ValueError if the truth has no cell
+    or other axes. (The paper's Table 2 calls it "IOU".)
     """
     pairs = slices(truth_labels, predicted_labels)
     scores = [score for one in pairs for score in _cell_scores(*one)]

@@ -21,8 +21,11 @@ def challenge_scores(truth, probability, thresholds=None, warping: bool = True) 
     stack), "warping_error" (splits and merges over all pixels; left out without `warping`, the
     slowest of them), and of the *thinned* prediction "v_rand" and "v_info", means over the slices.
 
-    An empty prediction has nothing that could split or merge. Its warping error would be 0, so from
-    a threshold of 1 on, where the challenge did not look, it is given as 1.
+    An empty prediction has nothing that could split or merge, and by the definition no warping
+    error. Here a slice that has cells, none of which is found, is wrong in all its pixels, and the
+    thinned scores of a stack without any cell found are 0: no sweep's best is at a threshold that
+    leaves nothing. (An almost empty mask still profits.) The warping error takes the cells for the
+    4-connected parts of `truth > 0`, the others go by its labels: part labels that touch.
 
     The challenge scored the best threshold on the very slices it tested. An honest score takes the
     threshold that was best on other slices.
@@ -47,10 +50,15 @@ def _scores(truth, probability, threshold, warping):
     thinned = thin(found)
     scores = {"pixel_error": f_error(truth, found), "rand_error": rand_error(truth, found)}
     if warping:
-        wrong = (
-            truth.size
-            if threshold >= 1
-            else sum(count_mistakes(t > 0, p, threshold) for t, p in zip(truth, probability))
-        )
-        scores["warping_error"] = wrong / truth.size
+        wrong = [_mistakes(t > 0, p, threshold) for t, p in zip(truth, probability)]
+        scores["warping_error"] = sum(wrong) / truth.size
+    if not found.any():
+        return scores | {"v_rand": 0.0, "v_info": 0.0}
     return scores | {"v_rand": v_rand(truth, thinned), "v_info": v_info(truth, thinned)}
+
+
+def _mistakes(cells, probability, threshold):
+    """Pixels that count for the warping error of a slice; all of them where no cell is found."""
+    if cells.any() and not (probability > threshold).any():
+        return cells.size
+    return count_mistakes(cells, probability, threshold)

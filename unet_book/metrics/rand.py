@@ -34,10 +34,11 @@ def rand_error(truth, prediction) -> float:
 def v_rand(truth, prediction) -> float:
     """V_Rand: the F-score of pairs drawn *with* replacement, so a pixel is its own partner, too.
 
-    With p_ij a share of the n pixels of true cells, a_i and b_j its sums, and q the share that is
-    predicted background: V_Rand = 2 AB / (A + B), A = sum a_i^2, B = sum b_j^2 + q/n,
-    AB = sum p_ij^2 + q/n (Arganda-Carreras et al. 2015). Of a stack the mean over its slices.
-    Input and errors as for `rand_error`. The challenge thins the prediction first: `thin`.
+    With shares of the n pixels of true cells, a_i that of true segment i (found or not), p_ij what
+    it has in common with predicted segment j, b_j = sum_i p_ij, and q what is predicted background:
+    V_Rand = 2 AB / (A + B), A = sum a_i^2, B = sum b_j^2 + q/n, AB = sum p_ij^2 + q/n
+    (Arganda-Carreras et al. 2015). Of a stack the mean over those of its slices that have a true
+    cell. Input and errors as for `rand_error`. The challenge thins the prediction first: `thin`.
 
     >>> v_rand([[1, 1, 2, 2]], [[7, 7, 7, 7]])  # doctest: +ELLIPSIS
     0.666...
@@ -49,8 +50,9 @@ def v_info(truth, prediction) -> float:
     """V_Info: 2 I / (H(true) + H(predicted)), the share of information the two have in common.
 
     Entropies of the segment of a pixel drawn from the true cells, with p_ij and singletons as in
-    `v_rand`; I is their mutual information (Arganda-Carreras et al. 2015). 1 if both are one and
-    the same single segment. Of a stack the mean over its slices. Input and errors as for
+    `v_rand`; I is their mutual information (Arganda-Carreras et al. 2015). With a single true cell
+    there is no information to share: 1 if the prediction is one segment there, too, else 0. Of a
+    stack the mean over those of its slices that have a true cell. Input and errors as for
     `rand_error`.
 
     >>> v_info([[1, 1, 2, 2]], [[3, 3, 5, 5]])
@@ -96,7 +98,8 @@ def _entropy(sizes, n):
 
 def _mean_over_slices(score, truth, prediction):
     tables = [contingency(*one) for one in slices(truth, prediction)]
-    _check_cells(min(len(sizes) for _, sizes, _, _ in tables))
+    tables = [table for table in tables if len(table[1])]  # of slices that have a true cell
+    _check_cells(len(tables))
     return float(np.mean([score(*table) for table in tables]))
 
 

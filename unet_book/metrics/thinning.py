@@ -15,12 +15,13 @@ from unet_book._arrays import like, to_numpy
 def thin(cells):
     """Labels of the 4-connected parts of a mask, grown until dams of one pixel part them; int32.
 
-    `cells` is (H, W) or a stack (N, H, W), bool, or integers of which those above 0 are cells. All
+    `cells` is (H, W) or a stack (N, H, W), bool, or integers of which those above 0 are cells;
+    labels that touch are one part. All
     parts grow at once, one ring of 4-neighbors after another, into what is not cell. A pixel joins
     the part that reaches it; where it has neighbors of two parts by then, it is a dam and stays 0.
     The first ring goes in reading order, each next one in the order in which it was met: of a
     membrane of two pixels one stays. This is the watershed of the inverted mask, which has two gray
-    levels.
+    levels. Holes in a part are filled, and walls that do not reach through it go.
 
     Without any cell all is 0. No two parts of the result touch by a side, and no pixel beside a
     single part is left. Raises TypeError for another type, ValueError for other axes.

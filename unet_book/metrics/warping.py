@@ -51,9 +51,10 @@ def is_simple(patch) -> bool:
 def warping_error(truth, prediction, all_kinds: bool = False) -> float:
     """The warping error of ISBI 2012: splits and merges that no bending explains, over all pixels.
 
-    Both are (H, W) or (N, H, W), bool or integers of which those above 0 are cells. The truth is
-    warped to the prediction (`warp`); of the pixels that still differ those count whose turning
-    over would split a cell or merge two (`mistake_kinds`), or with `all_kinds` each of them.
+    Both are (H, W) or (N, H, W), bool or integers of which those above 0 are cells: labels that
+    touch are one cell, so part them first (`weight_map.part_touching_cells`). The truth is warped
+    to the prediction (`warp`); of the pixels that still differ those count which the challenge's
+    table calls split or merge (`mistake_kinds`), or with `all_kinds` each of them.
 
     Raises as `pixel_error` does, and ValueError for other axes or a truth with pixels that are not
     annotated (-1), since these have no topology.
@@ -81,11 +82,14 @@ def warp(truth, probability, threshold: float = 0.5):
     `truth` (H, W) has cells above 0, `probability` (H, W) that of cell. Pixels where truth and
     thresholded prediction differ are looked at again and again, those first about which the
     prediction is surest (ties column by column), and turned over where they are simple, until
-    nothing changes. Beyond its edge the image is background. Topology never changes.
+    nothing changes. Beyond its edge the image is background. Topology never changes. Raises
+    ValueError for shapes that differ or a probability that is NaN or infinite.
     """
     truth, probability = to_numpy(truth), to_numpy(probability)
     if truth.ndim != 2 or truth.shape != probability.shape:
         raise ValueError(f"need two (H, W) of one shape, got {truth.shape}, {probability.shape}")
+    if not np.isfinite(probability).all():
+        raise ValueError("the probability has values that are NaN or infinite")
     cells = np.pad(_whole(truth) > 0, 1)
     columns, rows = np.nonzero(((truth > 0) != (probability > threshold)).T)
     surest = np.argsort(-np.abs(probability[rows, columns] - threshold), kind="stable")
@@ -99,9 +103,11 @@ def mistake_kinds(warped, prediction):
 
     The number is the index in `warping.KINDS`: 0 agrees, 1 split, 2 merge, and so on, by the
     4-connected cells among the eight neighbors. What turning over a pixel would do is judged for
-    each pixel alone.
+    each pixel alone. Raises ValueError unless both are (H, W) of one shape.
     """
     warped, prediction = to_numpy(warped) > 0, to_numpy(prediction) > 0
+    if warped.ndim != 2 or warped.shape != prediction.shape:
+        raise ValueError(f"need two (H, W) of one shape, got {warped.shape}, {prediction.shape}")
     rows, columns = np.nonzero(warped != prediction)
     padded = np.pad(warped, 1)
     cells, ground = ndimage.label(padded)[0], ndimage.label(~padded, EIGHT)[0]
