@@ -18,8 +18,8 @@ class Claim:
     section : where in the paper it stands.
     says : the statement, in this book's words.
     chapter : the number of the chapter that shows it.
-    check : what proves it at every test run: "tests/test_unet.py::test_..." or
-        "book/03_architecture.ipynb#cell", the id of a cell; or the record that it is read from.
+    check : what proves it at every test run: ``tests/test_unet.py::test_name`` or
+        ``book/03_architecture.ipynb#cell``, the id of a cell; or the record that it is read from.
     asked : the paper's number, or the one that its words are taken to ask for; a word or a tuple
         where it is no number, None where there is nothing to compare.
     measure : a function of nothing that gives the value found here; None where there is none.
