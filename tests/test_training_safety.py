@@ -80,6 +80,14 @@ def test_a_second_ctrl_c_stops_at_once(data, tmp_path, monkeypatch):
     assert checkpoint.peek(tmp_path / "a")["step"] == 4
 
 
+@pytest.fixture(autouse=True)
+def ctrl_c_interrupts():
+    """As in a terminal; a process that a script put into the background ignores Ctrl-C."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, before)
+
+
 def test_without_a_checkpoint_ctrl_c_stops_at_once(data, monkeypatch):
     def interrupt(model):
         signal.raise_signal(signal.SIGINT)

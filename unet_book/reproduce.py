@@ -22,7 +22,7 @@ from unet_book.augmentation import Augmentation
 from unet_book.checkpoint import load_model, peek, save, write_atomically
 from unet_book.training import Engine, Preset, several
 
-__all__ = ["TABLES", "Part", "Table", "contiguous_folds", "find_cells", "collect", "missing_parts",
+__all__ = ["Part", "Table", "contiguous_folds", "find_cells", "collect", "missing_parts",
            "run_part"]  # fmt: skip
 
 MARGIN = slice(datasets.CTC_MARGIN, -datasets.CTC_MARGIN)

@@ -18,4 +18,4 @@ from unet_book.metrics.warping import is_simple, mistake_kinds, warp, warping_er
 
 __all__ = ["pixel_error", "majority_error", "f_error", "iou", "seg", "overlap_table",
            "contingency", "rand_error", "v_rand", "v_info", "thin", "is_simple", "warp",
-           "mistake_kinds", "warping_error", "THRESHOLDS", "challenge_scores"]  # fmt: skip
+           "mistake_kinds", "warping_error", "challenge_scores"]  # fmt: skip

@@ -28,7 +28,7 @@ from unet_book.training.tiles import Tiles, classes, step_seed
 from unet_book.unet import UNet
 from unet_book.weight_map import part_touching_cells
 
-__all__ = ["train", "training_step", "Result", "Preset", "PRESETS", "named", "learning_rate",
+__all__ = ["train", "training_step", "Result", "Preset", "named", "learning_rate",
            "Engine", "usual_engine", "Live", "Tiles", "classes", "step_seed", "start",
            "held_out_error"]  # fmt: skip
 
