@@ -10,7 +10,8 @@ A stack is scored slice by slice; that a number is the same in two slices means 
 """
 
 from unet_book.metrics.cells import overlap_table, seg
-from unet_book.metrics.challenge import THRESHOLDS, challenge_scores
+from unet_book.metrics.challenge import THRESHOLDS as THRESHOLDS
+from unet_book.metrics.challenge import challenge_scores
 from unet_book.metrics.pixels import f_error, iou, majority_error, pixel_error
 from unet_book.metrics.rand import contingency, rand_error, v_info, v_rand
 from unet_book.metrics.thinning import thin

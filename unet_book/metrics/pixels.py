@@ -37,7 +37,7 @@ def f_error(truth, prediction) -> float:
 
     F = 2 TP / (2 TP + FP + FN) is the harmonic mean of precision and recall, with *cell* as the
     positive class; it is 1 where neither has any foreground. Of a stack all pixels count together
-    (brainiac2.mit.edu/isbi_challenge/evaluation). Raises as `pixel_error` does.
+    (the evaluation page of the challenge). Raises as `pixel_error` does.
 
     >>> f_error([1, 1, 1, 0], [1, 0, 1, 1])  # doctest: +ELLIPSIS
     0.333...

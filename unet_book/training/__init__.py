@@ -22,7 +22,8 @@ from unet_book.overlap_tile import predict
 from unet_book.training import safety, several
 from unet_book.training.engine import Engine, usual_engine
 from unet_book.training.live import Live, Log
-from unet_book.training.presets import PRESETS, Preset, learning_rate, named
+from unet_book.training.presets import PRESETS as PRESETS
+from unet_book.training.presets import Preset, learning_rate, named
 from unet_book.training.step import GraphedStep, training_step
 from unet_book.training.tiles import Tiles, classes, step_seed
 from unet_book.unet import UNet
