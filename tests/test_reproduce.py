@@ -49,13 +49,13 @@ def test_folds_that_cannot_be(count, folds):
 
 
 def test_a_fold_is_not_in_its_own_training(small_sets):
-    train, test = reproduce.split(reproduce.TABLES["drawn"], Part(fold=2))
+    train, _, test = reproduce.split(reproduce.TABLES["drawn"], Part(fold=2))
     assert len(train) == 4 and len(test) == 1
     assert not any(np.array_equal(image, test.images[0]) for image in train.images)
 
 
 def test_tracking_sets_train_inside_the_margin_and_are_tested_whole(small_sets):
-    train, test = reproduce.split(reproduce.TABLES["tracks"], Part())
+    train, _, test = reproduce.split(reproduce.TABLES["tracks"], Part())
     assert train.images.shape == (4, 76, 76) and train.labels.min() == 0
     assert test.images.shape[1:] == (96, 96) and test.labels.min() == 0
 

@@ -25,7 +25,8 @@ TINY = Preset(
     base_channels=2, depth=1, tile=44, steps=8, measure_every=3, dropout=0.5, momentum=0.9,
     augmentation=Augmentation(sigma=2.0),
 )
-TINIES = {"sgd": TINY, "adam": replace(TINY, optimizer="adam", schedule="cosine", batch_size=2)}
+TINIES = {"sgd": TINY, "adam": replace(TINY, optimizer="adam", schedule="cosine", batch_size=2),
+          "averaged": replace(TINY, optimizer="adamw", average=0.9)}  # fmt: skip
 HOW = {"seed": 3, "device": "cpu", "save_every": 2, "progress": False}
 
 

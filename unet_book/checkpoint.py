@@ -29,16 +29,29 @@ HEADER = 2**18  # bytes that are enough for the names of the tensors and a small
 NUMBER = 32  # bytes that are enough for a number in the state, and for what stands around it
 MEBIBYTE = 2**20
 STALE = 600  # seconds after which a file half written is nobody's any more
+MODEL, AVERAGE = "model.", "average."  # what the names of a network's tensors begin with
 NETWORK = ("in_channels", "num_classes", "base_channels", "depth", "variant")
 
 
-def save(path, model: UNet, optimizer: torch.optim.Optimizer | None = None, state=None) -> Path:
+def save(
+    path,
+    model: UNet,
+    optimizer: torch.optim.Optimizer | None = None,
+    state=None,
+    average: UNet | None = None,
+) -> Path:
     """Write the model, and what a training needs to go on, to the file `path`, all or nothing.
 
     `state` is any JSON-able dictionary. Without `optimizer` the file holds a trained network only.
+    `average` is the mean of the weights along a training, a network of the same shape.
     Raises OSError if the file can't be written; what was there before is then untouched.
     """
-    tensors = {f"model.{name}": value for name, value in model.state_dict().items()}
+    networks = {MODEL: model} | ({AVERAGE: average} if average is not None else {})
+    tensors = {
+        prefix + name: value
+        for prefix, network in networks.items()
+        for name, value in network.state_dict().items()
+    }
     for index, values in _moments(optimizer).items():
         for name, value in values.items():
             tensors[f"optimizer.{index}.{name}"] = value
@@ -49,17 +62,25 @@ def save(path, model: UNet, optimizer: torch.optim.Optimizer | None = None, stat
     return Path(path)
 
 
-def restore(path, model: UNet, optimizer: torch.optim.Optimizer | None = None) -> dict:
+def restore(
+    path, model: UNet, optimizer: torch.optim.Optimizer | None = None, average: UNet | None = None
+) -> dict:
     """Put the weights, and the optimizer's moments, of the file `path` into place; give its state.
 
-    Raises ValueError if the file is damaged, is no checkpoint, or holds another network;
-    FileNotFoundError if there is none.
+    `average` gets the mean of the weights along the training, `model` the latest.
+
+    Raises ValueError if the file is damaged, is no checkpoint, holds another network, or no mean
+    where there should be one; FileNotFoundError if there is none.
     """
     tensors, header = _read(path)
     theirs, mine = header["network"], _network(model)
     if {name: theirs.get(name) for name in NETWORK} != mine:
         raise ValueError(f"{path} holds another network: {theirs}, not {mine}")
     _put_weights(model, tensors)
+    if average is not None:
+        if not _has_average(tensors):
+            raise ValueError(f"{path} holds no mean of the weights")
+        _put_weights(average, tensors, AVERAGE)
     if optimizer is not None:
         _put_moments(optimizer, tensors)
     return header["state"]
@@ -74,22 +95,23 @@ def peek(path) -> dict:
 def load_model(path, device="cpu") -> UNet:
     """The network that `path` holds, in evaluation mode on `device`.
 
-    Raises as `restore` does.
+    Of a training with averaging it is the mean of the weights. Raises as `restore` does.
     """
     tensors, header = _read(path)
     with torch.random.fork_rng([]):  # a new network draws weights, from the global generator
         model = UNet(**header["network"])
-    _put_weights(model, tensors)
+    _put_weights(model, tensors, AVERAGE if _has_average(tensors) else MODEL)
     return model.to(device).eval()
 
 
-def size(model: UNet, moments: int = 0, numbers: int = 0) -> int:
-    """Bytes, or some more, of a checkpoint with that many moments for each weight.
+def size(model: UNet, copies: int = 0, numbers: int = 0) -> int:
+    """Bytes, or some more, of a checkpoint that has `copies` more numbers for each weight.
 
+    These are the optimizer's moments, and the mean of the weights.
     `numbers` is how many the state holds: of a training its history and losses.
     """
     weights = sum(weight.numel() * weight.element_size() for weight in model.parameters())
-    return (1 + moments) * weights + HEADER + NUMBER * numbers
+    return (1 + copies) * weights + HEADER + NUMBER * numbers
 
 
 def check_room(path, needed: int) -> None:
@@ -178,9 +200,13 @@ def _read(path) -> tuple[dict[str, Tensor], dict]:
         return {name: file.get_tensor(name) for name in file.keys()}, header  # noqa: SIM118
 
 
-def _put_weights(model, tensors):
-    weights = {name: value for name, value in tensors.items() if name.startswith("model.")}
-    model.load_state_dict({name.removeprefix("model."): v for name, v in weights.items()})
+def _has_average(tensors) -> bool:
+    return any(name.startswith(AVERAGE) for name in tensors)
+
+
+def _put_weights(model, tensors, prefix=MODEL):
+    weights = {name: value for name, value in tensors.items() if name.startswith(prefix)}
+    model.load_state_dict({name.removeprefix(prefix): value for name, value in weights.items()})
 
 
 def _moments(optimizer) -> dict[int, dict[str, Tensor]]:

@@ -15,14 +15,15 @@ import torch
 
 from unet_book import __version__
 from unet_book.checkpoint import write_atomically
+from unet_book.training.engine import cpu_vectors, has_bf16
 
 try:
     import resource
 except ImportError:  # Windows has none
     resource = None
 
-__all__ = ["benchmark", "circumstances", "clean_revision", "peak_memory", "revision", "run",
-           "versions", "write_benchmark", "write_run"]  # fmt: skip
+__all__ = ["benchmark", "circumstances", "clean_revision", "peak_memory", "processor", "revision",
+           "run", "versions", "write_benchmark", "write_run"]  # fmt: skip
 
 RUNS, BENCHMARKS = "data/runs", "benchmarks/results"
 
@@ -67,12 +68,27 @@ def circumstances(made_at: str | None, seconds: float, device="cpu") -> dict:
     device = torch.device(device)
     return {
         "device": torch.cuda.get_device_name(device) if device.type == "cuda" else "CPU",
+        "processor": processor(),
         "threads": torch.get_num_threads(),
         "versions": versions("numpy"),
         "revision": made_at,
         "seconds": round(seconds, 1),
         "peak_memory_mib": peak_memory(device),
     }
+
+
+def processor() -> str:
+    """The processor's name, as far as the system tells it, and its vector instructions in use.
+
+    >>> processor()  # doctest: +SKIP
+    'Intel(R) Xeon(R) Platinum 8488C, AVX512, bf16'
+    """
+    words = [platform.processor() or platform.machine(), cpu_vectors()]
+    if sys.platform == "linux":
+        lines = Path("/proc/cpuinfo").read_text().splitlines()
+        named = [line.split(":", 1)[1].strip() for line in lines if line.startswith("model name")]
+        words[0] = named[0] if named else words[0]
+    return ", ".join([*words, *["bf16"] * has_bf16("cpu")])
 
 
 def versions(*packages: str) -> dict:

@@ -20,7 +20,9 @@ from scipy import ndimage
 from unet_book import datasets, metrics, overlap_tile, records, training
 from unet_book.augmentation import Augmentation
 from unet_book.checkpoint import load_model, peek, save, write_atomically
+from unet_book.results import best_threshold
 from unet_book.training import Engine, Preset, several
+from unet_book.training.engine import has_bf16
 
 __all__ = ["Part", "Table", "contiguous_folds", "find_cells", "collect", "missing_parts",
            "run_part"]  # fmt: skip
@@ -33,15 +35,21 @@ PICTURE = 256  # px, side of the stored crops of outputs
 
 @dataclass(frozen=True)
 class Part:
-    """One training: the fold that is held out (None: the set's own split by time), and the seed."""
+    """One training: the fold that is held out (None: the set's own split by time), and the seed.
+
+    An `inner` one leaves the last of its training images out, too: they validate. Thresholds and
+    recipes that are chosen on them have seen no held-out image, and none that the network knows.
+    """
 
     fold: int | None = None
     seed: int = 0
+    inner: bool = False
 
     @property
     def name(self) -> str:
         """What its files are called."""
-        return f"seed{self.seed}" if self.fold is None else f"fold{self.fold}-seed{self.seed}"
+        words = [] if self.fold is None else [f"fold{self.fold}"]
+        return "-".join([*words, *["inner"] * self.inner, f"seed{self.seed}"])
 
 
 @dataclass(frozen=True)
@@ -49,8 +57,11 @@ class Table:
     """A data set, how a network is trained on it, and the trainings that make the record.
 
     `folds` is into how many runs of neighbors the images are cut; `membranes` says whether the
-    ISBI challenge's scores are asked for, or the Cell Tracking Challenge's. The network sees the
-    images smaller by `shrink`; scores are those of the full size.
+    ISBI challenge's scores are asked for, or the Cell Tracking Challenge's. With `stretch` the gray
+    values of each image are spread over [0, 1]. The network sees the images smaller by `shrink`;
+    scores are those of the full size. Of an inner part's training images the last `validation`
+    validate, and of the others it learns from the last `images` (None: all). A `trial` never looks
+    at the held-out images.
     """
 
     data: str
@@ -59,6 +70,10 @@ class Table:
     folds: int = 5
     membranes: bool = False
     shrink: int = 1
+    stretch: bool = False
+    validation: int = 4
+    images: int | None = None
+    trial: bool = False
 
 
 def recipe(**changes) -> Preset:
@@ -89,12 +104,14 @@ TABLES = {
         recipe(depth=4, tile=380, steps=800, w0=4.0, measure_every=200, **GENTLE),
         tuple(map(Part, range(3))),
         folds=3,
+        stretch=True,
     ),
     "dic-hela": Table(
         "dic-hela",
         recipe(depth=4, tile=284, steps=3000, w0=4.0, sigma=2.5, measure_every=500, **GENTLE),
         (Part(seed=0),),
         shrink=2,
+        stretch=True,
     ),
 }
 
@@ -112,17 +129,31 @@ def contiguous_folds(count: int, folds: int = 5) -> list[np.ndarray]:
     return np.array_split(np.arange(count), folds)
 
 
-def split(table: Table, part: Part):
-    """The (train, test) stacks of a part.
+def split(table: Table, part: Part, everything=None):
+    """The stacks of a part: to train on, to choose thresholds on, to test.
 
-    Of the two tracking sets the training sees the field of interest alone, 50 px from the edge,
-    and the test is the whole frame, as in the challenge, where every cell that counts is whole.
+    An inner part chooses on the images that validate, any other on as many of those that it trained
+    on. Of the two tracking sets the training sees the field of interest alone, 50 px from the edge,
+    and the others are whole frames, as in the challenge, where every cell that counts is whole.
     """
-    everything = datasets.load(table.data, "all")
-    held_out = test_indices(table, part, len(everything))
-    train = pick(everything, np.setdiff1d(np.arange(len(everything)), held_out))
-    test = pick(everything, held_out)
-    return (train, test) if table.membranes else (inner(stretched(train)), whole(stretched(test)))
+    everything = everything or datasets.load(table.data, "all")
+    if table.stretch:
+        everything = stretched(everything)
+    stacks = [pick(everything, images) for images in indices(table, part, len(everything))]
+    if table.membranes:
+        return stacks
+    return inner(stacks[0]), whole(stacks[1]), whole(stacks[2])
+
+
+def indices(table: Table, part: Part, count: int) -> tuple[np.ndarray, np.ndarray, list[int]]:
+    """Which of the `count` images a part trains on, chooses thresholds on, is tested on."""
+    held_out = test_indices(table, part, count)
+    train = np.setdiff1d(np.arange(count), held_out)
+    if not part.inner:
+        seen = np.linspace(0, len(train) - 1, min(len(train), len(held_out), 10))
+        return train, train[seen.astype(int)], held_out
+    train, choose = train[: -table.validation], train[-table.validation :]
+    return train if table.images is None else train[-table.images :], choose, held_out
 
 
 def test_indices(table: Table, part: Part, count: int) -> list[int]:
@@ -168,21 +199,28 @@ def whole(stack):
     return datasets.Stack(stack.name, stack.images, np.maximum(stack.labels, 0), stack.source)
 
 
-def run_part(name: str, part: Part, folder, device=None, progress: bool = True) -> dict:
+def run_part(
+    name: str, part: Part, folder, device=None, progress: bool = True, table: Table | None = None
+) -> dict:
     """Train and score one part of the table `name`, unless its files are in `folder` already.
 
-    `device` is where; the GPU if there is one, else the CPU. Returns the part's record. Raises
-    KeyError for a table that is not in `TABLES`, OSError where a file can't be written, and what
-    `training.train` raises.
+    `device` is where; the GPU if there is one, else the CPU. `table` is a table that is not in
+    `TABLES`. Returns the part's record. Raises KeyError for a name that is not there, OSError where
+    a file can't be written, and what `training.train` raises.
     """
-    table, place, device = TABLES[name], place_of(name, part, folder), several.place(device)
+    table, device = table or TABLES[name], several.place(device)
+    place = place_of(name, part, folder)
     trained, scored = files(place)
     if not trained.exists():
         write_json(trained, train_part(table, part, place, device, progress))
     if not scored.exists():
         model = load_model(weights_file(place), device)
         score = score_membranes if table.membranes else score_cells
-        write_json(scored, score(model, *split(table, part), table.shrink))
+        _, choose, test = split(table, part)
+        sides = {"validation" if part.inner else "train": choose, "test": test}
+        if table.trial:
+            del sides["test"]
+        write_json(scored, score(model, sides, table.shrink))
     return json.loads(trained.read_text()) | json.loads(scored.read_text())
 
 
@@ -192,22 +230,27 @@ def train_part(table: Table, part: Part, place: Path, device, progress) -> dict:
     A part that was broken off goes on from its checkpoint. What the steps before it took is then
     not known any more: revision, seconds and memory are those since `resumed_from_step`.
     """
-    train, test = (shrunk(stack, table.shrink) for stack in split(table, part))
+    everything = datasets.load(table.data, "all")
+    train, choose, test = (shrunk(one, table.shrink) for one in split(table, part, everything))
     checkpoint = place.with_suffix(".checkpoint.safetensors")
     resumed = peek(checkpoint)["step"] if checkpoint.exists() else 0
-    # 1.3 to 1.4 times as fast on a CPU with AVX2 only as channels_last, for these tiles
-    engine = Engine(layout="nchw" if device.type == "cpu" else "auto")
+    # Without bf16, "nchw" is 1.3 to 1.4 times as fast on a CPU, for these tiles.
+    narrow = device.type == "cpu" and not has_bf16(device)
+    engine = Engine(layout="nchw" if narrow else "auto").settled(device, table.preset.base_channels)
     made_at, began, used = records.revision(), time.perf_counter(), time.process_time()
     result = training.train(
-        train, table.preset, test, seed=part.seed, device=device, progress=progress,
-        engine=engine, checkpoint=checkpoint,
+        train, table.preset, choose if part.inner else test, seed=part.seed, device=device,
+        judge=membrane_judge(choose) if table.membranes and part.inner else None,
+        progress=progress, engine=engine, checkpoint=checkpoint, save_every=250,
     )  # fmt: skip
     save(weights_file(place), result.model)
     return {
         "part": part.name, **asdict(part), "resumed_from_step": resumed,
         **records.circumstances(made_at, time.perf_counter() - began, device),
         "cpu_seconds": round(time.process_time() - used, 1),
-        "images": {"train": len(train), "test": len(test)},
+        "engine": asdict(engine),
+        "images": {"train": len(train), "choose": len(choose), "test": len(test)},
+        "test": test_indices(table, part, len(everything)),
         "history": result.history,
     }  # fmt: skip
 
@@ -230,41 +273,51 @@ def weights_file(place: Path) -> Path:
 # ---- scores
 
 
-def score_membranes(model, train, test, shrink: int = 1) -> dict:
-    """The ISBI challenge's scores of held-out slices, and of as many training slices.
+def score_membranes(model, sides: dict, shrink: int = 1) -> dict:
+    """The ISBI challenge's scores of each of the `sides`, name -> stack.
 
-    For each way of averaging, each metric over the thresholds, so that one can be chosen on the
-    training slices and applied to the others. Pictures are of the network's outputs.
+    For each way of averaging, each metric over the thresholds, so that one can be chosen on one
+    side and applied to another. The picture is of the network's output for the last side.
     """
-    seen = pick(train, np.linspace(0, len(train) - 1, len(test)).astype(int))
-    scores, shown = {}, None
+    scores = {}
     for name, over in AVERAGES.items():
         scores[name] = {"thresholds": THRESHOLDS.tolist()}
-        for what, stack in (("test", test), ("train", seen)):
+        for side, stack in sides.items():
             found = probabilities(model, stack, over, shrink)
             swept = metrics.challenge_scores(stack.labels, found, THRESHOLDS)
-            scores[name][what] = {key: np.round(row, 7).tolist() for key, row in swept.items()}
-            shown = found[0] if what == "test" else shown
-    return {"scores": scores, "picture": picture(shown)}
+            scores[name][side] = {key: np.round(row, 7).tolist() for key, row in swept.items()}
+    return {"scores": scores, "picture": picture(found[0])}
 
 
-def score_cells(model, train, test, shrink: int = 1) -> dict:
-    """SEG and foreground IoU of the held-out frames, as the Cell Tracking Challenge has them.
+def membrane_judge(stack):
+    """What a training can ask along its way: the best scores of `stack` over the thresholds."""
+
+    def judge(model) -> dict:
+        found = probabilities(model, stack)
+        swept = metrics.challenge_scores(stack.labels, found, THRESHOLDS, warping=False)
+        best = {name: best_threshold(row, name) for name, row in swept.items()}
+        return {name: round(float(swept[name][at]), 6) for name, at in best.items()}
+
+    return judge
+
+
+def score_cells(model, sides: dict, shrink: int = 1) -> dict:
+    """SEG and foreground IoU as the Cell Tracking Challenge has them, of the last of the `sides`.
 
     The threshold, and by how many pixels the cells grow back what parting took, are those with the
-    best SEG on training frames.
+    best SEG on the first side, which may be the same.
     """
-    seen = pick(train, np.linspace(0, len(train) - 1, min(10, len(train))).astype(int))
+    seen, test = list(sides.values())[0], list(sides.values())[-1]
     choices = [(threshold, grow) for threshold in THRESHOLDS for grow in range(4)]
     scores = {}
     for name in ("8 symmetries", "one pass"):
         found = probabilities(model, seen, AVERAGES[name], shrink)
-        on_train = [metrics.seg(seen.labels, find_cells(found, *choice)) for choice in choices]
-        threshold, grow = choices[int(np.argmax(on_train))]
+        on_seen = [metrics.seg(seen.labels, find_cells(found, *choice)) for choice in choices]
+        threshold, grow = choices[int(np.argmax(on_seen))]
         found = probabilities(model, test, AVERAGES[name], shrink)
         cells = find_cells(found, threshold, grow)
         scores[name] = {
-            "threshold": float(threshold), "grow": grow, "seg_train": max(on_train),
+            "threshold": float(threshold), "grow": grow, "seg_chosen": max(on_seen),
             "seg": metrics.seg(test.labels, cells), "iou": metrics.iou(test.labels, cells),
             "cells": test.cell_count(),
         }  # fmt: skip
@@ -334,7 +387,6 @@ def collect(name: str, folder, command: str) -> dict:
     for part in table.parts:
         trained, scored = files(place_of(name, part, folder))
         run = json.loads(trained.read_text()) | json.loads(scored.read_text())
-        run["test"] = test_indices(table, part, sum(run["images"].values()))
         shown = {"fold": part.fold, "seed": part.seed, "slice": run["test"][0]}
         pictures.append(shown | {"probability": run.pop("picture")})
         runs.append(run)

@@ -19,7 +19,7 @@ from unet_book.initialization import he_normal_
 from unet_book.memory import STATES
 from unet_book.metrics import pixel_error
 from unet_book.overlap_tile import predict
-from unet_book.training import safety, several
+from unet_book.training import averaging, safety, several
 from unet_book.training.engine import Engine, usual_engine
 from unet_book.training.live import Live, Log
 from unet_book.training.presets import PRESETS as PRESETS
@@ -39,7 +39,8 @@ class Result:
     """A trained network, and how it got there.
 
     `history` has an entry a measurement: {"step", "loss" (mean since the last entry), "error"
-    (pixel error on the held-out images, None without any)}.
+    (pixel error on the held-out images, None without any)}; with `judge` also {"scores"}, what it
+    says of `model`, and where `model` is an average {"raw"}, what it says of the latest weights.
     """
 
     model: UNet
@@ -58,6 +59,7 @@ def train(
     save_every: int = 100,
     progress: bool = True,
     watch: Callable[[int, UNet], None] | None = None,
+    judge: Callable[[UNet], dict] | None = None,
     build: Callable[..., UNet] = UNet,
     initialize: Callable[[UNet, torch.Generator], object] = he_normal_,
     engine: Engine | None = None,
@@ -79,6 +81,8 @@ def train(
     progress : show a progress bar.
     watch : called as ``watch(step, model)`` before the first step and after each measurement; a
         `Live` shows the curves and a prediction.
+    judge : called as ``judge(model)`` at each measurement; gives a dictionary of numbers for the
+        history, such as the scores that matter on images kept for validation.
     build : makes the network, from `UNet`'s arguments; a subclass of it, for an experiment.
     initialize : called as ``initialize(model, generator)``, draws the initial weights in place; a
         training that goes on from a checkpoint has its weights from there.
@@ -86,6 +90,9 @@ def train(
     log : a folder for TensorBoard's event files; needs the package `tensorboard`.
     deterministic : on a GPU, use kernels that give the same bits every time, at some cost; where
         there is none PyTorch warns. A CPU's always do.
+
+    With `Preset.average` the network that is measured, shown and given back is the mean of the
+    weights along the training; a checkpoint holds both.
 
     Started by torchrun, or in processes that have made a group (torch.distributed), each process
     trains on `Preset.batch_size` tiles of every step, and all come to the same weights: those of
@@ -110,38 +117,42 @@ def train(
     ):  # fmt: skip
         tiles = Tiles(data, preset, seed, device, engine)
         model, optimizer = start(preset, seed, device, build, initialize, tiles.engine)
-        state = resume(checkpoint, model, optimizer, tiles.identity)
+        average = averaging.averaged(model, preset)
+        given = average or model  # what is measured, shown and given back
+        state = resume(checkpoint, model, optimizer, tiles.identity, average)
         need_room(checkpoint, model, preset, state)
         network = several.shared(tiles.engine.compiled(model))
         make_step = GraphedStep() if tiles.engine.graph else training_step
         if several.rank() > 0:  # the first process looks, shows and logs for all
-            progress, watch, log = False, None, None
+            progress, watch, log, judge = False, None, None, None
         if isinstance(watch, Live):
             watch.history = state["history"]
         if watch and state["step"] == 0:
-            watch(0, model)
+            watch(0, given)
 
         steps, where = range(state["step"], preset.steps), (tiles, state, checkpoint)
         bar = tqdm(steps, disable=not progress, initial=steps.start, total=preset.steps)
         with Log(log, steps.start) as curves:
             for step in bar:
                 state["losses"].append(make_step(network, optimizer, tiles, step))
+                averaging.follow(average, model, preset.average, step)
                 state["step"] = done = step + 1
                 look = due(done, preset.measure_every, preset.steps)
                 if look or device.type == "cpu":  # a GPU would wait for whoever looks at its loss
                     safety.check_losses(model, *where)
                 if look:
-                    state["history"].append(measure(model, held_out, state, preset))
+                    entry = measure(given, held_out, state, preset) | judged(judge, model, average)
+                    state["history"].append(entry)
                     state["losses"] = []
                     curves.note(state["history"][-1], learning_rate(preset, step))
                     if watch:
-                        watch(done, model)
+                        watch(done, given)
                 stop = interrupt.wanted(done)
                 if checkpoint and (stop or due(done, save_every, preset.steps)):
-                    save(model, optimizer, *where)
+                    save(model, optimizer, *where, average)
                 if stop and done < preset.steps:
                     raise KeyboardInterrupt(f"stopped after step {done}, saved in {checkpoint}")
-    return Result(model.eval(), preset, state["history"])
+    return Result(given.eval(), preset, state["history"])
 
 
 def start(
@@ -188,20 +199,28 @@ def measure(model: UNet, held_out: Stack | None, state: dict, preset: Preset) ->
     return {"step": state["step"], "loss": loss, "error": several.told(error)}
 
 
+def judged(judge: Callable[[UNet], dict] | None, model: UNet, average: UNet | None) -> dict:
+    """What `judge` says, for the history: of the mean of the weights and, beside it, of `model`."""
+    said = {}
+    if judge is not None:
+        said = {"scores": judge(average or model)} | ({"raw": judge(model)} if average else {})
+    return several.told(said)
+
+
 def held_out_error(model: UNet, stack: Stack, tile: int = 572) -> float:
     """Pixel error of the more probable class, over all annotated pixels of `stack`, in [0, 1]."""
     prediction = np.stack([predict(model, image, tile).argmax(0) for image in stack.images])
     return pixel_error(classes(part_touching_cells(stack.labels)), prediction)
 
 
-def save(model: UNet, optimizer, tiles: Tiles, state: dict, path) -> None:
+def save(model: UNet, optimizer, tiles: Tiles, state: dict, path, average=None) -> None:
     """A checkpoint of the training, unless its loss or its weights have left the numbers."""
     if state["losses"]:
         safety.check_losses(model, tiles, state, path)
     safety.check_weights(model, tiles, state, path)
     if several.rank() == 0:
         losses = [loss.item() for loss in state["losses"]]
-        checkpoints.save(path, model, optimizer, state | {"losses": losses})
+        checkpoints.save(path, model, optimizer, state | {"losses": losses}, average)
 
 
 def need_room(path, model: UNet, preset: Preset, state: dict) -> None:
@@ -209,11 +228,12 @@ def need_room(path, model: UNet, preset: Preset, state: dict) -> None:
     if path and several.rank() == 0 and state["step"] < preset.steps:
         every = min(preset.measure_every, preset.steps)
         numbers = every + 4 * (preset.steps // every + 1)  # losses, and an entry a measurement
-        needed = checkpoints.size(model, STATES[preset.optimizer], numbers)
+        copies = STATES[preset.optimizer] + bool(preset.average)
+        needed = checkpoints.size(model, copies, numbers)
         checkpoints.check_room(path, needed if os.path.exists(path) else 2 * needed)
 
 
-def resume(path, model: UNet, optimizer, identity: dict) -> dict:
+def resume(path, model: UNet, optimizer, identity: dict, average=None) -> dict:
     """The state that the checkpoint `path` holds, put in place; a fresh one if there is none.
 
     Raises ValueError if the checkpoint comes from other data, another preset or another seed.
@@ -235,7 +255,7 @@ def resume(path, model: UNet, optimizer, identity: dict) -> dict:
                 f"{path} was trained with another {what} ({difference(theirs, mine)}): "
                 "go on as it began, start at another place, or delete that file"
             )
-    checkpoints.restore(path, model, optimizer)
+    checkpoints.restore(path, model, optimizer, average)
     device = next(model.parameters()).device
     return state | {"losses": [torch.tensor(loss, device=device) for loss in state["losses"]]}
 

@@ -20,7 +20,9 @@ class Preset:
     near 0. `optimizer` is "sgd" (with `momentum`), "adam" or "adamw"; `weight_decay` is that of
     "sgd" and "adamw". A gradient longer than `clip` is shortened to that length (None: never).
     `balance` switches w_c of eq. (2) on; `w0` and `sigma` (px) are the border term's.
-    `measure_every` steps the held-out images are predicted.
+    `measure_every` steps the held-out images are predicted. `average` is the decay of the running
+    mean of the weights, which is then the network that a training gives back; 0 takes the last
+    weights as they are.
 
     Raises ValueError for a tile that does not fit the network, a word that is not listed here, or
     a number out of range.
@@ -45,6 +47,7 @@ class Preset:
     warmup: int = 0
     weight_decay: float = 0.0
     clip: float | None = None
+    average: float = 0.0
 
     def __post_init__(self):
         tile_step(self.tile, self.depth, self.variant)
@@ -56,7 +59,7 @@ class Preset:
             value = getattr(self, name)
             if not isinstance(value, Integral) or value < 1:
                 raise ValueError(f"{name} must be a whole number, 1 or more, not {value}")
-        for name in ("dropout", "momentum"):
+        for name in ("dropout", "momentum", "average"):
             if not 0 <= getattr(self, name) < 1:
                 raise ValueError(f"{name} must be in [0, 1), not {getattr(self, name)}")
         if not (0 <= self.w0 < math.inf and 0 < self.sigma < math.inf):

@@ -1,0 +1,87 @@
+"""Work through a list of long trainings, one after the other, on one core, at the lowest priority.
+
+    UNET_BOOK_DATA=... python tools/queue.py recipe --work ../queue --core 1
+
+Each finished training is stored at once as a file of its own in benchmarks/parts/LIST, to be
+committed; one that is there is not made again. It may be killed at any moment: called again, the
+training that was under way goes on from its checkpoint in the work folder. Several may work on one
+list; a training is locked by the process that makes it. Run it from a worktree pinned to the commit
+that fixed the recipe (`git worktree add`), with --into the checkout where results are committed, so
+that changes of the package don't mix revisions in one table.
+"""
+
+import argparse
+import fcntl
+import json
+import os
+import sys
+from contextlib import contextmanager
+from multiprocessing import get_context
+from pathlib import Path
+
+HERE = Path(__file__).resolve().parent.parent
+sys.path.insert(0, str(HERE / "benchmarks"))
+
+LISTS = ("recipe",)
+
+
+def jobs(name: str):
+    """(name, table, part) of every training of the list `name`."""
+    import recipe
+
+    return {"recipe": recipe.jobs}[name]()
+
+
+def make(name, table, part, work: Path, done: Path) -> None:
+    """Train and score one part in the folder `work`, and store its record as `done`."""
+    import torch
+
+    from unet_book import reproduce
+    from unet_book.checkpoint import write_atomically
+
+    torch.set_num_threads(1)
+    record = reproduce.run_part(name, part, work, "cpu", progress=False, table=table)
+    write_atomically(done, json.dumps(record, separators=(",", ":")).encode() + b"\n")
+    print(f"{done.name}: {record['seconds']:.0f} s", flush=True)
+
+
+@contextmanager
+def locked(path: Path):
+    """Whether nobody else holds the lock `path`; held until the end, or the process's."""
+    with open(path, "w") as file:
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            yield False
+            return
+        yield True
+
+
+def main():
+    top = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    top.add_argument("list", choices=LISTS)
+    top.add_argument("--work", type=Path, required=True, help="checkpoints and networks")
+    top.add_argument("--into", type=Path, default=HERE, help="the checkout that keeps the results")
+    top.add_argument("--core", type=int, help="the core to work on")
+    choice = top.parse_args()
+    os.nice(19)
+    if choice.core is not None:
+        os.sched_setaffinity(0, {choice.core})
+    work, into = choice.work / choice.list, choice.into / "benchmarks" / "parts" / choice.list
+    work.mkdir(parents=True, exist_ok=True)
+    into.mkdir(parents=True, exist_ok=True)
+    for name, table, part in jobs(choice.list):
+        done = into / f"{name}-{part.name}.json"
+        with locked(work / f"{done.stem}.lock") as mine:
+            if not mine or done.exists():
+                continue
+            # A process of its own, so that the peak of its memory is its own, too.
+            process = get_context("spawn").Process(target=make, args=(name, table, part, work, done))
+            process.start()
+            process.join()
+            if process.exitcode:
+                print(f"{done.name}: ended with {process.exitcode}", file=sys.stderr, flush=True)
+
+
+if __name__ == "__main__":
+    main()
