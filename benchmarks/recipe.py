@@ -2,7 +2,7 @@
 
 A *trial* is the base recipe with one thing changed, trained from three seeds on slices 0 to 19 of
 ISBI 2012 and judged on slices 20 to 23, raw and averaged, all along the way. Slices 24 to 29, which
-the fourth fold tests, take no part. `tools/queue.py recipe` trains them one after the other; each
+the fourth fold tests, take no part. `tools/long_runs.py recipe` trains them one after the other; each
 finished training is a file in benchmarks/parts/recipe. This script puts them together:
 
     python benchmarks/recipe.py
@@ -84,7 +84,7 @@ def collect() -> dict:
             runs = [json.loads(file.read_text()) for file in files]
             found[trial] = {"preset": asdict(preset), "runs": runs}
     return {
-        "command": "python tools/queue.py recipe; python benchmarks/recipe.py",
+        "command": "python tools/long_runs.py recipe; python benchmarks/recipe.py",
         "data": "isbi2012: slices 0 ... 19 train, 20 ... 23 validate, 24 ... 29 take no part",
         "seeds": list(SEEDS),
         "trials": found,

@@ -1,6 +1,6 @@
 """Work through a list of long trainings, one after the other, on one core, at the lowest priority.
 
-    UNET_BOOK_DATA=... python tools/queue.py recipe --work ../queue --core 1
+    UNET_BOOK_DATA=... python tools/long_runs.py recipe --work ../queue --core 1
 
 Each finished training is stored at once as a file of its own in benchmarks/parts/LIST, to be
 committed; one that is there is not made again. It may be killed at any moment: called again, the
@@ -20,7 +20,7 @@ from multiprocessing import get_context
 from pathlib import Path
 
 HERE = Path(__file__).resolve().parent.parent
-sys.path.insert(0, str(HERE / "benchmarks"))
+sys.path[:0] = [str(HERE), str(HERE / "benchmarks")]  # this worktree's package, not another one
 
 LISTS = ("recipe",)
 
@@ -33,7 +33,16 @@ def jobs(name: str):
 
 
 def make(name, table, part, work: Path, done: Path) -> None:
-    """Train and score one part in the folder `work`, and store its record as `done`."""
+    """Train and score one part in the folder `work`, and store its record as `done`.
+
+    Does nothing if it is there, or if another process makes it.
+    """
+    with locked(work / f"{done.stem}.lock") as mine:
+        if mine and not done.exists():
+            _make(name, table, part, work, done)
+
+
+def _make(name, table, part, work, done):
     import torch
 
     from unet_book import reproduce
@@ -72,15 +81,15 @@ def main():
     into.mkdir(parents=True, exist_ok=True)
     for name, table, part in jobs(choice.list):
         done = into / f"{name}-{part.name}.json"
-        with locked(work / f"{done.stem}.lock") as mine:
-            if not mine or done.exists():
-                continue
-            # A process of its own, so that the peak of its memory is its own, too.
-            process = get_context("spawn").Process(target=make, args=(name, table, part, work, done))
-            process.start()
-            process.join()
-            if process.exitcode:
-                print(f"{done.name}: ended with {process.exitcode}", file=sys.stderr, flush=True)
+        if done.exists():
+            continue
+        # A process of its own, so that the peak of its memory is its own, too.
+        task = name, table, part, work, done
+        process = get_context("spawn").Process(target=make, args=task, daemon=True)
+        process.start()
+        process.join()
+        if process.exitcode:
+            print(f"{done.name}: ended with {process.exitcode}", file=sys.stderr, flush=True)
 
 
 if __name__ == "__main__":
