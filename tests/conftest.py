@@ -1,13 +1,44 @@
-"""What several test files need: a real browser, and a page in it that listens for errors."""
+"""What several test files need: a browser, a page that listens for errors, processors of two kinds.
+"""
 
 import os
 import shutil
 
 import pytest
+import torch
+
+from unet_book.training import engine
 
 BROWSERS = ("chromium", "chromium-browser", "google-chrome")
 FLAGS = """--no-sandbox --disable-gpu --disable-quic --no-first-run --disable-background-networking
 --disable-component-update --disable-sync""".split()
+
+
+THIS_PROCESSOR = torch.backends.cpu.get_cpu_capability
+
+
+@pytest.fixture(scope="module", params=["bf16", "fp32"])
+def arithmetic(request):
+    """What "auto" picks: on a processor that has instructions for bf16, and on one that has none."""
+    has = request.param == "bf16"
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(torch.backends.cpu, "get_cpu_capability", lambda: "AVX512" if has else "AVX2")
+        for unit in ("_is_amx_tile_supported", "_is_avx512_bf16_supported"):
+            patch.setattr(torch.cpu, unit, lambda: has, raising=False)
+        yield request.param
+
+
+@pytest.fixture(autouse=True)
+def on_any_processor(monkeypatch):
+    """A test in which "auto" would look at this machine's processor fails, on every machine."""
+
+    def asked(device, has_bf16=engine.has_bf16):
+        mine = torch.backends.cpu.get_cpu_capability is THIS_PROCESSOR
+        if mine and torch.device(device).type == "cpu":
+            pytest.fail('this depends on the processor: use the fixture "arithmetic"')
+        return has_bf16(device)
+
+    monkeypatch.setattr(engine, "has_bf16", asked)
 
 
 def without(thing, how):

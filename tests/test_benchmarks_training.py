@@ -68,12 +68,14 @@ def weights_after(step, monkeypatch, case, method):
     return [weight.detach().clone() for weight in made[0][0].parameters()]
 
 
-def test_the_plain_loop_and_ours_make_the_same_step(small, monkeypatch):
+def test_the_plain_loop_and_ours_make_the_same_step(small, monkeypatch, arithmetic):
+    """Up to the rounding of the arithmetic that "auto" picks: 24 bits of mantissa, or 8."""
+    rounding = {"fp32": 1e-5, "bf16": 2e-3}[arithmetic]
     case = replace(small, preset=replace(TINY, learning_rate=0.1, dropout=0.0))
     plain, ours = (weights_after(2, monkeypatch, case, m) for m in (training.PLAIN, training.OURS))
     before = weights_after(0, monkeypatch, case, training.PLAIN)
-    assert all(torch.allclose(a, b, atol=1e-5) for a, b in zip(plain, ours))
-    assert max((a - b).abs().max() for a, b in zip(plain, before)) > 1e-3
+    assert max((a - b).abs().max() for a, b in zip(plain, ours)) < rounding
+    assert max((a - b).abs().max() for a, b in zip(plain, before)) > 5 * rounding
 
 
 def test_only_what_this_machine_has_is_timed(small, monkeypatch):
@@ -109,6 +111,7 @@ def made_of(program, real=training.subprocess.Popen):
     return lambda arguments, **how: real([*arguments[:-1], program], **how)
 
 
+@pytest.mark.usefixtures("arithmetic")
 def test_the_tensors_are_counted_and_foretold():
     rows = [{"case": training.memory_case("fp32"), "method": method, "peak_mib": value}
             for method, value in ((training.ACCOUNT, 100), (training.COUNTED, 95),
@@ -122,6 +125,7 @@ def test_the_tensors_are_counted_and_foretold():
     assert len(unmeasured) == 4 and all(line["measured"] is None for line in unmeasured)
 
 
+@pytest.mark.usefixtures("arithmetic")
 def test_the_trainings_record(small, checkout, monkeypatch):
     here = lambda case, method, environment: training.step_of(case, method)  # noqa: E731
     monkeypatch.setattr(training, "Elsewhere", here)

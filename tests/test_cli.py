@@ -58,7 +58,7 @@ def folder(tmp_path_factory):
 
 
 @pytest.fixture(scope="module")
-def trained(folder, tmp_path_factory):
+def trained(folder, tmp_path_factory, arithmetic):
     """The folder that one training left; tests must not write into it."""
     out = tmp_path_factory.mktemp("runs") / "a run"
     with pytest.MonkeyPatch.context() as patch:
@@ -152,6 +152,7 @@ def test_training_leaves_the_network_that_it_trained(trained, folder):
     assert all(a.equal(b) for a, b in zip(model.parameters(), expected.parameters()))
 
 
+@pytest.mark.usefixtures("arithmetic")
 def test_training_prints_its_held_out_error_beside_the_majoritys(folder, tmp_path, capsys):
     assert train(folder, tmp_path / "a", "--steps", 3) == 0
     out = capsys.readouterr().out
@@ -228,12 +229,14 @@ def test_ctrl_c_in_the_terminal_saves_the_step_and_the_same_command_goes_on(
     assert "\n2 steps in " in capsys.readouterr().out
 
 
+@pytest.mark.usefixtures("arithmetic")
 def test_the_record_says_how_the_training_was_computed(folder, tmp_path):
     assert train(folder, tmp_path, "--steps", 2, "--precision", "bf16") == 0
     engine = json.loads((tmp_path / cli.RECORD).read_text())["engine"]
     assert (engine["precision"], engine["compile"]) == ("bf16", False)
 
 
+@pytest.mark.usefixtures("arithmetic")
 def test_of_several_processes_the_first_alone_writes_and_prints(
     folder, tmp_path, monkeypatch, capsys
 ):
@@ -366,6 +369,7 @@ def test_a_damaged_checkpoint_is_refused_and_kept(complaint, folder, tmp_path):
     assert (tmp_path / cli.CHECKPOINT).read_bytes() == b"half a file"
 
 
+@pytest.mark.usefixtures("arithmetic")
 def test_a_network_in_the_place_of_the_checkpoint_is_refused(complaint, trained, folder, tmp_path):
     (tmp_path / cli.CHECKPOINT).write_bytes((trained / cli.MODEL).read_bytes())
     words = complaint("train", "--data", folder, "--out", tmp_path)
@@ -451,6 +455,7 @@ def test_a_folder_that_cannot_be_written_is_refused_before_training(complaint, f
     assert words == f"can't write into {tmp_path}"
 
 
+@pytest.mark.usefixtures("arithmetic")
 def test_a_disk_without_room_is_told_before_training(complaint, folder, tmp_path, monkeypatch):
     def full(*_):
         raise OSError(errno.ENOSPC, "No space left on device")
@@ -461,6 +466,7 @@ def test_a_disk_without_room_is_told_before_training(complaint, folder, tmp_path
     assert "No space left on device; that needs" in words and "are free there" in words
 
 
+@pytest.mark.usefixtures("arithmetic")
 def test_a_log_without_its_package_is_refused_before_training(
     complaint, folder, tmp_path, monkeypatch
 ):
@@ -477,6 +483,7 @@ def test_one_image_alone_cannot_be_trained_on_and_tested(complaint, tmp_path):
     assert "one image can't be cut into train and test" in words
 
 
+@pytest.mark.usefixtures("arithmetic")
 def test_a_loss_that_runs_away_is_told_in_one_line(complaint, folder, tmp_path, monkeypatch):
     monkeypatch.setattr(training, "training_step", lambda *_: torch.tensor(float("nan")))
     words = complaint("train", "--data", folder, "--out", tmp_path)
@@ -491,6 +498,7 @@ def test_a_message_of_several_lines_becomes_one(complaint, monkeypatch):
     assert complaint("fetch", "isbi2012") == "isbi2012 is far away"
 
 
+@pytest.mark.usefixtures("arithmetic")
 def test_too_small_a_gpu_is_told_in_one_line(complaint, folder, tmp_path, monkeypatch):
     def fail(*_):
         raise torch.cuda.OutOfMemoryError("a page of numbers")

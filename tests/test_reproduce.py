@@ -60,6 +60,7 @@ def test_tracking_sets_train_inside_the_margin_and_are_tested_whole(small_sets):
     assert test.images.shape[1:] == (96, 96) and test.labels.min() == 0
 
 
+@pytest.mark.usefixtures("arithmetic")
 def test_a_table_is_made_part_by_part_and_put_together(small_sets, tmp_path):
     """Parts that are there are not trained again; the record has each with its scores."""
     for part in (Part(seed=0), Part(seed=3)):
@@ -79,6 +80,7 @@ def test_a_table_is_made_part_by_part_and_put_together(small_sets, tmp_path):
     assert png.size == (96, 96) and png.mode == "L"
 
 
+@pytest.mark.usefixtures("arithmetic")
 def test_the_command_makes_parts_and_then_the_record(small_sets, tmp_path, capsys):
     command = ["reproduce", "tracks", "--out", tmp_path, "--device", "cpu", "--part"]
     assert cli.main([*command, "seed3"]) == 0
@@ -90,6 +92,7 @@ def test_the_command_makes_parts_and_then_the_record(small_sets, tmp_path, capsy
     assert "seed0, seed3, not 'seed7'" in capsys.readouterr().err
 
 
+@pytest.mark.usefixtures("arithmetic")
 def test_a_part_that_was_broken_off_goes_on_and_says_so(small_sets, tmp_path, monkeypatch):
     def broken(model, *_):
         raise KeyboardInterrupt
@@ -106,6 +109,7 @@ def test_a_part_that_was_broken_off_goes_on_and_says_so(small_sets, tmp_path, mo
     assert [entry["step"] for entry in run["history"]] == [1, 2]
 
 
+@pytest.mark.usefixtures("arithmetic")
 def test_membranes_are_scored_over_thresholds_on_both_sides(small_sets, tmp_path):
     run = reproduce.run_part("drawn", Part(fold=4), tmp_path, progress=False)
     assert list(run["scores"]) == ["one pass", "8 symmetries", "7 rotations"]
@@ -118,6 +122,7 @@ def test_membranes_are_scored_over_thresholds_on_both_sides(small_sets, tmp_path
             assert all(len(values) == 2 for values in scores[side].values())
 
 
+@pytest.mark.usefixtures("arithmetic")
 def test_scores_alone_are_made_again_from_the_stored_network(small_sets, tmp_path):
     first = reproduce.run_part("tracks", Part(), tmp_path, progress=False)
     (tmp_path / "tracks-seed0-scores.json").unlink()

@@ -26,6 +26,7 @@ def data():
     return Stack("cells", *phantom.stack("cells", 7, (64, 72), seed=0))
 
 
+@pytest.mark.usefixtures("arithmetic")
 @pytest.mark.parametrize("goal, measured, reached", [(1.0, 1, True), (-1.0, 3, False)])
 def test_a_run_ends_at_the_goal_or_with_its_recipe(data, goal, measured, reached):
     run = speedrun.race(data, data, TINY, Engine(), CPU, goal=goal)

@@ -10,7 +10,7 @@ import base64
 import io
 import json
 import time
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -22,7 +22,6 @@ from unet_book.augmentation import Augmentation
 from unet_book.checkpoint import load_model, peek, save, write_atomically
 from unet_book.results import best_threshold
 from unet_book.training import Engine, Preset, several
-from unet_book.training.engine import has_bf16
 
 __all__ = ["Part", "Table", "contiguous_folds", "find_cells", "collect", "missing_parts",
            "run_part"]  # fmt: skip
@@ -234,9 +233,9 @@ def train_part(table: Table, part: Part, place: Path, device, progress) -> dict:
     train, choose, test = (shrunk(one, table.shrink) for one in split(table, part, everything))
     checkpoint = place.with_suffix(".checkpoint.safetensors")
     resumed = peek(checkpoint)["step"] if checkpoint.exists() else 0
-    # Without bf16, "nchw" is 1.3 to 1.4 times as fast on a CPU, for these tiles.
-    narrow = device.type == "cpu" and not has_bf16(device)
-    engine = Engine(layout="nchw" if narrow else "auto").settled(device, table.preset.base_channels)
+    engine = Engine().settled(device, table.preset.base_channels)
+    if device.type == "cpu" and engine.precision == "fp32":
+        engine = replace(engine, layout="nchw")  # 1.3 to 1.4 times as fast, for these tiles
     made_at, began, used = records.revision(), time.perf_counter(), time.process_time()
     result = training.train(
         train, table.preset, choose if part.inner else test, seed=part.seed, device=device,
