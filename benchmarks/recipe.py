@@ -2,7 +2,7 @@
 
 A *trial* is the base recipe with one thing changed, trained from three seeds on slices 0 to 19 of
 ISBI 2012 and judged on slices 20 to 23, raw and averaged, all along the way. Slices 24 to 29, which
-the fourth fold tests, take no part. `tools/long_runs.py recipe` trains them one after the other; each
+the last fold tests, take no part. `tools/long_runs.py recipe` trains them one after the other; each
 finished training is a file in benchmarks/parts/recipe. This script puts them together:
 
     python benchmarks/recipe.py
@@ -26,7 +26,7 @@ SPACING = (TILE - 1) / 2  # px between the grid's points
 PAPER = 10 / ((572 - 1) / 2)  # sigma over spacing, 0.035
 
 BASE = Preset(
-    base_channels=32, depth=3, dropout=0.0, tile=TILE, steps=3000, optimizer="adamw",
+    base_channels=16, depth=3, dropout=0.0, tile=TILE, steps=3000, optimizer="adamw",
     learning_rate=1e-3, schedule="cosine", warmup=100, clip=1.0, weight_decay=0.01, average=0.999,
     balance=False, w0=2.0, augmentation=Augmentation(sigma=PAPER * SPACING), measure_every=250,
 )  # fmt: skip
@@ -38,21 +38,24 @@ def elastic(ratio: float, preset: Preset = BASE) -> Preset:
     return replace(preset, augmentation=replace(preset.augmentation, sigma=ratio * spacing))
 
 
-NARROW = replace(BASE, base_channels=16)
+WIDE = replace(BASE, base_channels=32)
 TRIALS = {
     "base": BASE,
     "dropout 0.5": replace(BASE, dropout=0.5),
     "elastic 0": elastic(0),
     "elastic 0.07": elastic(0.07),
     "elastic 0.1": elastic(0.1),
+    "width 32": WIDE,
     "stretched": BASE,
-    "paper's weights": replace(BASE, balance=True, w0=10.0),
+    "depth 4": elastic(PAPER, replace(BASE, depth=4, tile=284)),
+    "the paper's weights": replace(BASE, balance=True, w0=10.0),
     "w0 0": replace(BASE, w0=0.0),
     "w0 10, sigma 3": replace(BASE, w0=10.0, sigma=3.0),
-    "width 16": NARROW,
-    "width 16, depth 4": elastic(PAPER, replace(NARROW, depth=4, tile=284)),
     "6,000 steps": replace(BASE, steps=6000, measure_every=500),
-    "dropout 0.5, 6,000 steps": replace(BASE, dropout=0.5, steps=6000, measure_every=500),
+    "width 32, dropout 0.5": replace(WIDE, dropout=0.5),
+    "twice the gray values": replace(
+        BASE, augmentation=replace(BASE.augmentation, contrast=0.4, brightness=0.2)
+    ),
 }
 
 
@@ -71,8 +74,7 @@ def jobs():
 
 def slug(trial: str) -> str:
     """The trial's name in those of its files."""
-    kept = "".join(c if c.isalnum() or c in ".," else "-" for c in trial)
-    return kept.replace(",", "").replace("--", "-")
+    return trial.replace(",", "").replace("'", "").replace(" ", "-")
 
 
 def collect() -> dict:

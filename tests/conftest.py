@@ -19,7 +19,7 @@ THIS_PROCESSOR = torch.backends.cpu.get_cpu_capability
 
 @pytest.fixture(scope="module", params=["bf16", "fp32"])
 def arithmetic(request):
-    """What "auto" picks: on a processor that has instructions for bf16, and on one that has none."""
+    """What "auto" picks: on a processor with instructions for bf16, and on one without."""
     has = request.param == "bf16"
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(torch.backends.cpu, "get_cpu_capability", lambda: "AVX512" if has else "AVX2")

@@ -231,7 +231,7 @@ def train_part(table: Table, part: Part, place: Path, device, progress) -> dict:
     """
     everything = datasets.load(table.data, "all")
     train, choose, test = (shrunk(one, table.shrink) for one in split(table, part, everything))
-    checkpoint = place.with_suffix(".checkpoint.safetensors")
+    checkpoint = place.with_name(f"{place.name}.checkpoint.safetensors")
     resumed = peek(checkpoint)["step"] if checkpoint.exists() else 0
     engine = Engine().settled(device, table.preset.base_channels)
     if device.type == "cpu" and engine.precision == "fp32":
@@ -266,7 +266,7 @@ def files(place: Path) -> tuple[Path, Path]:
 
 def weights_file(place: Path) -> Path:
     """Where the network of a part lies."""
-    return place.with_suffix(".safetensors")
+    return place.with_name(f"{place.name}.safetensors")  # a suffix could be half of a name
 
 
 # ---- scores
