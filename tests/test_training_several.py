@@ -17,7 +17,7 @@ from unet_book.training.tiles import pass_over, random_tile
 # Without balance and with a strong border term, tiles differ much in the sum of their weights.
 TINY = Preset(
     base_channels=2, depth=1, tile=44, steps=6, measure_every=3, dropout=0.0, momentum=0.9,
-    learning_rate=1e-2, balance=False, w0=50.0, augmentation=Augmentation(sigma=2.0),
+    learning_rate=1e-2, balance=False, w0=50.0, augmentation=Augmentation(sigma=2.0), average=0.5,
 )
 HOW = {"seed": 3, "device": "cpu", "progress": False, "save_every": 4}
 
