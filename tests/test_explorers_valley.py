@@ -8,20 +8,24 @@ import pytest
 import torch
 
 from unet_book import explorers
-from unet_book.explorers.valley import ALONG, START, STEPS
+from unet_book.explorers.valley import ALONG, NOISE, START, STEPS
+from unet_book.training.averaging import kept
 
 CURVATURES = torch.tensor([ALONG, 1.0], dtype=torch.float64)
 
 
-def ends_at(rate, momentum):
-    """Where `torch.optim.SGD` is after the steps that the figure draws."""
+def ends_at(rate, momentum, noise=0.0, average=0.0):
+    """Where `torch.optim.SGD` and the mean are after the steps that the figure draws."""
+    mean = np.array(START)
     place = torch.tensor(START, dtype=torch.float64, requires_grad=True)
     optimizer = torch.optim.SGD([place], lr=rate, momentum=momentum)
-    for _ in range(STEPS):
+    for step in range(STEPS):
         optimizer.zero_grad()
         (CURVATURES * place**2 / 2).sum().backward()
+        place.grad += noise * torch.from_numpy(NOISE[step])
         optimizer.step()
-    return place.detach().numpy()
+        mean += (1 - kept(average, step)) * (place.detach().numpy() - mean)
+    return place.detach().numpy(), mean
 
 
 def largest_root(rate, momentum, curvature):
@@ -30,11 +34,15 @@ def largest_root(rate, momentum, curvature):
 
 def test_it_goes_where_pytorch_goes(move, page):
     move(explorers.valley())
-    for exponent, momentum in ((-1.5, 0), (-3, 0.99), (0, 0.9), (0.25, 0.3), (-4, 0.5)):
-        move(exponent=exponent, momentum=momentum)
+    for exponent, momentum, noise, average in (
+        (-1.5, 0, 0, 0), (-3, 0.99, 0, 0), (0, 0.9, 0.5, 0), (0.25, 0.3, 1, 0.9), (-4, 0.5, 0, 0.5)
+    ):
+        move(exponent=exponent, momentum=momentum, noise=noise, average=average)
         told = page.locator(".explorer").evaluate("figure => ({...figure.dataset})")
         rate = 10**exponent
-        assert json.loads(told["end"]) == pytest.approx(ends_at(rate, momentum), rel=1e-9)
+        ball, mean = ends_at(rate, momentum, noise, average)
+        assert json.loads(told["end"]) == pytest.approx(ball, rel=1e-9)
+        assert json.loads(told["mean"]) == pytest.approx(mean, rel=1e-9)
         for name, curvature in (("across", 1.0), ("along", ALONG)):
             root = largest_root(rate, momentum, curvature)
             assert float(told[name]) == pytest.approx(root, abs=1e-7)
@@ -64,6 +72,15 @@ def test_it_says_what_each_direction_does(move):
     assert move(exponent=0.2, momentum=0).startswith("Across, it jumps from side to side")
     assert "more energy than before" in move(exponent=0.5, momentum=0.5)
     assert math.isclose(math.log(0.5) / math.log(math.sqrt(0.99)), 137.9, abs_tol=0.05)
+
+
+def test_the_mean_comes_to_rest_where_the_ball_does_not(move, page):
+    """Across, the walk has a variance of rate / (2 - rate), and the mean what chapter 9 derives."""
+    text = move(explorers.valley(), exponent=0, noise=0.5, average=0.9)
+    assert "of the energy is left, in the mean of the weights" in text
+    told = page.locator(".explorer").evaluate("figure => ({...figure.dataset})")
+    assert float(told["calm"]) < float(told["left"]) / 3
+    assert "in the mean" not in move(average=0)
 
 
 @pytest.mark.parametrize("width", [390, 900])
