@@ -67,9 +67,10 @@ def table(trial: str) -> Table:
 
 
 def jobs():
-    """(name, table, part) of every training, one seed of all trials before the next seed."""
-    return [(slug(trial), table(trial), table(trial).parts[seed])
-            for seed in SEEDS for trial in TRIALS]  # fmt: skip
+    """(name, table, part) of every training: those of the base, then seed after seed."""
+    order = [("base", seed) for seed in SEEDS]
+    order += [(trial, seed) for seed in SEEDS for trial in TRIALS if trial != "base"]
+    return [(slug(trial), table(trial), table(trial).parts[seed]) for trial, seed in order]
 
 
 def slug(trial: str) -> str:
