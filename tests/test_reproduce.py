@@ -3,13 +3,15 @@
 import base64
 import io
 import json
+from dataclasses import replace
 
 import numpy as np
 import pytest
 from PIL import Image
 
-from unet_book import cli, datasets, overlap_tile, phantom, reproduce
+from unet_book import cli, datasets, overlap_tile, phantom, reproduce, training
 from unet_book.augmentation import Augmentation
+from unet_book.checkpoint import load_model
 from unet_book.reproduce import Part, Table, contiguous_folds, find_cells
 from unet_book.unet import UNet
 
@@ -141,6 +143,78 @@ def test_cells_are_filled_and_grow_into_free_pixels_only():
     assert find_cells(np.zeros((2, 4, 4)), 0.5, grow=2).max() == 0
 
 
+def test_cores_part_what_a_thread_joins():
+    probability = np.zeros((1, 20, 40))
+    probability[0, 4:16, 4:16] = probability[0, 4:16, 22:34] = 0.95
+    probability[0, 9:11, 16:22] = 0.7  # the thread
+    probability[0, 18, 2:8] = 0.7  # a part without a core
+    assert find_cells(probability, 0.5).max() == 2
+    cells = find_cells(probability, 0.5, core=0.9)[0]
+    assert sorted(np.unique(cells)) == [0, 1, 2] and not cells[18].any()
+    assert (cells[4:16, 4:16] == 1).all() and (cells[4:16, 22:34] == 2).all()
+    assert (cells[9:11, 4:34] > 0).all()
+    halves = cells[9, 16:22]
+    assert np.array_equal(halves, np.sort(halves)) and len(set(halves)) == 2
+    assert find_cells(np.zeros((1, 5, 5)), 0.5, core=0.9).max() == 0
+
+
+def test_cores_of_everything_above_the_threshold_are_the_plain_parts():
+    probability = np.random.default_rng(0).uniform(size=(3, 40, 50))
+    plain = find_cells(probability, 0.6)
+    assert np.array_equal(find_cells(probability, 0.6, core=0.6) > 0, plain > 0)
+
+
+def test_an_inner_part_validates_on_images_that_nobody_trained_on(small_sets):
+    table = replace(reproduce.TABLES["drawn"], validation=2, images=1)
+    train, choose, held_out = reproduce.indices(table, Part(fold=0, inner=True), 5)
+    assert (train.tolist(), choose.tolist(), held_out) == ([2], [3, 4], [0])
+    whole = reproduce.indices(table, Part(fold=0), 5)
+    assert whole[0].tolist() == [1, 2, 3, 4] and set(whole[1]) <= set(whole[0])
+
+
+@pytest.mark.usefixtures("arithmetic")
+def test_an_inner_part_is_judged_on_the_way_and_a_trial_never_tested(
+    small_sets, tmp_path, monkeypatch
+):
+    part, drawn = Part(fold=4, inner=True), reproduce.TABLES["drawn"]
+    averaged = replace(drawn, preset=replace(TINY, average=0.9), validation=2)
+    run = reproduce.run_part("drawn", part, tmp_path / "a", progress=False, table=averaged)
+    assert set(run["scores"]["one pass"]) == {"thresholds", "validation", "test"}
+    for entry in run["history"]:
+        for kind in ("scores", "raw"):
+            assert {"pixel_error", "v_rand", "v_info"} <= set(entry[kind])
+    last, swept = run["history"][-1]["scores"], run["scores"]["one pass"]["validation"]
+    assert last["v_info"] == pytest.approx(max(swept["v_info"]), abs=1e-6)
+    trial = replace(averaged, trial=True)
+    run = reproduce.run_part("drawn", part, tmp_path / "b", progress=False, table=trial)
+    assert set(run["scores"]["one pass"]) == {"thresholds", "validation"} and "picture" not in run
+
+
+def test_the_mean_of_networks_is_trained_where_one_is_missing(small_sets, tmp_path):
+    table = replace(reproduce.TABLES["drawn"], preset=TINY)
+    engine = training.Engine("fp32")
+    part = Part(fold=1, mean_of=(0, 2))
+    assert part.name == "fold1-mean02" and [one.name for one in part.members] == [
+        "fold1-seed0", "fold1-seed2"]  # fmt: skip
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(reproduce, "Engine", lambda: engine)
+        run = reproduce.run_part("drawn", part, tmp_path, progress=False, table=table)
+        again = reproduce.run_part("drawn", part.members[1], tmp_path, progress=False, table=table)
+    assert run["seeds"] == [0, 2] and "history" not in run and "history" in again
+    models = [load_model(tmp_path / f"drawn-{one.name}.safetensors") for one in part.members]
+    test = reproduce.split(table, part)[2]
+    expected = np.mean([overlap_tile.predict(model, test.images[0])[1] for model in models], 0)
+    assert np.allclose(reproduce.probabilities(models, test)[0], expected)
+
+
+@pytest.mark.parametrize("name", ["a", "half 0.5"])
+def test_parts_of_tables_with_a_point_in_their_name_do_not_meet(name, tmp_path):
+    places = [reproduce.place_of(name, Part(seed=seed), tmp_path) for seed in (0, 1)]
+    files = [file for place in places
+             for file in (*reproduce.files(place), reproduce.weights_file(place))]  # fmt: skip
+    assert len(set(files)) == 6 and all(file.name.startswith(f"{name}-seed") for file in files)
+
+
 def test_the_parts_of_a_table_have_names_of_their_own():
     for table in reproduce.TABLES.values():
         assert len({part.name for part in table.parts}) == len(table.parts)
@@ -153,8 +227,8 @@ def test_a_shrunk_set_is_seen_small_and_scored_at_full_size(small_sets):
     assert np.isclose(small.images[1, 3, 4], stack.images[1, 6:8, 8:10].mean())
     assert small.labels[1, 3, 4] == stack.labels[1, 6, 8]
     model = UNet(base_channels=2, depth=1)
-    assert reproduce.probabilities(model, stack, None, 2).shape == (5, 96, 96)
-    near = reproduce.probabilities(model, stack, None, 1)
+    assert reproduce.probabilities([model], stack, None, 2).shape == (5, 96, 96)
+    near = reproduce.probabilities([model], stack, None, 1)
     assert np.array_equal(near[2], overlap_tile.predict(model.eval(), stack.images[2])[1])
 
 

@@ -29,6 +29,13 @@ __all__ = ["Part", "Table", "contiguous_folds", "find_cells", "collect", "missin
 MARGIN = slice(datasets.CTC_MARGIN, -datasets.CTC_MARGIN)
 AVERAGES = {"one pass": None, "8 symmetries": "symmetries", "7 rotations": "rotations"}
 THRESHOLDS = np.arange(1, 20) / 20
+WAYS_TO_FIND = [
+    {"threshold": threshold, "grow": grow, "core": core}
+    for threshold in (0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9)
+    for grow in range(3)
+    for core in (None, 0.8, 0.9, 0.95, 0.98)
+    if core is None or core > threshold
+]
 PICTURE = 256  # px, side of the stored crops of outputs
 
 
@@ -38,17 +45,26 @@ class Part:
 
     An `inner` one leaves the last of its training images out, too: they validate. Thresholds and
     recipes that are chosen on them have seen no held-out image, and none that the network knows.
+    With `mean_of` nothing is trained: the probabilities are the mean of those of the networks with
+    these seeds.
     """
 
     fold: int | None = None
     seed: int = 0
     inner: bool = False
+    mean_of: tuple[int, ...] = ()
 
     @property
     def name(self) -> str:
         """What its files are called."""
         words = [] if self.fold is None else [f"fold{self.fold}"]
-        return "-".join([*words, *["inner"] * self.inner, f"seed{self.seed}"])
+        seeds = "mean" + "".join(map(str, self.mean_of)) if self.mean_of else f"seed{self.seed}"
+        return "-".join([*words, *["inner"] * self.inner, seeds])
+
+    @property
+    def members(self) -> list["Part"]:
+        """The trainings whose networks it asks: those with the seeds of `mean_of`, or itself."""
+        return [replace(self, seed=seed, mean_of=()) for seed in self.mean_of or [self.seed]]
 
 
 @dataclass(frozen=True)
@@ -208,18 +224,21 @@ def run_part(
     a file can't be written, and what `training.train` raises.
     """
     table, device = table or TABLES[name], several.place(device)
-    place = place_of(name, part, folder)
-    trained, scored = files(place)
+    members = [place_of(name, one, folder) for one in part.members]
+    for one, place in zip(part.members, members):
+        if not files(place)[0].exists():
+            write_json(files(place)[0], train_part(table, one, place, device, progress))
+    trained, scored = files(place_of(name, part, folder))
     if not trained.exists():
-        write_json(trained, train_part(table, part, place, device, progress))
+        write_json(trained, {"part": part.name, "fold": part.fold, "seeds": part.mean_of})
     if not scored.exists():
-        model = load_model(weights_file(place), device)
+        models = [load_model(weights_file(place), device) for place in members]
         score = score_membranes if table.membranes else score_cells
         _, choose, test = split(table, part)
         sides = {"validation" if part.inner else "train": choose, "test": test}
         if table.trial:
             del sides["test"]
-        write_json(scored, score(model, sides, table.shrink))
+        write_json(scored, score(models, sides, table.shrink))
     return json.loads(trained.read_text()) | json.loads(scored.read_text())
 
 
@@ -272,27 +291,28 @@ def weights_file(place: Path) -> Path:
 # ---- scores
 
 
-def score_membranes(model, sides: dict, shrink: int = 1) -> dict:
+def score_membranes(models, sides: dict, shrink: int = 1) -> dict:
     """The ISBI challenge's scores of each of the `sides`, name -> stack.
 
     For each way of averaging, each metric over the thresholds, so that one can be chosen on one
-    side and applied to another. The picture is of the network's output for the last side.
+    side and applied to another. The picture is of the output for a held-out image.
     """
-    scores = {}
+    scores, shown = {}, {}
     for name, over in AVERAGES.items():
         scores[name] = {"thresholds": THRESHOLDS.tolist()}
         for side, stack in sides.items():
-            found = probabilities(model, stack, over, shrink)
+            found = probabilities(models, stack, over, shrink)
             swept = metrics.challenge_scores(stack.labels, found, THRESHOLDS)
             scores[name][side] = {key: np.round(row, 7).tolist() for key, row in swept.items()}
-    return {"scores": scores, "picture": picture(found[0])}
+            shown = {"picture": picture(found[0])} if side == "test" else {}
+    return {"scores": scores} | shown
 
 
 def membrane_judge(stack):
     """What a training can ask along its way: the best scores of `stack` over the thresholds."""
 
     def judge(model) -> dict:
-        found = probabilities(model, stack)
+        found = probabilities([model], stack)
         swept = metrics.challenge_scores(stack.labels, found, THRESHOLDS, warping=False)
         best = {name: best_threshold(row, name) for name, row in swept.items()}
         return {name: round(float(swept[name][at]), 6) for name, at in best.items()}
@@ -300,25 +320,25 @@ def membrane_judge(stack):
     return judge
 
 
-def score_cells(model, sides: dict, shrink: int = 1) -> dict:
+def score_cells(models, sides: dict, shrink: int = 1) -> dict:
     """SEG and foreground IoU as the Cell Tracking Challenge has them, of the last of the `sides`.
 
-    The threshold, and by how many pixels the cells grow back what parting took, are those with the
-    best SEG on the first side, which may be the same.
+    How cells are found, `find_cells`' threshold, growth and cores, is what has the best SEG on the
+    first side, which may be the same.
     """
-    seen, test = list(sides.values())[0], list(sides.values())[-1]
-    choices = [(threshold, grow) for threshold in THRESHOLDS for grow in range(4)]
+    (first, seen), (_, test) = list(sides.items())[0], list(sides.items())[-1]
     scores = {}
     for name in ("8 symmetries", "one pass"):
-        found = probabilities(model, seen, AVERAGES[name], shrink)
-        on_seen = [metrics.seg(seen.labels, find_cells(found, *choice)) for choice in choices]
-        threshold, grow = choices[int(np.argmax(on_seen))]
-        found = probabilities(model, test, AVERAGES[name], shrink)
-        cells = find_cells(found, threshold, grow)
-        scores[name] = {
-            "threshold": float(threshold), "grow": grow, "seg_chosen": max(on_seen),
+        found = probabilities(models, seen, AVERAGES[name], shrink)
+        tried = [(metrics.seg(seen.labels, find_cells(found, **how)), how) for how in WAYS_TO_FIND]
+        best, how = max(tried, key=lambda one: one[0])
+        plain = max(value for value, how in tried if how["core"] is None)
+        found = probabilities(models, test, AVERAGES[name], shrink)
+        cells = find_cells(found, **how)
+        scores[name] = how | {
+            f"seg_{first}": best, f"seg_{first}_without_cores": plain,
             "seg": metrics.seg(test.labels, cells), "iou": metrics.iou(test.labels, cells),
-            "cells": test.cell_count(),
+            "cells": test.cell_count(), "found": sum(int(one.max()) for one in cells),
         }  # fmt: skip
     averaged = scores.pop("8 symmetries")
     return {
@@ -327,24 +347,31 @@ def score_cells(model, sides: dict, shrink: int = 1) -> dict:
     }
 
 
-def probabilities(model, stack, over: str | None = None, shrink: int = 1) -> np.ndarray:
-    """The probability of a cell in each pixel of each image, (N, H, W), in one pass or averaged.
+def probabilities(models, stack, over: str | None = None, shrink: int = 1) -> np.ndarray:
+    """The probability of a cell in each pixel of each image, (N, H, W), the mean of the networks'.
 
-    The network sees the images smaller by `shrink`; its answers are enlarged bilinearly.
+    In one pass, or averaged `over` versions of the image. The networks see the images smaller by
+    `shrink`; their answers are enlarged bilinearly.
     """
     how = {} if over is None else {"over": over}
     ask = overlap_tile.predict if over is None else overlap_tile.predict_averaged
-    found = np.stack([ask(model, image, **how)[1] for image in shrunk(stack, shrink).images])
+    images = shrunk(stack, shrink).images
+    found = np.mean([[ask(model, image, **how)[1] for image in images] for model in models], 0)
     return ndimage.zoom(found, (1, shrink, shrink), order=1, mode="nearest", grid_mode=True)
 
 
-def find_cells(probability, threshold: float = 0.5, grow: int = 0) -> np.ndarray:
+def find_cells(
+    probability, threshold: float = 0.5, grow: int = 0, core: float | None = None
+) -> np.ndarray:
     """Instance labels (N, H, W) of a stack of probabilities: parts above the threshold.
 
-    Holes within a part are filled; then every part takes the free pixels within `grow` px of it,
-    each pixel going to the nearest part.
+    With `core` the cells are as many as there are parts above that, and what lies between the two
+    thresholds goes to a core that can be reached in it, over the highest probabilities (a
+    watershed); a part without a core is no cell. So two cells that a thread joins are two. Holes
+    within a cell are filled; then every cell takes the free pixels within `grow` px of it, each
+    pixel going to the nearest one.
     """
-    found = np.stack([datasets.instances(one > threshold) for one in probability])
+    found = np.stack([_parts(one, threshold, core) for one in probability])
     for labels in found:
         fill_holes(labels)
         if grow and labels.any():
@@ -354,11 +381,25 @@ def find_cells(probability, threshold: float = 0.5, grow: int = 0) -> np.ndarray
     return found
 
 
+def _parts(probability, threshold, core):
+    """The parts of one image, (H, W) int32."""
+    if core is None:
+        return datasets.instances(probability > threshold)
+    cores = datasets.instances(probability > max(core, threshold))
+    outside = cores.max() + 1  # watershed_ift takes a marker for the background, too
+    markers = np.where(probability > threshold, cores, outside).astype(np.int32)
+    heights = np.rint(255 * (1 - probability)).astype(np.uint8)
+    flooded = ndimage.watershed_ift(heights, markers)
+    flooded[(flooded == outside) | (probability <= threshold)] = 0
+    return flooded
+
+
 def fill_holes(labels) -> None:
     """Give each cell the background that it encloses, in place."""
     for number, box in enumerate(ndimage.find_objects(labels), start=1):
-        cell = labels[box]
-        cell[ndimage.binary_fill_holes(cell == number) & (cell == 0)] = number
+        if box is not None:
+            cell = labels[box]
+            cell[ndimage.binary_fill_holes(cell == number) & (cell == 0)] = number
 
 
 def picture(probability) -> str:
