@@ -1,13 +1,15 @@
-"""Chapters 7 and 9: which recipe for the membranes, found without a look at the test.
+"""Chapters 7, 9 and 11: which recipe for each data set, found without a look at the test.
 
-A *trial* is the base recipe with one thing changed, trained from three seeds on slices 0 to 19 of
-ISBI 2012 and judged on slices 20 to 23, raw and averaged, all along the way. Slices 24 to 29, which
-the last fold tests, take no part. `tools/long_runs.py recipe` trains them one after the other; each
-finished training is a file in benchmarks/parts/recipe. This script puts them together:
+A *trial* is a base recipe with one thing changed, trained from three seeds on some of the training
+images and judged on others. For membranes these are slices 0 to 19 and 20 to 23 of ISBI 2012, raw
+and averaged weights, all along the way; slices 24 to 29, which the last fold tests, take no part.
+For cells they are frames of the training part of the first fold of PhC-U373, and of the set's own
+split of DIC-HeLa. `tools/long_runs.py recipe` and `recipe_cells` train them one after the other;
+each finished training is a file in benchmarks/parts. This script puts them together:
 
     python benchmarks/recipe.py
 
-Writes data/runs/recipe.json, numbers only.
+Writes data/runs/recipe.json and data/runs/recipe_cells.json, numbers only.
 """
 
 import json
@@ -19,58 +21,89 @@ from unet_book.augmentation import Augmentation
 from unet_book.reproduce import Part, Table
 from unet_book.training import Preset
 
-PARTS = Path(__file__).parent / "parts" / "recipe"
+PARTS = Path(__file__).parent / "parts"
 SEEDS = (0, 1, 2)
-TILE = 236
-SPACING = (TILE - 1) / 2  # px between the grid's points
-PAPER = 10 / ((572 - 1) / 2)  # sigma over spacing, 0.035
-
-BASE = Preset(
-    base_channels=16, depth=3, dropout=0.0, tile=TILE, steps=3000, optimizer="adamw",
-    learning_rate=1e-3, schedule="cosine", warmup=100, clip=1.0, weight_decay=0.01, average=0.999,
-    balance=False, w0=2.0, augmentation=Augmentation(sigma=PAPER * SPACING), measure_every=1000,
-)  # fmt: skip
+PAPER = 10 / ((572 - 1) / 2)  # sigma over the grid's spacing, 0.035
 
 
-def elastic(ratio: float, preset: Preset = BASE) -> Preset:
+def elastic(ratio: float, preset: Preset) -> Preset:
     """The recipe with displacement vectors of `ratio` times the grid's spacing."""
     spacing = (preset.tile - 1) / 2
     return replace(preset, augmentation=replace(preset.augmentation, sigma=ratio * spacing))
 
 
+BASE = elastic(PAPER, Preset(
+    base_channels=16, depth=3, dropout=0.0, tile=236, steps=3000, optimizer="adamw",
+    learning_rate=1e-3, schedule="cosine", warmup=100, clip=1.0, weight_decay=0.01, average=0.999,
+    balance=False, w0=2.0, augmentation=Augmentation(), measure_every=1000,
+))  # fmt: skip
 WIDE = replace(BASE, base_channels=32)
-TRIALS = {
-    "base": replace(BASE, measure_every=250),  # its curves are chapter 9's
-    "dropout 0.5": replace(BASE, dropout=0.5),
-    "elastic 0": elastic(0),
-    "elastic 0.07": elastic(0.07),
-    "elastic 0.1": elastic(0.1),
-    "width 32": WIDE,
-    "stretched": BASE,
-    "depth 4": elastic(PAPER, replace(BASE, depth=4, tile=284)),
-    "the paper's weights": replace(BASE, balance=True, w0=10.0),
-    "w0 0": replace(BASE, w0=0.0),
-    "w0 10, sigma 3": replace(BASE, w0=10.0, sigma=3.0),
-    "6,000 steps": replace(BASE, steps=6000),
-    "width 32, dropout 0.5": replace(WIDE, dropout=0.5),
-    "twice the gray values": replace(
-        BASE, augmentation=replace(BASE.augmentation, contrast=0.4, brightness=0.2)
+
+
+def membranes(preset: Preset, stretch: bool = False, images: int | None = None) -> Table:
+    """A trial on ISBI 2012."""
+    parts = tuple(Part(fold=4, seed=seed, inner=True) for seed in SEEDS)
+    return Table("isbi2012", preset, parts, membranes=True, stretch=stretch, images=images,
+                 trial=True)  # fmt: skip
+
+
+MEMBRANES = {
+    "base": membranes(replace(BASE, measure_every=250)),  # its curves are chapter 9's
+    "dropout 0.5": membranes(replace(BASE, dropout=0.5)),
+    "elastic 0": membranes(elastic(0, BASE)),
+    "elastic 0.07": membranes(elastic(0.07, BASE)),
+    "elastic 0.1": membranes(elastic(0.1, BASE)),
+    "width 32": membranes(WIDE),
+    "stretched": membranes(BASE, stretch=True),
+    "depth 4": membranes(elastic(PAPER, replace(BASE, depth=4, tile=284))),
+    "the paper's weights": membranes(replace(BASE, balance=True, w0=10.0)),
+    "w0 0": membranes(replace(BASE, w0=0.0)),
+    "w0 10, sigma 3": membranes(replace(BASE, w0=10.0, sigma=3.0)),
+    "6,000 steps": membranes(replace(BASE, steps=6000)),
+    "width 32, dropout 0.5": membranes(replace(WIDE, dropout=0.5)),
+    "twice the gray values": membranes(
+        replace(BASE, augmentation=replace(BASE.augmentation, contrast=0.4, brightness=0.2))
     ),
 }
 
-
-def table(trial: str) -> Table:
-    """The trainings of a trial."""
-    parts = tuple(Part(fold=4, seed=seed, inner=True) for seed in SEEDS)
-    stretch = trial == "stretched"
-    return Table("isbi2012", TRIALS[trial], parts, membranes=True, stretch=stretch, trial=True)
+CELLS = elastic(PAPER, replace(BASE, depth=4, tile=380, steps=1600, w0=4.0, measure_every=400))
 
 
-def jobs():
-    """(name, table, part) of every training: those of the base, then seed after seed."""
-    order = [("base", seed) for seed in SEEDS]
-    order += [(trial, seed) for seed in SEEDS for trial in TRIALS if trial != "base"]
-    return [(slug(trial), table(trial), table(trial).parts[seed]) for trial, seed in order]
+def u373(preset: Preset, shrink: int = 1) -> Table:
+    """A trial on PhC-U373."""
+    parts = tuple(Part(fold=0, seed=seed, inner=True) for seed in SEEDS)
+    preset = replace(preset, sigma=5.0 / shrink)
+    return Table("phc-u373", preset, parts, folds=3, shrink=shrink, stretch=True, validation=3,
+                 trial=True)  # fmt: skip
+
+
+def hela(preset: Preset, shrink: int = 1) -> Table:
+    """A trial on DIC-HeLa."""
+    parts = tuple(Part(seed=seed, inner=True) for seed in SEEDS)
+    preset = replace(preset, sigma=5.0 / shrink)
+    return Table("dic-hela", preset, parts, shrink=shrink, stretch=True, validation=7, trial=True)
+
+
+BALANCED = replace(CELLS, balance=True)
+CELL_TRIALS = {
+    "U373, half size": u373(CELLS, 2),
+    "U373, half size, balance": u373(BALANCED, 2),
+    "U373": u373(CELLS),
+    "U373, balance": u373(BALANCED),
+    "HeLa, half size": hela(CELLS, 2),
+    "HeLa, half size, balance": hela(BALANCED, 2),
+    "HeLa": hela(CELLS),
+}
+LISTS = {"recipe": MEMBRANES, "recipe_cells": CELL_TRIALS}
+
+
+def jobs(name: str):
+    """(name, table, part) of every training of a list: the first trial's, then seed after seed."""
+    trials = LISTS[name]
+    first, *others = trials
+    order = [(first, seed) for seed in SEEDS]
+    order += [(trial, seed) for seed in SEEDS for trial in others]
+    return [(slug(trial), trials[trial], trials[trial].parts[seed]) for trial, seed in order]
 
 
 def slug(trial: str) -> str:
@@ -78,21 +111,24 @@ def slug(trial: str) -> str:
     return trial.replace(",", "").replace("'", "").replace(" ", "-")
 
 
-def collect() -> dict:
-    """The record of the trials whose seeds are all there."""
+def collect(name: str) -> dict:
+    """The record of those trials of a list whose seeds are all there."""
     found = {}
-    for trial, preset in TRIALS.items():
-        files = [PARTS / f"{slug(trial)}-{part.name}.json" for part in table(trial).parts]
+    for trial, table in LISTS[name].items():
+        files = [PARTS / name / f"{slug(trial)}-{part.name}.json" for part in table.parts]
         if all(file.exists() for file in files):
             runs = [json.loads(file.read_text()) for file in files]
-            found[trial] = {"preset": asdict(preset), "runs": runs}
+            for run in runs:
+                run.pop("picture", None)
+            how = {key: value for key, value in asdict(table).items() if key != "parts"}
+            found[trial] = {"table": how, "runs": runs}
     return {
-        "command": "python tools/long_runs.py recipe; python benchmarks/recipe.py",
-        "data": "isbi2012: slices 0 ... 19 train, 20 ... 23 validate, 24 ... 29 take no part",
+        "command": f"python tools/long_runs.py {name}; python benchmarks/recipe.py",
         "seeds": list(SEEDS),
         "trials": found,
     }
 
 
 if __name__ == "__main__":
-    print(records.write_run("recipe", collect(), indent=None))
+    for name in LISTS:
+        print(records.write_run(name, collect(name), indent=None))
