@@ -6,6 +6,7 @@ from torch._subclasses.fake_tensor import FakeTensorMode
 
 from unet_book import loss, memory
 from unet_book.loss import weighted_cross_entropy
+from unet_book.training import Preset, averaging
 from unet_book.unet import UNet, is_valid_size
 
 OPTIMIZERS = {
@@ -19,8 +20,9 @@ def network(base=8, depth=2, variant="paper", dropout=0.5):
     return UNet(base_channels=base, depth=depth, variant=variant, dropout=dropout)
 
 
-def step_of(model, tile, batch=1, precision="fp32", optimizer="sgd"):
+def step_of(model, tile, batch=1, precision="fp32", optimizer="sgd", average=False):
     """A training step as `training` makes it, the optimizer's state there already."""
+    mean = averaging.averaged(model, Preset(average=0.9 if average else 0.0))
     optimizer = OPTIMIZERS[optimizer](model.parameters())
     image = torch.rand(batch, 1, tile, tile)
     with torch.no_grad():
@@ -35,6 +37,7 @@ def step_of(model, tile, batch=1, precision="fp32", optimizer="sgd"):
         del logits
         energy.backward()
         optimizer.step()
+        averaging.follow(mean, model, 0.9, 0)
 
     step()
     model.zero_grad(set_to_none=True)
@@ -53,6 +56,7 @@ def step_of(model, tile, batch=1, precision="fp32", optimizer="sgd"):
         ({"depth": 1, "base": 16}, 60, {"optimizer": "adamw"}),
         ({"depth": 3, "base": 16}, 92, {}),
         ({"depth": 3, "base": 16}, 92, {"optimizer": "adam"}),
+        ({"depth": 3, "base": 16}, 92, {"optimizer": "adamw", "average": True}),
         ({"depth": 3, "base": 4}, 140, {"precision": "bf16", "batch": 2}),
     ],
 )

@@ -29,11 +29,12 @@ STEPPING = {"sgd": 0, "adam": 2, "adamw": 2}  # and those that it needs for a mo
 class Layer:
     """Bytes that one layer takes in a training step.
 
-    `weights` and `optimizer` (its state) are always there, `gradients` from the backward pass on.
-    `kept` is what the forward pass leaves for the backward pass: the layer's map, with a pooling
-    the places of its maxima, with dropout its mask, in bf16 the rounded weights. `passing` is there
-    only while the backward pass is at this layer: the gradient of what it has read. `waiting` is
-    the gradient of a skip: made at the concatenation, and used up, so with a minus, at the pooling.
+    `weights` and `optimizer` (its state, and the mean of the weights if there is one) are always
+    there, `gradients` from the backward pass on. `kept` is what the forward pass leaves for the
+    backward pass: the layer's map, with a pooling the places of its maxima, with dropout its mask,
+    in bf16 the rounded weights. `passing` is there only while the backward pass is at this layer:
+    the gradient of what it has read. `waiting` is the gradient of a skip: made at the
+    concatenation, and used up, so with a minus, at the pooling.
     `moment` is all that is alive when the backward pass is here.
     """
 
@@ -74,7 +75,13 @@ class Account:
 
 
 def account(
-    model: UNet, tile: int, batch: int = 1, precision="fp32", optimizer="sgd", device=None
+    model: UNet,
+    tile: int,
+    batch: int = 1,
+    precision="fp32",
+    optimizer="sgd",
+    device=None,
+    average: bool = False,
 ) -> Account:
     """What a training step of `model` has in memory, layer by layer, and its peak, in bytes.
 
@@ -88,6 +95,7 @@ def account(
     optimizer : "sgd" with momentum, "adam" or "adamw", as PyTorch has them.
     device : where the step runs; None for the model's own. On a GPU a dropout's mask takes a byte
         a value, and Adam's step, which is one kernel in `training`, no room of its own.
+    average : whether the mean of the weights is kept beside them (`Preset.average`).
 
     Left out: what kernels take for themselves (a workspace, a copy in another layout), a batch that
     is prepared ahead, and the context of the GPU.
@@ -103,7 +111,7 @@ def account(
     layers = _network(model, tile, batch, precision, gpu)
     at_once = 0 if gpu else max(one.weights for one in layers)
     layers.append(Layer("step", "optimizer", passing=STEPPING[optimizer] * at_once))
-    states = STATES[optimizer]
+    states = STATES[optimizer] + average
     layers = [replace(one, gradients=one.weights, optimizer=states * one.weights) for one in layers]
     return Account(_moments(layers))
 
@@ -164,7 +172,7 @@ def _moments(layers: list[Layer]) -> list[Layer]:
 def largest_tile(room: int, model: UNet, **how) -> int | None:
     """Side of the largest tile whose training step has its peak within `room` bytes; None if none.
 
-    `how` is `account`'s: batch, precision, optimizer, device.
+    `how` is `account`'s: batch, precision, optimizer, device, average.
     """
     smallest = nearest_valid_sizes(1, model.depth, model.variant)[1]
     most = math.isqrt(max(room, 0))  # the image alone takes more than a byte a pixel
