@@ -68,7 +68,7 @@ class Clock:
         self.seconds += time.perf_counter() - self.began
         if step:
             threshold, _ = least_error(model, self.learned)
-            error = error_at(probabilities(model, self.held_out), self.held_out, threshold)
+            error = error_at(probabilities([model], self.held_out), self.held_out, threshold)
             self.measurements.append({"step": step, "seconds": round(self.seconds, 2),
                                       "threshold": threshold, "error": error})  # fmt: skip
             print(self.measurements[-1], flush=True)
@@ -84,7 +84,7 @@ def error_at(probability, stack, threshold: float) -> float:
 
 def least_error(model, stack) -> tuple[float, float]:
     """The threshold of least error on a stack, and that error."""
-    probability = probabilities(model, stack)
+    probability = probabilities([model], stack)
     errors = [error_at(probability, stack, threshold) for threshold in THRESHOLDS]
     return float(THRESHOLDS[np.argmin(errors)]), float(min(errors))
 

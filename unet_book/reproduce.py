@@ -63,7 +63,7 @@ class Part:
 
     @property
     def members(self) -> list["Part"]:
-        """The trainings whose networks it asks: those with the seeds of `mean_of`, or itself."""
+        """Itself, or the trainings with the seeds of `mean_of`."""
         return [replace(self, seed=seed, mean_of=()) for seed in self.mean_of or [self.seed]]
 
 
