@@ -60,6 +60,31 @@ def test_a_threshold_chosen_on_the_held_out_slices_flatters(record):
     assert results.fold_scores(record, "rand_error", look="test") == pytest.approx([0.1, 0.2])
 
 
+def test_the_validation_slices_of_the_inner_trainings_choose_for_all():
+    def run(side, swept, test, **more):
+        scores = {"8 symmetries": {side: {"v_rand": swept}, "test": {"v_rand": test}}}
+        return {"fold": 0, "scores": scores} | more
+
+    record = {"folds": [
+        run("validation", [0.1, 0.9, 0.5], [0.11, 0.12, 0.13], inner=True),
+        run("validation", [0.1, 0.2, 0.7], [0.21, 0.22, 0.23], inner=True),  # together: the last
+        run("train", [0.9, 0.1, 0.1], [0.31, 0.32, 0.33]),
+        run("train", [0.9, 0.1, 0.1], [0.41, 0.42, 0.43], seeds=[0, 1]),
+        run("validation", [0.1, 0.9, 0.1], [0.51, 0.52, 0.53], inner=True, seeds=[0, 1]),
+    ]}  # fmt: skip
+
+    def score(networks, look="validation"):
+        return results.fold_scores(record, "v_rand", look=look, networks=networks)
+
+    assert score("final") == pytest.approx([0.33]) and score("mean") == pytest.approx([0.43])
+    assert score("inner") == pytest.approx([(0.12 + 0.23) / 2])
+    assert score("inner mean") == pytest.approx([0.52])
+    assert score("final", "train") == pytest.approx([0.31])
+    assert len(results.trainings(record)) == 3
+    with pytest.raises(KeyError, match="mean"):
+        results.fold_scores({"folds": record["folds"][:1]}, "v_rand", networks="mean")
+
+
 def test_trainings_come_as_recorded():
     runs = [
         {"scores": {"seg": 0.7, "iou": 0.9, "8 symmetries": {"seg": 0.9, "iou": 0.95}}},

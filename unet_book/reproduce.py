@@ -230,7 +230,8 @@ def run_part(
             write_json(files(place)[0], train_part(table, one, place, device, progress))
     trained, scored = files(place_of(name, part, folder))
     if not trained.exists():
-        write_json(trained, {"part": part.name, "fold": part.fold, "seeds": part.mean_of})
+        which = {"fold": part.fold, "inner": part.inner, "seeds": part.mean_of}
+        write_json(trained, {"part": part.name} | which)
     if not scored.exists():
         models = [load_model(weights_file(place), device) for place in members]
         score = score_membranes if table.membranes else score_cells
@@ -263,7 +264,8 @@ def train_part(table: Table, part: Part, place: Path, device, progress) -> dict:
     )  # fmt: skip
     save(weights_file(place), result.model)
     return {
-        "part": part.name, **asdict(part), "resumed_from_step": resumed,
+        "part": part.name, "fold": part.fold, "seed": part.seed, "inner": part.inner,
+        "resumed_from_step": resumed,
         **records.circumstances(made_at, time.perf_counter() - began, device),
         "cpu_seconds": round(time.process_time() - used, 1),
         "engine": asdict(engine),

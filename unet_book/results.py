@@ -1,8 +1,8 @@
 """The paper's two tables, the recorded runs beside them, and the spread of a score over folds.
 
 A probability map has no score until it is cut at a threshold, and the threshold is chosen by
-somebody who looks at labels. Here that is done on the slices that trained the network, so that a
-held-out score has seen no held-out label.
+somebody who looks at labels. Here that is done on other slices than those that are scored, so that
+a held-out score has seen no held-out label.
 """
 
 import math
@@ -11,8 +11,8 @@ from dataclasses import dataclass
 import numpy as np
 from scipy import stats
 
-__all__ = ["Interval", "best_threshold", "fold_scores", "interval", "rises", "run_scores",
-           "trainings"]  # fmt: skip
+__all__ = ["Interval", "best_threshold", "fold_scores", "interval", "kind", "rises",
+           "run_scores", "trainings"]  # fmt: skip
 
 # Table 1: the electron-microscopy challenge on 6 March 2015, by warping error.
 TABLE_1 = {
@@ -65,10 +65,17 @@ def best_threshold(scores, measure: str) -> int:
 
 def trainings(record: dict) -> list[dict]:
     """The trainings of a record, whether their test images are folds or always the same."""
-    return record["folds"] if "folds" in record else record["runs"]
+    runs = record["folds"] if "folds" in record else record["runs"]
+    return [run for run in runs if "history" in run or not run.get("seeds")]
 
 
-def fold_scores(record: dict, measure: str, way: str = "8 symmetries", look: str = "train"):
+def fold_scores(
+    record: dict,
+    measure: str,
+    way: str = "8 symmetries",
+    look: str = "train",
+    networks: str = "final",
+):
     """A score of each fold's held-out slices, at the threshold that was best on other slices.
 
     Parameters
@@ -76,18 +83,38 @@ def fold_scores(record: dict, measure: str, way: str = "8 symmetries", look: str
     record : a recorded run on ISBI 2012, as data/runs/README.md describes it.
     measure : "pixel_error", "rand_error", "warping_error", "v_rand" or "v_info".
     way : how the network was asked: "one pass", "7 rotations" or "8 symmetries".
-    look : whose labels choose the threshold: "train", the slices that trained the network, or
-        "test", the held-out slices themselves, as the challenge had it.
+    look : whose labels choose the threshold: "train", the slices that trained the network;
+        "validation", those that no network of the choice has seen, whose inner trainings choose for
+        the final one, too; or "test", the held-out slices themselves, as the challenge had it.
+    networks : whose score it is: of each "final" network, trained on all of the fold's training
+        slices; of each "inner" one, trained without those that validate; of the mean of the final
+        networks ("mean"), or of the inner ones ("inner mean").
 
     Returns an array with a number for each fold, in the folds' order; where a fold was trained from
-    several seeds, their mean.
+    several seeds, their mean. Raises KeyError for networks or labels that the record has not.
     """
-    found = {}
-    for run in trainings(record):
-        scores = run["scores"][way]
-        at = best_threshold(scores[look][measure], measure)
-        found.setdefault(run["fold"], []).append(scores["test"][measure][at])
+    runs, found = record["folds"], {}
+    for run in runs:
+        if kind(run) == networks:
+            looked = [run] if look != "validation" or run.get("inner") else [
+                one for one in runs if kind(one) == "inner" and one["fold"] == run["fold"]
+            ]  # fmt: skip
+            swept = np.mean([one["scores"][way][look][measure] for one in looked], axis=0)
+            score = run["scores"][way]["test"][measure][best_threshold(swept, measure)]
+            found.setdefault(run["fold"], []).append(score)
+    if not found:
+        raise KeyError(f"the record has no networks {networks!r}")
     return np.array([np.mean(found[fold]) for fold in sorted(found)])
+
+
+def kind(run: dict) -> str:
+    """Whose scores an entry of a record has: a "final", an "inner", a "mean", or an "inner mean".
+
+    >>> kind({"fold": 0, "inner": True, "seeds": [0, 1]})
+    'inner mean'
+    """
+    words = ["inner"] * bool(run.get("inner")) + ["mean"] * bool(run.get("seeds"))
+    return " ".join(words) or "final"
 
 
 def run_scores(record: dict, measure: str = "seg", way: str = "8 symmetries"):
