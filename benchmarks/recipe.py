@@ -4,12 +4,13 @@ A *trial* is a base recipe with one thing changed, trained from three seeds on s
 images and judged on others. For membranes these are slices 0 to 19 and 20 to 23 of ISBI 2012, raw
 and averaged weights, all along the way; slices 24 to 29, which the last fold tests, take no part.
 For cells they are frames of the training part of the first fold of PhC-U373, and of the set's own
-split of DIC-HeLa. `tools/long_runs.py recipe` and `recipe_cells` train them one after the other;
-each finished training is a file in benchmarks/parts. This script puts them together:
+split of DIC-HeLa. A list of trials is `recipe` (membranes), `recipe_curve` (membranes from fewer
+slices) or `recipe_cells`; `tools/long_runs.py LIST` trains them one after the other, and each
+finished training is a file in benchmarks/parts. This script puts them together:
 
     python benchmarks/recipe.py
 
-Writes data/runs/recipe.json and data/runs/recipe_cells.json, numbers only.
+Writes data/runs/LIST.json for each list of which a trial is done, numbers only.
 """
 
 import json
@@ -66,6 +67,13 @@ MEMBRANES = {
     ),
 }
 
+# With all 20 slices: "base" and "elastic 0" above.
+CURVE = {
+    f"{count} slice{'s' * (count > 1)}{arm}": membranes(preset, images=count)
+    for count in (1, 3, 10)
+    for arm, preset in (("", BASE), (", elastic 0", elastic(0, BASE)))
+}
+
 CELLS = elastic(PAPER, replace(BASE, depth=4, tile=380, steps=1600, w0=4.0, measure_every=400))
 
 
@@ -94,7 +102,7 @@ CELL_TRIALS = {
     "HeLa, half size, balance": hela(BALANCED, 2),
     "HeLa": hela(CELLS),
 }
-LISTS = {"recipe": MEMBRANES, "recipe_cells": CELL_TRIALS}
+LISTS = {"recipe": MEMBRANES, "recipe_curve": CURVE, "recipe_cells": CELL_TRIALS}
 
 
 def jobs(name: str):
@@ -131,4 +139,6 @@ def collect(name: str) -> dict:
 
 if __name__ == "__main__":
     for name in LISTS:
-        print(records.write_run(name, collect(name), indent=None))
+        record = collect(name)
+        if record["trials"]:
+            print(records.write_run(name, record, indent=None))

@@ -22,7 +22,7 @@ from pathlib import Path
 HERE = Path(__file__).resolve().parent.parent
 sys.path[:0] = [str(HERE), str(HERE / "benchmarks")]  # this worktree's package, not another one
 
-LISTS = ("recipe", "recipe_cells")
+LISTS = ("recipe", "recipe_curve", "recipe_cells")
 
 
 def jobs(name: str):
@@ -77,7 +77,7 @@ def locked(path: Path):
 
 def main():
     top = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    top.add_argument("list", choices=LISTS)
+    top.add_argument("lists", nargs="+", choices=LISTS, metavar="LIST", help=", ".join(LISTS))
     top.add_argument("--work", type=Path, required=True, help="checkpoints and networks")
     top.add_argument("--into", type=Path, default=HERE, help="the checkout that keeps the results")
     top.add_argument("--core", type=int, help="the core to work on")
@@ -85,15 +85,19 @@ def main():
     step_aside()
     if choice.core is not None:
         os.sched_setaffinity(0, {choice.core})
-    work, into = choice.work / choice.list, choice.into / "benchmarks" / "parts" / choice.list
+    for name in choice.lists:
+        work_through(name, choice.work / name, choice.into / "benchmarks" / "parts" / name)
+
+
+def work_through(name: str, work: Path, into: Path) -> None:
+    """Make what is missing of a list, each part in a process of its own."""
     work.mkdir(parents=True, exist_ok=True)
     into.mkdir(parents=True, exist_ok=True)
-    for name, table, part in jobs(choice.list):
-        done = into / f"{name}-{part.name}.json"
+    for trial, table, part in jobs(name):
+        done = into / f"{trial}-{part.name}.json"
         if done.exists():
             continue
-        # A process of its own, so that the peak of its memory is its own, too.
-        task = name, table, part, work, done
+        task = trial, table, part, work, done  # its own process: the peak of memory is its own, too
         process = get_context("spawn").Process(target=make, args=task, daemon=True)
         process.start()
         process.join()
