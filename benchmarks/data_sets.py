@@ -13,8 +13,10 @@ import sys
 import time
 from pathlib import Path
 
-from unet_book import datasets, records, survey
+from unet_book import datasets
 from unet_book.checkpoint import write_atomically
+from unet_book.pages import records, survey
+from unet_book.run import revision, versions
 
 # What each record was made from: of the two tracking sets, the official archives hold more.
 SETS = {
@@ -26,7 +28,7 @@ RECORD = Path(__file__).parent.parent / "data" / "runs" / "data_sets.json"
 
 
 def main(trial):
-    made_at = records.revision() if trial else records.clean_revision()
+    made_at = revision() if trial else records.clean_revision()
     began, sets = time.perf_counter(), {}
     for name, what in SETS.items():
         stack = datasets.load(name, "all")
@@ -36,7 +38,7 @@ def main(trial):
     record = {
         "command": "python benchmarks/data_sets.py",
         "device": "CPU",
-        "versions": records.versions("numpy", "scipy"),
+        "versions": versions("numpy", "scipy"),
         "revision": made_at,
         "seconds": round(time.perf_counter() - began, 1),
         "sets": sets,

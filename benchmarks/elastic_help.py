@@ -16,8 +16,10 @@ from dataclasses import asdict, replace
 
 import numpy as np
 
-from unet_book import datasets, records
+from unet_book import datasets
 from unet_book.augmentation import Augmentation
+from unet_book.pages import records
+from unet_book.run import circumstances, revision
 from unet_book.training import Preset, train
 
 SEEDS = range(1, 6)
@@ -41,7 +43,7 @@ def slices():
 
 
 def main(pilot):
-    made_at = records.revision() if pilot else records.clean_revision()
+    made_at = revision() if pilot else records.clean_revision()
     data, held_out = slices()
     began, runs = time.perf_counter(), []
     for seed in SEEDS[:1] if pilot else SEEDS:
@@ -61,7 +63,7 @@ def main(pilot):
         "data": "isbi2012: slices 0 ... 23 train, the middle of 24 ... 29 is held out",
         "preset": {**asdict(PRESET), "augmentation": {k: asdict(v) for k, v in ARMS.items()}},
         "seeds": list(SEEDS),
-        **records.circumstances(made_at, time.perf_counter() - began),
+        **circumstances(made_at, time.perf_counter() - began),
         "runs": runs,
     }
     records.write_run("elastic_help", record)

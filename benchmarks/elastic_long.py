@@ -18,8 +18,9 @@ from multiprocessing import get_context
 import torch
 from elastic_help import slices
 
-from unet_book import records
 from unet_book.augmentation import Augmentation
+from unet_book.pages import records
+from unet_book.run import circumstances
 from unet_book.training import Preset, train
 
 SEEDS = range(1, 6)
@@ -55,7 +56,7 @@ def main():
         "data": "isbi2012: slice 0 trains, the middle of slices 24 ... 29 is held out",
         "preset": {**asdict(PRESET), "augmentation": {k: asdict(v) for k, v in ARMS.items()}},
         "seeds": list(SEEDS),
-        **records.circumstances(made_at, time.perf_counter() - began),
+        **circumstances(made_at, time.perf_counter() - began),
         "runs": runs,
     }
     records.write_run("elastic_long", record)

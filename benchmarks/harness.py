@@ -20,7 +20,8 @@ from pathlib import Path
 
 import torch
 
-from unet_book import records
+from unet_book.pages import records
+from unet_book.run import revision, versions
 
 OURS = "this package"
 INSTRUCTIONS = ("avx2", "fma", "avx512f", "avx512_bf16", "amx_bf16", "asimd", "bf16")
@@ -200,7 +201,7 @@ def installed(*packages: str) -> list[str]:
 
 def is_installed(package: str) -> bool:
     try:
-        records.versions(package)
+        versions(package)
     except ModuleNotFoundError:  # importlib.metadata's PackageNotFoundError
         return False
     return True
@@ -244,13 +245,13 @@ def chosen(names: list[str], words: list[str] | None) -> list[str]:
 def begin(name: str, options, arguments, packages: list[str]) -> dict:
     """The record's head, and the process set up: threads, seed; refuses a changed checkout."""
     options.rounds = options.rounds or (TRIAL_ROUNDS if options.trial else options.usual_rounds)
-    made_at = records.clean_revision() if is_recorded(options) else records.revision()
+    made_at = records.clean_revision() if is_recorded(options) else revision()
     if options.threads:
         torch.set_num_threads(options.threads)
     torch.manual_seed(0)
     typed = sys.argv[1:] if arguments is None else arguments
     return {"command": " ".join([f"python benchmarks/{name}.py", *typed]), "revision": made_at,
-            "versions": records.versions("numpy", *packages), "machine": machine(),
+            "versions": versions("numpy", *packages), "machine": machine(),
             "rounds": options.rounds}  # fmt: skip
 
 

@@ -18,9 +18,11 @@ from dataclasses import asdict, replace
 import numpy as np
 import torch
 
-from unet_book import datasets, records
+from unet_book import datasets
 from unet_book import initialization as init
 from unet_book.overlap_tile import predict
+from unet_book.pages import records
+from unet_book.run import circumstances
 from unet_book.training import PRESETS, classes, train
 from unet_book.unet import UNet
 from unet_book.weight_map import part_touching_cells
@@ -85,7 +87,7 @@ def main():
         "signal": {"draws": DRAWS, "base_channels": BASE, "tile": TILE},
         "preset": asdict(PRESET),
         "seeds": list(SEEDS),
-        **records.circumstances(made_at, time.perf_counter() - began),
+        **circumstances(made_at, time.perf_counter() - began),
         "mean_squares": mean_squares,
         "energies": energies,
     }

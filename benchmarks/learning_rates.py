@@ -18,8 +18,10 @@ from dataclasses import asdict, replace
 
 import numpy as np
 
-from unet_book import datasets, records
+from unet_book import datasets
 from unet_book.overlap_tile import predict
+from unet_book.pages import records
+from unet_book.run import circumstances, revision
 from unet_book.training import Preset, classes, train
 from unet_book.weight_map import part_touching_cells
 
@@ -99,7 +101,7 @@ def main(arguments=None):
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
     parser.add_argument("--trial", action="store_true", help="10 steps of one seed, no record")
     trial = parser.parse_args(arguments).trial
-    made_at = records.revision() if trial else records.clean_revision()
+    made_at = revision() if trial else records.clean_revision()
     preset = replace(PRESET, steps=10, measure_every=5) if trial else PRESET
     seeds = SEEDS[:1] if trial else SEEDS
     began, runs = time.perf_counter(), []
@@ -120,7 +122,7 @@ def main(arguments=None):
                    if key not in ("optimizer", "momentum", "schedule", "learning_rate")},
         "recipes": RECIPES,
         "seeds": list(seeds),
-        **records.circumstances(made_at, time.perf_counter() - began),
+        **circumstances(made_at, time.perf_counter() - began),
         "rows": summary(runs),
         "runs": runs,
     }  # fmt: skip

@@ -18,8 +18,10 @@ from dataclasses import asdict, replace
 
 import numpy as np
 
-from unet_book import datasets, metrics, records
+from unet_book import datasets, metrics
 from unet_book.overlap_tile import predict
+from unet_book.pages import records
+from unet_book.run import circumstances
 from unet_book.training import PRESETS, classes, train
 from unet_book.weight_map import part_touching_cells
 
@@ -74,7 +76,7 @@ def main():
         "command": " ".join(["python benchmarks/merges.py", *sys.argv[1:]]),
         "preset": {key: value for key, value in asdict(PRESET).items() if key != "w0"},
         "seeds": list(SEEDS),
-        **records.circumstances(made_at, time.perf_counter() - began),
+        **circumstances(made_at, time.perf_counter() - began),
         "data": measured,
     }
     records.write_run("merges", record)

@@ -23,7 +23,7 @@ from harness import OURS, seconds
 from torch import nn
 from torch.utils.flop_counter import FlopCounterMode
 
-from unet_book import records
+from unet_book.pages import records
 from unet_book.unet import UNet
 
 GEMM_SIZES = (2048, 3072)

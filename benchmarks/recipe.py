@@ -17,9 +17,9 @@ import json
 from dataclasses import asdict, replace
 from pathlib import Path
 
-from unet_book import records
 from unet_book.augmentation import Augmentation
-from unet_book.reproduce import Part, Table
+from unet_book.pages import records
+from unet_book.pages.reproduce import Part, Table
 from unet_book.training import Preset
 
 PARTS = Path(__file__).parent / "parts"

@@ -16,9 +16,11 @@ from dataclasses import asdict, replace
 import numpy as np
 import torch
 
-from unet_book import datasets, records
+from unet_book import datasets
 from unet_book.augmentation import Augmentation
 from unet_book.overlap_tile import mirror_index
+from unet_book.pages import records
+from unet_book.run import circumstances
 from unet_book.training import PRESETS, train
 from unet_book.unet import border
 
@@ -113,7 +115,7 @@ def main():
         "command": "python benchmarks/seams.py",
         "data": "isbi2012, trained on slices 0 to 23, tiled 24 to 29",
         "seeds": [*SEEDS],
-        **records.circumstances(made_at, time.perf_counter() - began),
+        **circumstances(made_at, time.perf_counter() - began),
         "networks": networks,
     }
     records.write_run("seams", record)

@@ -12,7 +12,9 @@ from dataclasses import asdict, replace
 
 import torch
 
-from unet_book import datasets, records
+from unet_book import datasets
+from unet_book.pages import records
+from unet_book.run import circumstances
 from unet_book.training import PRESETS, train
 from unet_book.unet import UNet
 
@@ -38,7 +40,7 @@ def main():
         "data": "nuclei",
         "preset": asdict(preset),
         "seeds": list(SEEDS),
-        **records.circumstances(made_at, time.perf_counter() - began),
+        **circumstances(made_at, time.perf_counter() - began),
         "errors": errors,
     }
     records.write_run("skips", record)

@@ -24,9 +24,11 @@ from dataclasses import asdict, replace
 import numpy as np
 import torch
 
-from unet_book import datasets, metrics, records
+from unet_book import datasets, metrics
 from unet_book.augmentation import Augmentation
-from unet_book.reproduce import THRESHOLDS, probabilities
+from unet_book.pages import records
+from unet_book.pages.reproduce import THRESHOLDS, probabilities
+from unet_book.run import circumstances, revision
 from unet_book.training import PRESETS, Engine, Preset, train
 
 GOAL, PAPER_STEPS, TIMED_STEPS = 0.0611, 90_000, 300
@@ -124,7 +126,7 @@ def main(arguments=None):
     parser.add_argument("--graph", action="store_true", help="a CUDA graph of each step")
     parser.add_argument("--seeds", type=int, default=3, help="runs from so many seeds (default: 3)")
     choice = parser.parse_args(arguments)
-    made_at = records.revision() if choice.trial else records.clean_revision()
+    made_at = revision() if choice.trial else records.clean_revision()
     device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
     preset = RECIPES[device.type]
     if choice.trial:
@@ -143,7 +145,7 @@ def main(arguments=None):
         "goal": {"measure": "1 - F of cells, one pass, threshold of learned slices", "error": GOAL},
         "recipe": asdict(preset),
         "engine": asdict(engine.settled(device, preset.base_channels)),
-        **records.circumstances(made_at, time.perf_counter() - began, device),
+        **circumstances(made_at, time.perf_counter() - began, device),
         "runs": runs,
         "paper_recipe": paper,
     }  # fmt: skip

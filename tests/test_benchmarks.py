@@ -8,7 +8,8 @@ from pathlib import Path
 import pytest
 import torch
 
-from unet_book import checkpoint, records
+from unet_book import _package, checkpoint
+from unet_book.pages import records
 from unet_book.unet import UNet
 
 sys.path.insert(0, str(Path(__file__).parent.parent / "benchmarks"))
@@ -129,7 +130,7 @@ def test_only_ours_is_measured_in_bf16_and_compiled():
 
 def small_benchmark(monkeypatch, folder):
     monkeypatch.setattr(network, "NETWORKS", TINY)
-    monkeypatch.setattr(records, "__file__", str(folder / "unet_book" / "records.py"))
+    monkeypatch.setattr(_package, "ROOM", folder / "unet_book")
     monkeypatch.setattr(network, "measure", partial(network.measure, gemm_sizes=(64,)))
     return folder / records.BENCHMARKS / "network.json"
 

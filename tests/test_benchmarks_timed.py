@@ -9,9 +9,10 @@ import numpy as np
 import pytest
 import torch
 
-from unet_book import phantom, records
+from unet_book import _package, phantom
 from unet_book.initialization import he_normal_
 from unet_book.overlap_tile import predict
+from unet_book.pages import records
 from unet_book.weight_map import part_touching_cells
 
 sys.path.insert(0, str(Path(__file__).parent.parent / "benchmarks"))
@@ -27,7 +28,7 @@ SCRIPTS = {"weight_map": weight_map, "deformation": deformation, "overlap_tile":
 @pytest.fixture
 def checkout(monkeypatch, tmp_path):
     """Records go to a folder of their own, as from an unchanged checkout."""
-    monkeypatch.setattr(records, "__file__", str(tmp_path / "unet_book" / "records.py"))
+    monkeypatch.setattr(_package, "ROOM", tmp_path / "unet_book")
     monkeypatch.setattr(records, "revision", lambda: "0123456789ab")
     monkeypatch.setattr(harness, "installed", lambda *packages: [])
     threads = torch.get_num_threads()

@@ -9,8 +9,9 @@ import numpy as np
 import pytest
 import torch
 
-from unet_book import datasets, records
+from unet_book import _package, datasets
 from unet_book.metrics import seg
+from unet_book.pages import records
 from unet_book.training import Preset
 
 sys.path.insert(0, str(Path(__file__).parent.parent / "benchmarks"))
@@ -25,7 +26,7 @@ TINY = Preset(base_channels=2, depth=1, tile=28, steps=2, measure_every=1)
 @pytest.fixture
 def checkout(monkeypatch, tmp_path):
     """Records go to a folder of their own, as from an unchanged checkout."""
-    monkeypatch.setattr(records, "__file__", str(tmp_path / "unet_book" / "records.py"))
+    monkeypatch.setattr(_package, "ROOM", tmp_path / "unet_book")
     monkeypatch.setattr(records, "revision", lambda: "0123456789ab")
     monkeypatch.setattr(harness, "installed", lambda *packages: [])
     threads = torch.get_num_threads()

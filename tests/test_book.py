@@ -15,13 +15,16 @@ import yaml
 from conftest import without
 
 import unet_book
+import unet_book.pages
 
 ROOT = Path(__file__).parent.parent
 HTML = ROOT / "_build" / "html"
 CONFIG = yaml.safe_load((ROOT / "_config.yml").read_text(encoding="utf-8"))
 TOC = yaml.safe_load((ROOT / "_toc.yml").read_text(encoding="utf-8"))
 PAGES = [TOC["root"]] + [page["file"] for part in TOC["parts"] for page in part["chapters"]]
-ROOMS = [m.name for m in pkgutil.iter_modules(unet_book.__path__) if not m.name.startswith("_")]
+SHELVES = [("", unet_book.__path__), ("pages.", unet_book.pages.__path__)]
+ROOMS = [prefix + module.name for prefix, path in SHELVES for module in pkgutil.iter_modules(path)
+         if not module.name.startswith("_") and module.name != "pages"]  # fmt: skip
 
 WIDE, PHONE = 1280, 390  # px
 @pytest.fixture(scope="module", autouse=True)

@@ -15,7 +15,7 @@ import numpy as np
 import pytest
 import torch
 
-from unet_book import check
+from unet_book.pages import check
 
 HERE = pathlib.Path(__file__).parent
 BOOK = HERE.parent / "book"

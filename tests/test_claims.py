@@ -10,9 +10,9 @@ from pathlib import Path
 
 import pytest
 
-from unet_book import claims
-from unet_book.claims import CLAIMS, DIFFERS, PARTS, REPRODUCED, UNTESTABLE, Claim
-from unet_book.claims.page import CHAPTERS
+from unet_book.pages import claims
+from unet_book.pages.claims import CLAIMS, DIFFERS, PARTS, REPRODUCED, UNTESTABLE, Claim
+from unet_book.pages.claims.page import CHAPTERS
 
 ROOT = Path(__file__).parent.parent
 each_claim = pytest.mark.parametrize("claim", CLAIMS, ids=lambda claim: claim.id)

@@ -19,7 +19,7 @@ from hypothesis.extra import numpy as hnp
 from PIL import Image
 from scipy import ndimage
 
-from unet_book import datasets
+from unet_book import _package, datasets
 
 REAL = os.environ.get("UNET_BOOK_DATA")
 ROOT = Path(datasets.__file__).resolve().parent.parent
@@ -465,7 +465,7 @@ def test_the_data_folder_is_found_in_an_installed_package_too(tmp_path, monkeypa
     assert datasets.data_folder().parent in (ROOT, ROOT / "unet_book")
     room = tmp_path / "unet_book"
     room.mkdir()
-    monkeypatch.setattr(datasets, "__file__", str(room / "datasets.py"))
+    monkeypatch.setattr(_package, "ROOM", room)
     assert "install" in message(FileNotFoundError, datasets.data_folder)
     (room / "data" / "nuclei").mkdir(parents=True)
     assert datasets.data_folder() == room / "data"

@@ -7,8 +7,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from unet_book import explorers
-from unet_book.explorers import frame
+from unet_book.pages import explorers
+from unet_book.pages.explorers import frame
 
 
 def pixels(data_url):

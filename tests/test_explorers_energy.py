@@ -6,8 +6,8 @@ import re
 import pytest
 import torch
 
-from unet_book import explorers
 from unet_book.loss import weighted_cross_entropy
+from unet_book.pages import explorers
 
 GRID = [*itertools.product([-3, 0.25, 2], [-2.5, 1], [-3, 0, 2.5], [0, 1, 2.75], [0, 1])]
 

@@ -5,8 +5,9 @@ import re
 import numpy as np
 import pytest
 
-from unet_book import datasets, explorers
+from unet_book import datasets
 from unet_book.elastic import dense_displacement, jacobian
+from unet_book.pages import explorers
 
 SIDE = 97
 

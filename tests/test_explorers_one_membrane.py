@@ -5,9 +5,10 @@ import json
 
 import pytest
 
-from unet_book import explorers, metrics
-from unet_book.explorers.one_membrane import masks
+from unet_book import metrics
 from unet_book.metrics.segments import segments
+from unet_book.pages import explorers
+from unet_book.pages.explorers.one_membrane import masks
 
 GRID = [*itertools.product([0, 1, 5, 12], [-3, 0, 1], [1, 2, 5], [0, 5, 8])]
 

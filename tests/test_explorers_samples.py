@@ -1,4 +1,4 @@
-"""The figure of spaced samples, moved in a browser and held against `unet_book.survey`."""
+"""The figure of spaced samples, moved in a browser and held against `unet_book.pages.survey`."""
 
 import json
 import re
@@ -6,7 +6,8 @@ import re
 import numpy as np
 import pytest
 
-from unet_book import datasets, explorers, survey
+from unet_book import datasets
+from unet_book.pages import explorers, survey
 
 RECORD = datasets.data_folder() / "runs" / "data_sets.json"
 SETS = {"nuclei": survey.describe(datasets.load("nuclei", "all")),

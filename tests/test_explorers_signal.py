@@ -5,8 +5,8 @@ import json
 import pytest
 import torch
 
-from unet_book import explorers
 from unet_book import initialization as init
+from unet_book.pages import explorers
 from unet_book.unet import UNet
 
 

@@ -6,7 +6,8 @@ import re
 import pytest
 import torch
 
-from unet_book import explorers, unet
+from unet_book import unet
+from unet_book.pages import explorers
 
 
 def cells(page):

@@ -5,7 +5,7 @@ import re
 import numpy as np
 import pytest
 
-from unet_book import explorers, results
+from unet_book.pages import explorers, results
 
 MEASURES = ("pixel_error", "rand_error", "warping_error", "v_rand", "v_info")
 CUTS = [0.1, 0.3, 0.5, 0.7, 0.9]

@@ -6,8 +6,8 @@ from math import ceil
 import numpy as np
 import pytest
 
-from unet_book import explorers
 from unet_book.overlap_tile import even_tiles
+from unet_book.pages import explorers
 from unet_book.unet import border, nearest_valid_sizes, output_size
 
 MOVE_ALL = """settings => settings.map(values => {

@@ -6,8 +6,8 @@ import re
 import numpy as np
 import pytest
 
-from unet_book import explorers
-from unet_book.explorers.two_cells import FIRST, HEIGHT, RADIUS, WIDTH
+from unet_book.pages import explorers
+from unet_book.pages.explorers.two_cells import FIRST, HEIGHT, RADIUS, WIDTH
 from unet_book.weight_map import border_term, two_nearest_distances
 
 GRID = [*itertools.product([26, 31, 47], [-17, 0, 8], [0, 10, 50], [1, 5, 11.5])]

@@ -7,8 +7,8 @@ import numpy as np
 import pytest
 import torch
 
-from unet_book import explorers
-from unet_book.explorers.valley import ALONG, NOISE, START, STEPS
+from unet_book.pages import explorers
+from unet_book.pages.explorers.valley import ALONG, NOISE, START, STEPS
 from unet_book.training.averaging import kept
 
 CURVATURES = torch.tensor([ALONG, 1.0], dtype=torch.float64)

@@ -10,8 +10,8 @@ from pathlib import Path
 
 import pytest
 
-from unet_book import records, reproduce
-from unet_book.reproduce import Part
+from unet_book.pages import records, reproduce
+from unet_book.pages.reproduce import Part
 
 HERE = Path(__file__).parent.parent
 sys.path[:0] = [str(HERE / "benchmarks"), str(HERE / "tools")]

@@ -9,7 +9,8 @@ import numpy as np
 import pytest
 from matplotlib.colors import to_rgb
 
-from unet_book import plots, unet
+from unet_book import unet
+from unet_book.pages import plots
 
 
 def test_a_gallery_has_a_titled_picture_for_each_entry():

@@ -273,7 +273,7 @@ def test_wheel_carries_all_of_data(wheel_folder):
 def test_wheel_alone_finds_its_data(wheel_folder, tmp_path):
     """As on Colab: no checkout in sight, another working directory, nothing from outside."""
     program = (
-        "import unet_book, unet_book.datasets as d, unet_book.records as r;"
+        "import unet_book, unet_book.datasets as d, unet_book.pages.records as r;"
         "r.run('skips'), r.benchmark('network');"
         "print(unet_book.__file__); print(d.load('nuclei').images.dtype)"
     )

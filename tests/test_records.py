@@ -7,12 +7,13 @@ import pytest
 import torch
 
 import unet_book
-from unet_book import records
+from unet_book import _package, run
+from unet_book.pages import records
 
 
 @pytest.fixture
 def checkout(tmp_path, monkeypatch):
-    """A checkout with one commit, that `records` takes for its own."""
+    """A checkout with one commit, that the package takes for its own."""
 
     def git(*words):
         who = ("-c", "user.name=a", "-c", "user.email=a@b.c")
@@ -20,8 +21,8 @@ def checkout(tmp_path, monkeypatch):
 
     git("init", "--quiet")
     (tmp_path / "unet_book").mkdir()
-    monkeypatch.setattr(records, "__file__", str(tmp_path / "unet_book" / "records.py"))
-    (tmp_path / "unet_book" / "records.py").touch()
+    monkeypatch.setattr(_package, "ROOM", tmp_path / "unet_book")
+    (tmp_path / "unet_book" / "run.py").touch()
     git("add", "--all")
     git("commit", "--quiet", "--message", "first")
     return tmp_path
@@ -59,22 +60,22 @@ def test_what_is_written_is_read(checkout):
 
 def test_only_an_unchanged_checkout_has_a_clean_revision(checkout):
     made_at = records.clean_revision()
-    assert len(made_at) == 12 and made_at == records.revision()
-    (checkout / "unet_book" / "records.py").write_text("changed")
-    assert records.revision() == made_at + "-dirty"
+    assert len(made_at) == 12 and made_at == run.revision()
+    (checkout / "unet_book" / "run.py").write_text("changed")
+    assert run.revision() == made_at + "-dirty"
     with pytest.raises(SystemExit, match="commit first"):
         records.clean_revision()
 
 
 def test_an_installed_package_has_no_revision(tmp_path, monkeypatch):
-    monkeypatch.setattr(records, "__file__", str(tmp_path / "unet_book" / "records.py"))
-    assert records.revision() is None
+    monkeypatch.setattr(_package, "ROOM", tmp_path / "unet_book")
+    assert run.revision() is None
     with pytest.raises(SystemExit, match="commit first"):
         records.clean_revision()
 
 
 def test_circumstances_say_where_and_at_what_cost():
-    found = records.circumstances("0123456789ab", 1.234)
+    found = run.circumstances("0123456789ab", 1.234)
     assert found["revision"] == "0123456789ab" and found["seconds"] == 1.2
     assert found["device"] == "CPU" and found["threads"] == torch.get_num_threads()
     assert found["versions"]["torch"] == torch.__version__

@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy import stats
 
-from unet_book import results
+from unet_book.pages import results
 
 numbers = st.lists(st.floats(-10, 10), min_size=2, max_size=8)
 

@@ -10,7 +10,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
-from unet_book import datasets, survey
+from unet_book import datasets
+from unet_book.pages import survey
 
 small_labels = hnp.arrays(
     np.int32, st.tuples(st.integers(1, 3), st.integers(1, 9), st.integers(1, 9)),

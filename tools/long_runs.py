@@ -45,8 +45,8 @@ def make(name, table, part, work: Path, done: Path) -> None:
 def _make(name, table, part, work, done):
     import torch
 
-    from unet_book import reproduce
     from unet_book.checkpoint import write_atomically
+    from unet_book.pages import reproduce
 
     torch.set_num_threads(1)
     record = reproduce.run_part(name, part, work, "cpu", progress=False, table=table)

@@ -32,7 +32,7 @@ from PIL import Image, ImageSequence
 from scipy import ndimage
 from torch.utils.data import Dataset
 
-from unet_book import phantom
+from unet_book import _package, phantom
 
 __all__ = [
     "Stack", "load", "fetch", "is_here", "names", "data_folder", "read_folder", "to_unit",
@@ -232,13 +232,12 @@ def data_folder():
     Raises:
         FileNotFoundError: if the package was installed without its data.
     """
-    room = Path(__file__).resolve().parent
-    for folder in (room / "data", room.parent / "data"):
-        if (folder / "nuclei").is_dir():
-            return folder
-    raise FileNotFoundError(
-        f"data/nuclei is neither in {room} nor beside it; install the package again"
-    )
+    nuclei = _package.shipped("data/nuclei")
+    if nuclei is None:
+        raise FileNotFoundError(
+            f"data/nuclei is neither in {_package.ROOM} nor beside it; install the package again"
+        )
+    return nuclei.parent
 
 
 def _load_nuclei(split):

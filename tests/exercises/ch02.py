@@ -4,7 +4,7 @@ import math
 
 import numpy as np
 
-from unet_book import check
+from unet_book.pages import check
 
 N = 30 * 512**2
 

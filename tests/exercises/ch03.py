@@ -2,7 +2,7 @@
 
 import torch
 
-from unet_book import check
+from unet_book.pages import check
 
 
 def painted(image, weight, bias):

@@ -4,7 +4,7 @@ import math
 
 from torch import nn
 
-from unet_book import check
+from unet_book.pages import check
 
 
 def connections(layer):

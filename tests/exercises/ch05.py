@@ -4,8 +4,8 @@ import math
 
 import torch
 
-from unet_book import check
 from unet_book.loss import weighted_cross_entropy
+from unet_book.pages import check
 
 
 def energy(logits, target, weights):

@@ -5,7 +5,7 @@ import math
 import numpy as np
 from scipy import ndimage
 
-from unet_book import check
+from unet_book.pages import check
 
 
 def two_nearest(row):

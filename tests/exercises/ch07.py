@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from unet_book import check
+from unet_book.pages import check
 
 
 def mirrored(k, size):

@@ -3,9 +3,9 @@
 import numpy as np
 import torch
 
-from unet_book import check
-from unet_book.check.overlap_tile import _jury
 from unet_book.overlap_tile import mirror_index
+from unet_book.pages import check
+from unet_book.pages.check.overlap_tile import _jury
 
 
 def window(fold):

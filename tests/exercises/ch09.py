@@ -3,8 +3,8 @@
 import numpy as np
 import torch
 
-from unet_book import check
-from unet_book.check.training import GIB, STEPS, _most, _peak
+from unet_book.pages import check
+from unet_book.pages.check.training import GIB, STEPS, _most, _peak
 
 
 def descent(step):

@@ -2,8 +2,8 @@
 
 import numpy as np
 
-from unet_book import check
-from unet_book.check.measuring import _merged, _opened
+from unet_book.pages import check
+from unet_book.pages.check.measuring import _merged, _opened
 
 truth, rand, loss = _opened()
 sizes = np.sort(np.bincount(truth.ravel())[1:]).astype(float)

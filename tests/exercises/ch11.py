@@ -4,7 +4,7 @@ import math
 
 import numpy as np
 
-from unet_book import check, records, results
+from unet_book.pages import check, records, results
 
 
 def chosen(train, test, more_is_better):

@@ -1,0 +1,31 @@
+"""One pixel of the energy: its logits in, its loss and gradient out."""
+
+from unet_book.pages.explorers.frame import Choice, Slider, figure
+
+BODY = """\
+<svg class="drawing loss" role="img" aria-label="{alt}"></svg>
+<svg class="drawing pulls" aria-hidden="true"></svg>"""
+
+
+def pixel_energy(name: str = "pixel-energy"):
+    """What one pixel costs, -w log p of its true class, and how it pulls at its logits.
+
+    Sliders for the logits of *background* and *cell*, for a number added to both, and for the
+    weight; a choice of the true class. Drawn are the loss against the margin, the true class's
+    logit minus the other's, with its tangent, and the logits with arrows as long as the step that
+    gradient descent with a learning rate of 1 makes (eq. (1) of the paper, with a minus sign).
+
+    `name` is the figure's id on the page. Returns an `IPython.display.HTML`.
+    """
+    controls = [
+        Slider("background", "background's logit", -3, 3, 1, 0.25),
+        Slider("cell", "cell's logit", -3, 3, -1, 0.25),
+        Slider("both", "added to both", -3, 3, 0, 0.25),
+        Slider("weight", "weight w", 0, 3, 2, 0.25),
+        Choice("truth", "the pixel is", {"1": "cell", "0": "background"}),
+    ]
+    alt = (
+        "The loss of one pixel against its margin, falling from a straight slope on the left to "
+        "zero on the right, with the tangent at the chosen margin."
+    )
+    return figure(name, "energy.js", controls, alt, body=BODY)

@@ -1,0 +1,55 @@
+"""Pictures one after the other."""
+
+import base64
+import html
+import io
+from dataclasses import dataclass
+
+import numpy as np
+from PIL import Image
+
+from unet_book.pages.explorers.frame import Button, figure
+
+
+@dataclass(frozen=True)
+class Frames:
+    """A slider over the numbers of the pictures; the caption says what it points at."""
+
+    label: str
+    last: int
+
+    def html(self) -> str:
+        return (
+            f'<input type="range" name="frame" min="0" max="{self.last}" value="0" step="1" '
+            f'aria-label="{html.escape(self.label)}">'
+        )
+
+
+def film(name: str, pictures, captions, alt: str, label: str = "frame", width: int = 700):
+    """Pictures with a slider: drag, press the arrow keys, or play.
+
+    Parameters
+    ----------
+    name : the figure's id on the page; letters, digits and hyphens.
+    pictures : arrays (H, W) or (H, W, 3) with values in [0, 1], all of one size.
+    captions : a line of text for each picture.
+    alt : a sentence that says what is to be seen.
+    label : what the slider chooses, for a screen reader.
+    width : of the figure, px, where the page has room for it.
+
+    Returns an `IPython.display.HTML`. Raises ValueError if there is no picture, or if captions and
+    pictures differ in number.
+    """
+    if not len(pictures) or len(pictures) != len(captions):
+        raise ValueError(f"{len(pictures)} pictures need as many captions, got {len(captions)}")
+    data = {"frames": [jpeg(picture) for picture in pictures], "captions": list(captions)}
+    controls = [Button("play", "Play"), Frames(label, len(pictures) - 1)]
+    return figure(name, "films.js", controls, alt, data, body='<img alt="{alt}">', width=width)
+
+
+def jpeg(picture, quality: int = 85) -> str:
+    """An array with values in [0, 1] as a JPEG in base64."""
+    pixels = np.round(np.clip(picture, 0, 1) * 255).astype(np.uint8)
+    file = io.BytesIO()
+    Image.fromarray(pixels).convert("RGB").save(file, "JPEG", quality=quality)
+    return base64.b64encode(file.getvalue()).decode()

@@ -1,0 +1,58 @@
+"""Chapter 7: nine vectors, and what they do to an image, its labels and a grid."""
+
+import base64
+
+import numpy as np
+
+from unet_book._arrays import to_numpy
+from unet_book.pages.explorers.frame import Button, Choice, Slider, figure
+
+REACH = 40  # px, how far a vector may be drawn out
+
+BODY = (
+    '<div style="display: flex; gap: 8px">'
+    '<div style="flex: 1; min-width: 0">where it looks<svg class="drawing looks" role="img" '
+    'aria-label="{alt}" style="overflow: hidden"></svg></div>'
+    '<div style="flex: 1; min-width: 0">what comes out<svg class="drawing sees" role="img" '
+    'aria-label="The image, or its labels, bent by the nine vectors; pixels where the field folds '
+    'are hatched."></svg></div></div><div class="legend">hatched black and white, and dotted: '
+    "the field folds</div>"
+)
+PLACES = ["top left", "top", "top right", "left", "middle", "right", "bottom left", "bottom",
+          "bottom right"]  # fmt: skip
+
+
+def nine_vectors(image, labels, vectors=None, name: str = "nine-vectors"):
+    """Nine vectors in, to be dragged or set; grid, image and labels, bent by their field, out.
+
+    `image` (H, W) in [0, 1] and `labels` (H, W) int are a small square part of a data set;
+    `vectors` (2, 3, 3) whole pixels, up to 40, to begin with. The field is `dense_displacement`'s,
+    and the determinant it says is `jacobian`'s. Returns an `IPython.display.HTML`. Raises
+    ValueError unless image and labels are one square.
+    """
+    gray, cells = to_numpy(image), to_numpy(labels)
+    if gray.ndim != 2 or gray.shape != cells.shape or gray.shape[0] != gray.shape[1]:
+        raise ValueError(f"image and labels are one square, got {gray.shape} and {cells.shape}")
+    vectors = np.zeros((2, 3, 3)) if vectors is None else to_numpy(vectors)
+    colors = np.where(cells > 0, 1 + cells % 7, 0)  # as plots.colored has them
+    data = {
+        "side": len(gray),
+        "gray": _packed(255 * gray),
+        "labels": _packed(colors),
+        "vectors": vectors.reshape(2, 9).round().astype(int).tolist(),
+        "reach": REACH,
+    }
+    controls = [
+        Choice("point", "vector", dict(enumerate(PLACES)), 4),
+        Choice("shown", "show", {"gray": "the image", "labels": "its labels"}),
+        Slider("down", "down", -REACH, REACH, int(data["vectors"][0][4]), 1, " px"),
+        Slider("right", "right", -REACH, REACH, int(data["vectors"][1][4]), 1, " px"),
+        Button("draw", "draw nine from a Gaussian of 10 px"),
+        Button("rest", "all to zero"),
+    ]
+    alt = "The image with a grid laid over it that nine arrows bend; each arrow can be dragged."
+    return figure(name, "nine_vectors.js", controls, alt, data, body=BODY)
+
+
+def _packed(pixels):
+    return base64.b64encode(pixels.round().astype(np.uint8).tobytes()).decode()

@@ -1,0 +1,45 @@
+"""Two cells and the membrane between them, predicted wrong in four ways; every metric beside it."""
+
+from unet_book.pages.explorers.frame import Slider, figure
+
+WIDTH, HEIGHT, COLUMN, ROW = 17, 12, 8, 3  # px; the true membrane's column, the false wall's row
+
+BODY = """\
+<svg class="drawing" role="img" aria-label="{alt}"></svg>"""
+
+
+def one_membrane(name: str = "one-membrane"):
+    """All metrics of a prediction of 17 x 12 pixels with two true cells, left and right.
+
+    Sliders move the predicted membrane (px to the right), make it thicker (px), open a gap in its
+    middle (px) and let a false wall grow from the left edge (px). Drawn are the predicted segments,
+    the wrong pixels, and a bar for each metric's error (for V_Rand, V_Info, IoU and SEG one minus
+    it). The text says the same in numbers.
+
+    `name` is the figure's id on the page. Returns an `IPython.display.HTML`.
+    """
+    controls = [
+        Slider("gap", "gap in the membrane", 0, HEIGHT, 1, unit=" px"),
+        Slider("shift", "membrane moved by", -3, 3, 0, unit=" px"),
+        Slider("thick", "its thickness", 1, 5, 1, unit=" px"),
+        Slider("wall", "wall from the left", 0, COLUMN, 0, unit=" px"),
+    ]
+    alt = (
+        "A grid of pixels with two cells and a membrane between them, as predicted; wrong pixels "
+        "are marked. Below, a bar for the error that each metric gives to it."
+    )
+    data = {"width": WIDTH, "height": HEIGHT, "column": COLUMN, "row": ROW}
+    return figure(name, "one_membrane.js", controls, alt, data=data, body=BODY)
+
+
+def masks(gap: int, shift: int, thick: int, wall: int):
+    """Truth and prediction of the figure as masks of bool (HEIGHT, WIDTH)."""
+    import numpy as np
+
+    truth, found = np.ones((2, HEIGHT, WIDTH), bool)
+    truth[:, COLUMN] = False
+    first, top = COLUMN + shift - (thick - 1) // 2, (HEIGHT - gap) // 2
+    found[:, first : first + thick] = False
+    found[top : top + gap, first : first + thick] = True
+    found[ROW, :wall] = False
+    return truth, found

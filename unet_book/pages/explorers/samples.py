@@ -1,0 +1,32 @@
+"""Chapter 2: how many of the pixels that one takes are news."""
+
+from unet_book.pages.explorers.frame import Choice, Slider, figure
+
+BODY = (
+    '<svg class="drawing correlation" role="img" aria-label="{alt}"></svg>'
+    '<svg class="drawing counts" role="img" aria-label="Pixels taken, and the independent pixels '
+    'that they are worth, against the step; both on a logarithmic scale."></svg>'
+)
+
+
+def spaced_samples(sets: dict, name: str = "spaced-samples"):
+    """A data set and a step in; how many pixels a raster of that step takes, and their worth, out.
+
+    `sets` maps a name to numbers as `survey.describe` gives them; used are "pixels",
+    "class_correlation" and "gray_correlation". The worth is what `survey.correlation_area` says,
+    summed over the raster instead of over all pixels: pixels taken, over the sum of the classes'
+    correlation at all offsets of the raster, as far as it stays above 0; to two digits, and as if
+    the images were independent of each other. Returns an `IPython.display.HTML`.
+    """
+    data = {key: [one["pixels"], one["class_correlation"], one["gray_correlation"]]
+            for key, one in sets.items()}  # fmt: skip
+    reach = min(len(one["class_correlation"]) for one in sets.values()) - 1
+    controls = [
+        Choice("set", "data set", {key: key for key in sets}),
+        Slider("step", "one pixel every", 1, reach, 1, 1, " px"),
+    ]
+    alt = (
+        "The correlation of class and of gray value of two pixels against their distance: it falls "
+        "from 1 to nearly 0 within a few dozen pixels."
+    )
+    return figure(name, "samples.js", controls, alt, data, body=BODY)

@@ -1,0 +1,31 @@
+"""Chapter 3: which tile fits, and what each of its maps costs."""
+
+from unet_book.pages.explorers.frame import DRAWING, Choice, Slider, figure
+
+COLORS = {"gray": "tile, skips", "blue": "convolved", "orange": "pooled", "green": "up-convolved"}
+LEGEND = " ".join(f'<span style="color: var(--{c})">■</span> {text}' for c, text in COLORS.items())
+BODY = f'{DRAWING}<div class="legend">{LEGEND}</div>'
+TABLE = '<div class="scroll" tabindex="0" role="region" aria-label="levels"><table></table></div>'
+
+
+def tile_sizes(name: str = "tile-sizes", tile: int = 572, depth: int = 4, base_channels: int = 64):
+    """Tile and depth in; every map's size, the crops, parameters, memory and work out.
+
+    The arithmetic is `unet.feature_map_sizes`, `unet.crop_offsets` and `unet.layer_costs`, for one
+    gray image, two classes and 4 bytes a value. Of a tile that does not fit it says which pooling
+    meets an odd map, and the nearest tiles that do.
+
+    Returns an `IPython.display.HTML`. Raises ValueError for a tile that is no whole number from 16
+    to 1100, a depth outside 1 to 6, or base channels other than 16, 32 or 64.
+    """
+    controls = [
+        Slider("tile", "tile", 16, 1100, tile, 1, " px"),
+        Slider("depth", "depth", 1, 6, depth),
+        Choice("base", "channels of the first level", {n: str(n) for n in (16, 32, 64)},
+               base_channels),
+    ]  # fmt: skip
+    alt = (
+        "The feature maps of a U-Net as bars, down on the left and up on the right: as high as "
+        "their side is long, wider where they have more channels; skips cross from left to right."
+    )
+    return figure(name, "sizes.js", controls, alt, body=BODY, below=TABLE)

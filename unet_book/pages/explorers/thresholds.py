@@ -1,0 +1,51 @@
+"""Chapter 11: the scores of a recorded fold against the threshold at which its map is cut."""
+
+from unet_book.pages.explorers.frame import Choice, Slider, figure
+from unet_book.pages.results import trainings
+
+MEASURES = {
+    "rand_error": "Rand error", "warping_error": "warping error", "pixel_error": "pixel error",
+    "v_rand": "1 - V_Rand", "v_info": "1 - V_Info",
+}  # fmt: skip
+
+
+def thresholds(record: dict, name: str = "thresholds"):
+    """Fold, measure and way of asking in; the error of training and of held-out slices out.
+
+    `record` is that of ISBI 2012, as `records.run` gives it. A slider cuts the map; the line below
+    says what the held-out slices score there, at the threshold that is best on training slices, and
+    at the best of all for themselves. Scores of which more is better are drawn as what they lack.
+    Returns an `IPython.display.HTML`.
+    """
+    runs = trainings(record)
+    ways = {way: way for way in runs[0]["scores"]}
+    cuts = runs[0]["scores"][next(iter(ways))]["thresholds"]
+    curves = [
+        {way: {part: _errors(scores[part]) for part in ("train", "test")}
+         for way, scores in run["scores"].items()}
+        for run in runs
+    ]  # fmt: skip
+    controls = [
+        Choice("measure", "measure", MEASURES),
+        Choice("fold", "held out", {k: _slices(run) for k, run in enumerate(runs)}),
+        Choice("way", "asked", ways),
+        Slider("cut", "threshold", 0, len(cuts) - 1, len(cuts) // 2),
+    ]
+    alt = (
+        "Two curves over the threshold: the error of held-out slices and of training slices. A "
+        "vertical line marks the threshold that is best on the training slices."
+    )
+    return figure(name, "thresholds.js", controls, alt, {"cuts": cuts, "curves": curves})
+
+
+def _errors(scores):
+    """Each measure as an error, null where it is no number."""
+    return {
+        measure: [None if value != value else round(abs((name[0] == "1") - value), 7)
+                  for value in scores[measure]]
+        for measure, name in MEASURES.items()
+    }  # fmt: skip
+
+
+def _slices(run):
+    return f"slices {run['test'][0]} to {run['test'][-1]}"

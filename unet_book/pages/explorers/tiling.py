@@ -1,0 +1,35 @@
+"""Chapter 8: how an image is cut into tiles, what it wastes, and whether it leaves seams."""
+
+from unet_book.pages.explorers.frame import DRAWING, Button, Choice, Slider, figure
+
+COLORS = {"blue": "in phase", "orange": "out of phase", "gray": "first tile, with its border"}
+LEGEND = " ".join(f'<span style="color: var(--{c})">■</span> {text}' for c, text in COLORS.items())
+BODY = f'{DRAWING}<div class="legend">{LEGEND}</div>'
+
+
+def tiling(
+    name: str = "tiling", size: int = 1024, tile: int = 572, step: int = 388, depth: int = 4
+):
+    """Image, tile and step in; tiles, overlap, waste and the phase of each tile's pooling out.
+
+    The arithmetic is `overlap_tile.tile_step` and `overlap_tile.even_tiles`, for square images and
+    valid convolutions. A tile that does not fit the depth is made smaller until it does. A step
+    that is no multiple of 2^depth is allowed: the figure shows which tiles then pool other pixels
+    than one pass would. One larger than a tile's answer is cut to it, and the figure says so.
+
+    Returns an `IPython.display.HTML`. Raises ValueError for a size that is no multiple of 4 from 64
+    to 2048, a tile that is not 4 (mod 8) from 116 to 1212, a step outside 24 to 1124, or a depth
+    other than 3 or 4.
+    """
+    controls = [
+        Slider("size", "image", 64, 2048, size, 4, " px"),
+        Slider("tile", "tile, at most", 116, 1212, tile, 8, " px"),
+        Slider("step", "step", 24, 1124, step, 1, " px"),
+        Choice("depth", "poolings", {4: "4", 3: "3"}, depth),
+        Button("even", "as the package does it"),
+    ]
+    alt = (
+        "A square image cut into squares by the steps of the tiles, each in the color of its "
+        "phase; around the first of them the tile that the network reads, with its border."
+    )
+    return figure(name, "tiling.js", controls, alt, body=BODY)

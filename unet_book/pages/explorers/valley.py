@@ -1,0 +1,35 @@
+"""Chapter 9: a ball with momentum in a valley, its largest rate, and the mean of its places."""
+
+import numpy as np
+
+from unet_book.pages.explorers.frame import Slider, figure
+
+ALONG = 0.02  # curvature along the valley; across it is 1
+STEPS = 300
+START = (-1.0, 0.8)  # along, across
+NOISE = np.random.default_rng(3).normal(size=(STEPS, 2)).round(3)  # of each step's tile
+
+
+def valley(name: str = "valley"):
+    """Learning rate and momentum in; the path down a valley, and what becomes of each direction.
+
+    The energy is (0.02 x^2 + y^2) / 2, x along the valley and y across it, and the step is that of
+    `torch.optim.SGD`: v = momentum v + gradient, then minus rate times v, where a tile may add
+    noise to the gradient. The mean of the places is that of `training.averaging`. In words: whether
+    each direction creeps, swings, jumps or runs away, after how many steps what is left is halved,
+    the limit 2 (1 + momentum) / curvature, and how much energy the ball and the mean have in the
+    end. Returns an `IPython.display.HTML`.
+    """
+    controls = [
+        Slider("exponent", "learning rate", -4, 1, -1.5, 0.05),
+        Slider("momentum", "momentum", 0, 0.99, 0, 0.01),
+        Slider("noise", "noise of a tile", 0, 1, 0, 0.05),
+        Slider("average", "average of the weights", 0, 0.99, 0, 0.01),
+    ]
+    alt = (
+        "Ellipses of equal energy, seven times as long as wide, and the path of a ball that starts "
+        "on the left, high on the slope, and should come to rest in the middle. With noise it "
+        "walks about there, and the mean of its places, in orange, hardly does."
+    )
+    data = {"along": ALONG, "steps": STEPS, "start": START, "noise": NOISE.tolist()}
+    return figure(name, "valley.js", controls, alt, data)

@@ -1,0 +1,77 @@
+"""What was measured once and is read on the page: records of runs and of benchmarks.
+
+A record is a JSON file that says what was measured and how it was made: the command, the revision,
+the versions, the machine, the time. A number without them can't be measured again.
+"""
+
+import json
+import sys
+from pathlib import Path
+
+from unet_book import _package
+from unet_book.checkpoint import write_atomically
+from unet_book.run import revision
+
+__all__ = ["benchmark", "clean_revision", "run", "write_benchmark", "write_run"]
+
+RUNS, BENCHMARKS = "data/runs", "benchmarks/results"
+
+
+def run(name: str) -> dict:
+    """The record data/runs/NAME.json of an experiment, as data/runs/README.md describes it.
+
+    Raises FileNotFoundError, with the names there are, for another.
+
+    >>> run("skips")["seeds"]
+    [1, 2, 3, 4, 5, 6]
+    """
+    return _read(RUNS, name)
+
+
+def benchmark(name: str) -> dict:
+    """The record benchmarks/results/NAME.json, as benchmarks/README.md describes it.
+
+    Raises FileNotFoundError, with the names there are, for another.
+
+    >>> "machine" in benchmark("network")
+    True
+    """
+    return _read(BENCHMARKS, name)
+
+
+def write_run(name: str, record: dict, indent: int | None = 1) -> Path:
+    """Write data/runs/NAME.json in the checkout, whole or not at all; its path."""
+    return _write(RUNS, name, record, indent)
+
+
+def write_benchmark(name: str, record: dict, indent: int | None = 1) -> Path:
+    """Write benchmarks/results/NAME.json in the checkout, whole or not at all; its path."""
+    return _write(BENCHMARKS, name, record, indent)
+
+
+def clean_revision() -> str:
+    """The commit of the checkout, which holds no change: what it made can be made again from it.
+
+    Ends the program (SystemExit) where files differ from the commit, or where there is none.
+    """
+    made_at = revision()
+    if made_at is None or made_at.endswith("-dirty"):
+        sys.exit("commit first: the record names the revision that made it")
+    return made_at
+
+
+def _read(folder, name):
+    place = _package.shipped(folder)
+    files = {path.stem: path for path in place.glob("*.json")} if place else {}
+    if name not in files:
+        known = ", ".join(sorted(files)) or "none"
+        raise FileNotFoundError(f"no record {name!r} in {folder}; there are: {known}")
+    return json.loads(files[name].read_text(encoding="utf-8"))
+
+
+def _write(folder, name, record, indent):
+    path = _package.checkout() / folder / f"{name}.json"
+    separators = (",", ":") if indent is None else None
+    text = json.dumps(record, indent=indent, separators=separators)
+    write_atomically(path, text.encode() + b"\n")
+    return path

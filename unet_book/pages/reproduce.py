@@ -1,0 +1,453 @@
+"""From a data set's images to the numbers beside the paper's tables: the runs of chapter 11.
+
+A *table* is a data set with a recipe; its *parts* are single trainings, each with its own held-out
+images or its own seed. A part is trained, then scored, and each of the two leaves a file in the
+work folder, so that a machine that goes down costs one part at most. When all parts are there the
+table's record is put together from them.
+"""
+
+import base64
+import io
+import json
+import time
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
+
+import numpy as np
+from PIL import Image
+from scipy import ndimage
+
+from unet_book import datasets, metrics, overlap_tile, training
+from unet_book.augmentation import Augmentation
+from unet_book.checkpoint import load_model, peek, save, write_atomically
+from unet_book.pages.results import best_threshold
+from unet_book.run import circumstances, revision
+from unet_book.training import Engine, Preset, several
+
+__all__ = ["Part", "Table", "contiguous_folds", "find_cells", "collect", "missing_parts",
+           "run_part"]  # fmt: skip
+
+MARGIN = slice(datasets.CTC_MARGIN, -datasets.CTC_MARGIN)
+AVERAGES = {"one pass": None, "8 symmetries": "symmetries", "7 rotations": "rotations"}
+THRESHOLDS = np.arange(1, 20) / 20
+WAYS_TO_FIND = [
+    {"threshold": threshold, "grow": grow, "core": core}
+    for threshold in (0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9)
+    for grow in range(3)
+    for core in (None, 0.8, 0.9, 0.95, 0.98)
+    if core is None or core > threshold
+]
+PICTURE = 256  # px, side of the stored crops of outputs
+
+
+@dataclass(frozen=True)
+class Part:
+    """One training: the fold that is held out (None: the set's own split by time), and the seed.
+
+    An `inner` one leaves the last of its training images out, too: they validate. Thresholds and
+    recipes that are chosen on them have seen no held-out image, and none that the network knows.
+    With `mean_of` nothing is trained: the probabilities are the mean of those of the networks with
+    these seeds.
+    """
+
+    fold: int | None = None
+    seed: int = 0
+    inner: bool = False
+    mean_of: tuple[int, ...] = ()
+
+    @property
+    def name(self) -> str:
+        """What its files are called."""
+        words = [] if self.fold is None else [f"fold{self.fold}"]
+        seeds = "mean" + "".join(map(str, self.mean_of)) if self.mean_of else f"seed{self.seed}"
+        return "-".join([*words, *["inner"] * self.inner, seeds])
+
+    @property
+    def members(self) -> list["Part"]:
+        """Itself, or the trainings with the seeds of `mean_of`."""
+        return [replace(self, seed=seed, mean_of=()) for seed in self.mean_of or [self.seed]]
+
+
+@dataclass(frozen=True)
+class Table:
+    """A data set, how a network is trained on it, and the trainings that make the record.
+
+    `folds` is into how many runs of neighbors the images are cut; `membranes` says whether the
+    ISBI challenge's scores are asked for, or the Cell Tracking Challenge's. With `stretch` the gray
+    values of each image are spread over [0, 1]. The network sees the images smaller by `shrink`;
+    scores are those of the full size. Of an inner part's training images the last `validation`
+    validate, and of the others it learns from the last `images` (None: all). A `trial` never looks
+    at the held-out images.
+    """
+
+    data: str
+    preset: Preset
+    parts: tuple[Part, ...]
+    folds: int = 5
+    membranes: bool = False
+    shrink: int = 1
+    stretch: bool = False
+    validation: int = 4
+    images: int | None = None
+    trial: bool = False
+
+
+def recipe(**changes) -> Preset:
+    """What the three tables share: Adam along a cosine, one tile a step, no dropout.
+
+    They are recipes for an hour of two CPU cores; many small tiles did better there than few large
+    ones (1,000 steps of 380 px against 2,600 of 236: 0.0644 and 0.0633 of 1 - F on one fold).
+    """
+    tile = changes["tile"]
+    same = {"base_channels": 16, "dropout": 0.0, "optimizer": "adam", "learning_rate": 2e-3,
+            "schedule": "cosine", "augmentation": Augmentation(sigma=10 * tile / 572)}  # fmt: skip
+    return Preset(**same | changes)
+
+
+# With 2e-3 from the first step, the deeper networks answered one class everywhere and stayed there.
+GENTLE = {"learning_rate": 1e-3, "warmup": 50, "clip": 1.0}
+
+TABLES = {
+    # Membranes weigh 3 where two cells are near, 1 elsewhere: w_0 of 10 and w_c need more steps.
+    "isbi2012": Table(
+        "isbi2012",
+        recipe(depth=3, tile=236, steps=5000, balance=False, w0=2.0, measure_every=500),
+        tuple(map(Part, range(5))),
+        membranes=True,
+    ),
+    "phc-u373": Table(
+        "phc-u373",
+        recipe(depth=4, tile=380, steps=800, w0=4.0, measure_every=200, **GENTLE),
+        tuple(map(Part, range(3))),
+        folds=3,
+        stretch=True,
+    ),
+    "dic-hela": Table(
+        "dic-hela",
+        recipe(depth=4, tile=284, steps=3000, w0=4.0, sigma=2.5, measure_every=500, **GENTLE),
+        (Part(seed=0),),
+        shrink=2,
+        stretch=True,
+    ),
+}
+
+
+def contiguous_folds(count: int, folds: int = 5) -> list[np.ndarray]:
+    """The indices of `count` slices in `folds` runs of neighbors, as even as can be.
+
+    Neighboring slices are alike: a random fold would find its test slices' neighbors in training.
+
+    >>> [len(fold) for fold in contiguous_folds(30)]
+    [6, 6, 6, 6, 6]
+    """
+    if not 2 <= folds <= count:
+        raise ValueError(f"{count} slices can't be cut into {folds} folds")
+    return np.array_split(np.arange(count), folds)
+
+
+def split(table: Table, part: Part, everything=None):
+    """The stacks of a part: to train on, to choose thresholds on, to test.
+
+    An inner part chooses on the images that validate, any other on as many of those that it trained
+    on. Of the two tracking sets the training sees the field of interest alone, 50 px from the edge,
+    and the others are whole frames, as in the challenge, where every cell that counts is whole.
+    """
+    everything = everything or datasets.load(table.data, "all")
+    if table.stretch:
+        everything = stretched(everything)
+    stacks = [pick(everything, images) for images in indices(table, part, len(everything))]
+    if table.membranes:
+        return stacks
+    return inner(stacks[0]), whole(stacks[1]), whole(stacks[2])
+
+
+def indices(table: Table, part: Part, count: int) -> tuple[np.ndarray, np.ndarray, list[int]]:
+    """Which of the `count` images a part trains on, chooses thresholds on, is tested on."""
+    held_out = test_indices(table, part, count)
+    train = np.setdiff1d(np.arange(count), held_out)
+    if not part.inner:
+        seen = np.linspace(0, len(train) - 1, min(len(train), len(held_out), 10))
+        return train, train[seen.astype(int)], held_out
+    train, choose = train[: -table.validation], train[-table.validation :]
+    return train if table.images is None else train[-table.images :], choose, held_out
+
+
+def test_indices(table: Table, part: Part, count: int) -> list[int]:
+    """Which of the `count` images a part is tested on."""
+    if part.fold is None:
+        return list(range(datasets.train_count(count), count))
+    return contiguous_folds(count, table.folds)[part.fold].tolist()
+
+
+def pick(stack, indices):
+    """The images of these indices as a stack of their own."""
+    return datasets.Stack(stack.name, stack.images[indices], stack.labels[indices], stack.source)
+
+
+def stretched(stack):
+    """Gray values of each image from its darkest to its brightest half percent, spread over [0, 1].
+
+    The tracking sets' images are pale: their gray values vary by a few hundredths.
+    """
+    low, high = np.quantile(stack.images, (0.005, 0.995), axis=(1, 2), keepdims=True)
+    images = np.clip((stack.images - low) / np.maximum(high - low, 1e-6), 0, 1)
+    return datasets.Stack(stack.name, images, stack.labels, stack.source)
+
+
+def inner(stack):
+    """A tracking set without its margin, where the truth leaves cells out."""
+    cut = (slice(None), MARGIN, MARGIN)
+    return datasets.Stack(stack.name, stack.images[cut], stack.labels[cut], stack.source)
+
+
+def shrunk(stack, factor: int):
+    """Every `factor` x `factor` pixels as one: the mean of their gray values, the first's label."""
+    if factor == 1:
+        return stack
+    n, height, width = stack.images.shape
+    blocks = stack.images.reshape(n, height // factor, factor, width // factor, factor)
+    labels = stack.labels[:, ::factor, ::factor]
+    return datasets.Stack(stack.name, blocks.mean((2, 4)), labels, stack.source)
+
+
+def whole(stack):
+    """A tracking set as the challenge scores it: all that is no cell of its truth is background."""
+    return datasets.Stack(stack.name, stack.images, np.maximum(stack.labels, 0), stack.source)
+
+
+def run_part(
+    name: str, part: Part, folder, device=None, progress: bool = True, table: Table | None = None
+) -> dict:
+    """Train and score one part of the table `name`, unless its files are in `folder` already.
+
+    `device` is where; the GPU if there is one, else the CPU. `table` is a table that is not in
+    `TABLES`. Returns the part's record. Raises KeyError for a name that is not there, OSError where
+    a file can't be written, and what `training.train` raises.
+    """
+    table, device = table or TABLES[name], several.place(device)
+    members = [place_of(name, one, folder) for one in part.members]
+    for one, place in zip(part.members, members):
+        if not files(place)[0].exists():
+            write_json(files(place)[0], train_part(table, one, place, device, progress))
+    trained, scored = files(place_of(name, part, folder))
+    if not trained.exists():
+        which = {"fold": part.fold, "inner": part.inner, "seeds": part.mean_of}
+        write_json(trained, {"part": part.name} | which)
+    if not scored.exists():
+        models = [load_model(weights_file(place), device) for place in members]
+        score = score_membranes if table.membranes else score_cells
+        _, choose, test = split(table, part)
+        sides = {"validation" if part.inner else "train": choose, "test": test}
+        if table.trial:
+            del sides["test"]
+        write_json(scored, score(models, sides, table.shrink))
+    return json.loads(trained.read_text()) | json.loads(scored.read_text())
+
+
+def train_part(table: Table, part: Part, place: Path, device, progress) -> dict:
+    """Train one part and store its network beside `place`; how it went.
+
+    A part that was broken off goes on from its checkpoint. What the steps before it took is then
+    not known any more: revision, seconds and memory are those since `resumed_from_step`.
+    """
+    everything = datasets.load(table.data, "all")
+    train, choose, test = (shrunk(one, table.shrink) for one in split(table, part, everything))
+    checkpoint = place.with_name(f"{place.name}.checkpoint.safetensors")
+    resumed = peek(checkpoint)["step"] if checkpoint.exists() else 0
+    engine = Engine().settled(device, table.preset.base_channels)
+    if device.type == "cpu" and engine.precision == "fp32":
+        engine = replace(engine, layout="nchw")  # 1.3 to 1.4 times as fast, for these tiles
+    made_at, began, used = revision(), time.perf_counter(), time.process_time()
+    result = training.train(
+        train, table.preset, choose if part.inner else test, seed=part.seed, device=device,
+        judge=membrane_judge(choose) if table.membranes and part.inner else None,
+        progress=progress, engine=engine, checkpoint=checkpoint, save_every=250,
+    )  # fmt: skip
+    save(weights_file(place), result.model)
+    return {
+        "part": part.name, "fold": part.fold, "seed": part.seed, "inner": part.inner,
+        "resumed_from_step": resumed,
+        **circumstances(made_at, time.perf_counter() - began, device),
+        "cpu_seconds": round(time.process_time() - used, 1),
+        "engine": asdict(engine),
+        "images": {"train": len(train), "choose": len(choose), "test": len(test)},
+        "test": test_indices(table, part, len(everything)),
+        "history": result.history,
+    }  # fmt: skip
+
+
+def place_of(name: str, part: Part, folder) -> Path:
+    """What the names of a part's files begin with."""
+    return Path(folder) / f"{name}-{part.name}"
+
+
+def files(place: Path) -> tuple[Path, Path]:
+    """Where the account of a part's training lies, and where its scores."""
+    return place.with_name(f"{place.name}.json"), place.with_name(f"{place.name}-scores.json")
+
+
+def weights_file(place: Path) -> Path:
+    """Where the network of a part lies."""
+    return place.with_name(f"{place.name}.safetensors")  # a suffix could be half of a name
+
+
+# ---- scores
+
+
+def score_membranes(models, sides: dict, shrink: int = 1) -> dict:
+    """The ISBI challenge's scores of each of the `sides`, name -> stack.
+
+    For each way of averaging, each metric over the thresholds, so that one can be chosen on one
+    side and applied to another. The picture is of the output for a held-out image.
+    """
+    scores, shown = {}, {}
+    for name, over in AVERAGES.items():
+        scores[name] = {"thresholds": THRESHOLDS.tolist()}
+        for side, stack in sides.items():
+            found = probabilities(models, stack, over, shrink)
+            swept = metrics.challenge_scores(stack.labels, found, THRESHOLDS)
+            scores[name][side] = {key: np.round(row, 7).tolist() for key, row in swept.items()}
+            shown = {"picture": picture(found[0])} if side == "test" else {}
+    return {"scores": scores} | shown
+
+
+def membrane_judge(stack):
+    """What a training can ask along its way: the best scores of `stack` over the thresholds."""
+
+    def judge(model) -> dict:
+        found = probabilities([model], stack)
+        swept = metrics.challenge_scores(stack.labels, found, THRESHOLDS, warping=False)
+        best = {name: best_threshold(row, name) for name, row in swept.items()}
+        return {name: round(float(swept[name][at]), 6) for name, at in best.items()}
+
+    return judge
+
+
+def score_cells(models, sides: dict, shrink: int = 1) -> dict:
+    """SEG and foreground IoU as the Cell Tracking Challenge has them, of the last of the `sides`.
+
+    How cells are found, `find_cells`' threshold, growth and cores, is what has the best SEG on the
+    first side, which may be the same.
+    """
+    (first, seen), (_, test) = list(sides.items())[0], list(sides.items())[-1]
+    scores = {}
+    for name in ("8 symmetries", "one pass"):
+        found = probabilities(models, seen, AVERAGES[name], shrink)
+        tried = [(metrics.seg(seen.labels, find_cells(found, **how)), how) for how in WAYS_TO_FIND]
+        best, how = max(tried, key=lambda one: one[0])
+        plain = max(value for value, how in tried if how["core"] is None)
+        found = probabilities(models, test, AVERAGES[name], shrink)
+        cells = find_cells(found, **how)
+        scores[name] = how | {
+            f"seg_{first}": best, f"seg_{first}_without_cores": plain,
+            "seg": metrics.seg(test.labels, cells), "iou": metrics.iou(test.labels, cells),
+            "cells": test.cell_count(), "found": sum(int(one.max()) for one in cells),
+        }  # fmt: skip
+    averaged = scores.pop("8 symmetries")
+    return {
+        "scores": scores["one pass"] | {"8 symmetries": averaged},
+        "picture": picture(found[0]),
+    }
+
+
+def probabilities(models, stack, over: str | None = None, shrink: int = 1) -> np.ndarray:
+    """The probability of a cell in each pixel of each image, (N, H, W), the mean of the networks'.
+
+    In one pass, or averaged `over` versions of the image. The networks see the images smaller by
+    `shrink`; their answers are enlarged bilinearly.
+    """
+    how = {} if over is None else {"over": over}
+    ask = overlap_tile.predict if over is None else overlap_tile.predict_averaged
+    images = shrunk(stack, shrink).images
+    found = np.mean([[ask(model, image, **how)[1] for image in images] for model in models], 0)
+    return ndimage.zoom(found, (1, shrink, shrink), order=1, mode="nearest", grid_mode=True)
+
+
+def find_cells(
+    probability, threshold: float = 0.5, grow: int = 0, core: float | None = None
+) -> np.ndarray:
+    """Instance labels (N, H, W) of a stack of probabilities: parts above the threshold.
+
+    With `core` the cells are as many as there are parts above that, and what lies between the two
+    thresholds goes to a core that can be reached in it, over the highest probabilities (a
+    watershed); a part without a core is no cell. So two cells that a thread joins are two. Holes
+    within a cell are filled; then every cell takes the free pixels within `grow` px of it, each
+    pixel going to the nearest one.
+    """
+    found = np.stack([_parts(one, threshold, core) for one in probability])
+    for labels in found:
+        fill_holes(labels)
+        if grow and labels.any():
+            far, nearest = ndimage.distance_transform_edt(labels == 0, return_indices=True)
+            near = far <= grow
+            labels[near] = labels[tuple(nearest[:, near])]
+    return found
+
+
+def _parts(probability, threshold, core):
+    """The parts of one image, (H, W) int32."""
+    if core is None:
+        return datasets.instances(probability > threshold)
+    cores = datasets.instances(probability > max(core, threshold))
+    outside = cores.max() + 1  # watershed_ift takes a marker for the background, too
+    markers = np.where(probability > threshold, cores, outside).astype(np.int32)
+    heights = np.rint(255 * (1 - probability)).astype(np.uint8)
+    flooded = ndimage.watershed_ift(heights, markers)
+    flooded[(flooded == outside) | (probability <= threshold)] = 0
+    return flooded
+
+
+def fill_holes(labels) -> None:
+    """Give each cell the background that it encloses, in place."""
+    for number, box in enumerate(ndimage.find_objects(labels), start=1):
+        if box is not None:
+            cell = labels[box]
+            cell[ndimage.binary_fill_holes(cell == number) & (cell == 0)] = number
+
+
+def picture(probability) -> str:
+    """The middle of a map of probabilities as a gray PNG, base64."""
+    top, left = ((size - PICTURE) // 2 for size in probability.shape)
+    crop = probability[max(top, 0) :, max(left, 0) :][:PICTURE, :PICTURE]
+    file = io.BytesIO()
+    Image.fromarray(np.rint(255 * crop).astype(np.uint8)).save(file, "PNG", optimize=True)
+    return base64.b64encode(file.getvalue()).decode()
+
+
+# ---- records
+
+
+def collect(name: str, folder, command: str) -> dict:
+    """The record of the table `name` from the files of its parts.
+
+    Raises FileNotFoundError, with the parts that are missing, unless all were trained and scored.
+    """
+    table = TABLES[name]
+    missing = missing_parts(name, folder)
+    if missing:
+        raise FileNotFoundError(f"{folder}: not trained and scored yet: {', '.join(missing)}")
+    runs, pictures = [], []
+    for part in table.parts:
+        trained, scored = files(place_of(name, part, folder))
+        run = json.loads(trained.read_text()) | json.loads(scored.read_text())
+        shown = {"fold": part.fold, "seed": part.seed, "slice": run["test"][0]}
+        pictures.append(shown | {"probability": run.pop("picture")})
+        runs.append(run)
+    return {
+        "command": command, "data": table.data, "recipe": asdict(table.preset),
+        "shrink": table.shrink,
+        "revision": runs[0]["revision"], "versions": runs[0]["versions"],
+        "device": runs[0]["device"],
+        "runs" if table.parts[0].fold is None else "folds": runs, "pictures": pictures,
+    }  # fmt: skip
+
+
+def missing_parts(name: str, folder) -> list[str]:
+    """The parts of the table `name` that have not been both trained and scored in `folder`."""
+    places = {part.name: place_of(name, part, folder) for part in TABLES[name].parts}
+    return [part for part, place in places.items() if not all(map(Path.exists, files(place)))]
+
+
+def write_json(path: Path, content: dict) -> None:
+    """Write `content` to `path`, whole or not at all."""
+    write_atomically(path, json.dumps(content).encode())
