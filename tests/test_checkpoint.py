@@ -15,7 +15,7 @@ import torch
 from safetensors.torch import save_file
 
 import unet_book
-from unet_book import checkpoint
+from unet_book import _files, checkpoint
 from unet_book.unet import VARIANTS, UNet
 
 OPTIMIZERS = {
@@ -215,7 +215,7 @@ def test_a_write_that_ends_in_the_middle_leaves_the_old_file_and_no_other(
             file.write(b"the first bytes")
             yield SimpleNamespace(write=fail(error))
 
-    monkeypatch.setattr(checkpoint, "open", nearly_full, raising=False)
+    monkeypatch.setattr(_files, "open", nearly_full, raising=False)
     with pytest.raises(type(error)):
         checkpoint.save(saved, network(7))
     assert saved.read_bytes() == before
@@ -223,7 +223,7 @@ def test_a_write_that_ends_in_the_middle_leaves_the_old_file_and_no_other(
 
 
 def test_a_full_disk_is_told_with_the_name_of_the_file(saved, monkeypatch):
-    monkeypatch.setattr(checkpoint.os, "fsync", fail(OSError(errno.ENOSPC, "No space left")))
+    monkeypatch.setattr(_files.os, "fsync", fail(OSError(errno.ENOSPC, "No space left")))
     with pytest.raises(OSError, match=f"No space left.*{re.escape(str(saved))}"):
         checkpoint.save(saved, network(7))
 

@@ -19,10 +19,10 @@ from hypothesis.extra import numpy as hnp
 from PIL import Image
 from scipy import ndimage
 
-from unet_book import _package, datasets
+from unet_book import _files, _package, datasets
 
 REAL = os.environ.get("UNET_BOOK_DATA")
-ROOT = Path(datasets.__file__).resolve().parent.parent
+ROOT = Path(datasets.__file__).resolve().parents[2]
 
 
 def real(folder):
@@ -82,7 +82,8 @@ def with_value(value):
     [
         (unit((8, 9)), np.zeros((8, 9), int), ["(8, 9)", "(N, H, W)"]),
         (unit((0, 8, 9)), np.zeros((0, 8, 9), int), ["(0, 8, 9)", "at least one"]),
-        (unit(), np.zeros((3, 8, 8), int), ["(3, 8, 9)", "(3, 8, 8)"]),
+        (unit(), np.zeros((3, 8, 8), int), ["image 000", "(8, 9)", "(8, 8)"]),
+        (unit(), np.zeros((2, 8, 9), int), ["3 images, 2 labels"]),
         (np.zeros((3, 8, 9), np.uint8), np.zeros((3, 8, 9), int), ["uint8", "to_unit"]),
         (with_value(np.nan), np.zeros((3, 8, 9), int), ["nan", "[0, 1]"]),
         (with_value(np.inf), np.zeros((3, 8, 9), int), ["inf", "[0, 1]"]),
@@ -180,11 +181,10 @@ def test_an_interrupted_write_leaves_the_older_file(tmp_path, monkeypatch):
     datasets.write_labels(path, mask_like())
     before = path.read_bytes()
 
-    def half(file, *args, **kwargs):
-        Path(file).write_bytes(b"II*\0half")
+    def full(descriptor):
         raise OSError(errno.ENOSPC, "No space left on device")
 
-    monkeypatch.setattr(datasets.tifffile, "imwrite", half)
+    monkeypatch.setattr(_files.os, "fsync", full)
     with pytest.raises(OSError, match="No space left"):
         datasets.write_labels(path, mask_like() + 1)
     assert path.read_bytes() == before and os.listdir(tmp_path) == ["labels.tif"]
@@ -231,8 +231,8 @@ def test_lzw_stack_is_read_whole(tmp_path):
     slices = [Image.fromarray(image_like(seed=i)) for i in range(3)]
     path = tmp_path / "stack.tif"
     slices[0].save(path, compression="tiff_lzw", save_all=True, append_images=slices[1:])
-    assert datasets._read(path).shape == (3, 24, 32)
-    assert "(3, 24, 32)" in message(ValueError, datasets.read_image, path)
+    assert datasets.files._decode(path)[0].shape == (3, 24, 32)
+    assert "3 images in one file" in message(ValueError, datasets.read_image, path)
 
 
 @pytest.mark.parametrize("name", SAVERS)
@@ -278,7 +278,7 @@ def test_read_labels_refuses(tmp_path):
     assert "JPEG" in message(ValueError, read, tmp_path / "a.jpg")
     Image.fromarray(image_like((24, 32, 3))).save(tmp_path / "rgb.png")
     text = message(ValueError, read, tmp_path / "rgb.png")
-    assert "(24, 32, 3)" in text and "mask[..., 0]" in text
+    assert "(24, 32, 3)" in text and "no colors" in text
     for value in (0.5, np.nan):
         tifffile.imwrite(tmp_path / "f.tif", np.array([[0, value]], np.float32))
         text = message(ValueError, read, tmp_path / "f.tif")
@@ -356,10 +356,10 @@ def test_instance_masks_keep_their_numbers_and_unknown_stays_unknown(tmp_path):
 def test_splits_are_disjoint_and_cover(n):
     images = np.linspace(0, 1, n, dtype=np.float32)[:, None, None] * np.ones((1, 2, 2), np.float32)
     stack = datasets.Stack("mine", images, np.zeros(images.shape, int))
-    train, test = (datasets._cut(stack, split) for split in ("train", "test"))
+    train, test = (datasets.cut(stack, split) for split in ("train", "test"))
     assert np.array_equal(np.concatenate([train.images, test.images]), images)
     assert len(train) >= 1 and len(test) == max(1, n // 5)
-    assert datasets._cut(stack, "all") is stack
+    assert datasets.cut(stack, "all") is stack
 
 
 def test_one_image_cannot_be_cut(tmp_path):
@@ -376,9 +376,6 @@ def broken_folder(folder, how):
         (images / "im1.png").unlink()
     elif how == "mask size":
         tifffile.imwrite(masks / "im1.tif", mask_like((24, 33)))
-    elif how == "image size":
-        Image.fromarray(image_like((20, 32))).save(images / "im1.png")
-        tifffile.imwrite(masks / "im1.tif", mask_like((20, 32)))
     elif how == "float mask":
         tifffile.imwrite(masks / "im1.tif", mask_like() * np.float32(0.5))
     elif how == "rgb":
@@ -404,7 +401,6 @@ def broken_folder(folder, how):
         ("no mask", FileNotFoundError, ["images/im1.png", "masks/im1.tif"]),
         ("no image", FileNotFoundError, ["masks/im1.tif", "images/im1.tif"]),
         ("mask size", ValueError, ["masks/im1.tif", "24 x 33", "24 x 32"]),
-        ("image size", ValueError, ["images/im1.png", "20 x 32", "24 x 32"]),
         ("float mask", ValueError, ["masks/im1.tif", "0.5"]),
         ("rgb", ValueError, ["images/im1.png", "3 channels"]),
         ("truncated", ValueError, ["images/im1.png", "truncated"]),
@@ -503,7 +499,7 @@ def place(tmp_path, monkeypatch):
     own, cache = tmp_path / "own", tmp_path / "cache"
     own.mkdir()
     monkeypatch.setenv("UNET_BOOK_DATA", str(own))
-    monkeypatch.setattr(datasets.pooch, "os_cache", lambda name: cache)
+    monkeypatch.setattr(datasets.download.pooch, "os_cache", lambda name: cache)
     return own
 
 
@@ -520,7 +516,7 @@ def make_isbi(folder, monkeypatch, known=True):
         tifffile.imwrite(folder / f"{stem}.tif", pixels, compression="zlib")
         if known:
             digest = hashlib.sha256(pixels.tobytes()).hexdigest()
-            monkeypatch.setitem(datasets.ISBI_PIXELS, stem, digest)
+            monkeypatch.setitem(datasets.download.ISBI_PIXELS, stem, digest)
 
 
 def test_isbi_is_cut_by_slice_and_labeled_by_4_connected_parts(place, monkeypatch):
@@ -663,7 +659,7 @@ def served(tmp_path, place, monkeypatch):
 
 def set_origin(monkeypatch, name, url, sha256):
     old = datasets.ORIGINS[name]
-    new = datasets.Origin(old.folder, url, sha256, old.source)
+    new = datasets.download.Origin(old.folder, url, sha256, old.source)
     monkeypatch.setitem(datasets.ORIGINS, name, new)
 
 
@@ -846,7 +842,7 @@ def test_an_interruption_leaves_nothing(place, served, u373_files, monkeypatch, 
         elif where == "unpack":
             patch.setattr(zipfile.ZipFile, "extractall", unpack_half(KeyboardInterrupt()))
         else:
-            patch.setattr(datasets, "_move_into_place", interrupted)
+            patch.setattr(datasets.download, "_move_into_place", interrupted)
         with pytest.raises(KeyboardInterrupt):
             datasets.fetch("phc-u373")
     assert_clean(place)
@@ -865,13 +861,13 @@ def test_an_entry_that_would_escape_is_refused(place, served, u373_files, entry)
 def test_a_second_process_that_was_quicker(place, served, u373_files, monkeypatch):
     served("phc-u373", u373_files)
     target = place.parent / "cache" / "PhC-C2DH-U373"
-    move = datasets._move_into_place
+    move = datasets.download._move_into_place
 
     def quicker(folder, where):
         make_ctc(target, {"01": {"GT": 5}})
         move(folder, where)
 
-    monkeypatch.setattr(datasets, "_move_into_place", quicker)
+    monkeypatch.setattr(datasets.download, "_move_into_place", quicker)
     assert datasets.fetch("phc-u373") == target
     assert os.listdir(target.parent) == ["PhC-C2DH-U373"]
 

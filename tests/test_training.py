@@ -546,3 +546,57 @@ def test_one_tile_is_learned_by_heart():
 def test_a_preset_that_could_not_train_or_predict_is_refused(wrong):
     with pytest.raises(ValueError):
         Preset(**wrong)
+
+
+# ---- images of different sizes
+
+
+@pytest.fixture(scope="module")
+def mixed():
+    """Three images of different sizes."""
+    shapes = [(64, 72), (90, 60), (70, 100)]
+    images, labels = zip(*(phantom.cells(shape, seed=k) for k, shape in enumerate(shapes)))
+    return Stack("mixed", images, labels)
+
+
+def test_images_of_different_sizes_train_and_resume(mixed, tmp_path):
+    whole = train(mixed, TINY, mixed, **HOW)
+    stopped = replace(TINY, steps=TINY.steps)
+    with pytest.raises(KeyboardInterrupt):
+        train(mixed, stopped, mixed, checkpoint=tmp_path / "a", watch=stop_at(6), **HOW)
+    again = train(mixed, TINY, mixed, checkpoint=tmp_path / "a", **HOW)
+    assert same(weights(whole.model), weights(again.model)) and whole.history == again.history
+
+
+def stop_at(step):
+    def watch(done, model):
+        if done == step:
+            raise KeyboardInterrupt
+
+    return watch
+
+
+def test_every_image_gives_tiles(mixed):
+    tiles = Tiles(mixed, TINY, 0, "cpu")
+    means = {round(float(image.mean()), 3) for image in tiles.images}
+    assert len(means) == 3
+    for step in range(20):
+        image, target, weight = tiles.draw(step)
+        assert image.shape[-1] == TINY.tile and target.shape == weight.shape
+
+
+def test_the_held_out_error_counts_all_pixels_alike(mixed):
+    model = training.start(TINY, 0, "cpu")[0]
+    wrong = known = 0
+    for image, labels in mixed:
+        truth = training.classes(part_touching_cells(labels))
+        found = predict(model, image, TINY.tile).argmax(0)
+        wrong += np.sum((found != truth) & (truth >= 0))
+        known += np.sum(truth >= 0)
+    assert training.held_out_error(model, mixed, TINY.tile) == pytest.approx(wrong / known)
+
+
+def test_a_list_of_one_size_is_a_stack(data):
+    listed = Stack("cells", list(data.images), list(data.labels))
+    assert listed.images.shape == data.images.shape
+    assert Tiles(listed, TINY, 0, "cpu").identity == Tiles(data, TINY, 0, "cpu").identity

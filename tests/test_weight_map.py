@@ -353,3 +353,26 @@ def test_impossible_parameters_are_named(w0, sigma):
 def test_an_impossible_within_is_named(within):
     with pytest.raises(ValueError, match=f"got {within}"):
         two_nearest_distances(two_squares, within)
+
+
+# ---- images of different sizes
+
+
+def test_a_list_of_images_is_weighted_as_one_set():
+    rng = np.random.default_rng(0)
+    sizes = [(20, 30), (25, 18), (9, 40)]
+    labels = [rng.integers(-1, 4, size).astype(np.int32) for size in sizes]
+    flat = np.concatenate([one.ravel() for one in labels])
+    cell, ground = np.sum(flat > 0), np.sum(flat == 0)
+    for one, parted in zip(labels, part_touching_cells(labels)):
+        assert np.array_equal(parted, part_touching_cells(one))
+    weights = weight_map(labels, 7.0, 3.0)
+    for one, weight in zip(labels, weights):
+        balance = np.select([one > 0, one == 0], [(cell + ground) / (2 * cell),
+                                                  (cell + ground) / (2 * ground)])  # fmt: skip
+        expected = balance + border_term(one, 7.0, 3.0)
+        assert weight.dtype == np.float32 and np.allclose(weight, expected, atol=1e-6)
+    for one, weight in zip(labels, weight_map(labels, 7.0, 3.0, balance=False)):
+        assert np.array_equal(weight, weight_map(one, 7.0, 3.0, balance=False))
+    tensors = weight_map([torch.from_numpy(one) for one in labels])
+    assert all(isinstance(one, torch.Tensor) for one in tensors)

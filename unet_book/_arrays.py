@@ -23,3 +23,9 @@ def like(result, example):
     if isinstance(example, torch.Tensor):
         return to_torch(result).to(example.device)
     return to_numpy(result)
+
+
+def is_ragged(arrays) -> bool:
+    """Whether it is a sequence of arrays (H, W), as a stack of images of different sizes has it."""
+    listed = isinstance(arrays, list | tuple) and len(arrays) > 0
+    return listed and all(getattr(array, "ndim", 0) == 2 for array in arrays)

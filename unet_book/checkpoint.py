@@ -9,7 +9,6 @@ Nothing in it is executed when it is read.
 import errno
 import json
 import os
-import secrets
 import shutil
 import tempfile
 import time
@@ -22,6 +21,7 @@ from safetensors import SafetensorError, safe_open
 from safetensors.torch import save as to_bytes
 from torch import Tensor
 
+from unet_book._files import write_atomically
 from unet_book.unet import UNet
 
 KEY = "unet_book"
@@ -136,28 +136,6 @@ def check_room(path, needed: int) -> None:
             f"can't save the training as {path}: {error.strerror}; that needs {needed:,} bytes, "
             f"and {shutil.disk_usage(there).free:,} are free there",
         ) from error
-
-
-def write_atomically(path, content: bytes) -> None:
-    """Write `content` to `path`, or to what it links to, which then never holds a part of it.
-
-    The bytes go to a temporary file in the same folder, to the disk, and only then get the name.
-    Raises OSError if that fails; the temporary file is removed.
-    """
-    target = Path(path).resolve()
-    target.parent.mkdir(parents=True, exist_ok=True)
-    temporary = target.with_name(f".{target.name}.{secrets.token_hex(4)}.partial")
-    try:
-        with open(temporary, "xb") as file:
-            file.write(content)
-            file.flush()
-            os.fsync(file.fileno())
-        os.replace(temporary, target)
-    except BaseException as error:
-        temporary.unlink(missing_ok=True)
-        if isinstance(error, OSError) and error.filename is None:  # a full disk names no file
-            error.filename = str(path)
-        raise
 
 
 def _fill(file, count: int) -> None:

@@ -209,8 +209,9 @@ def judged(judge: Callable[[UNet], dict] | None, model: UNet, average: UNet | No
 
 def held_out_error(model: UNet, stack: Stack, tile: int = 572) -> float:
     """Pixel error of the more probable class, over all annotated pixels of `stack`, in [0, 1]."""
-    prediction = np.stack([predict(model, image, tile).argmax(0) for image in stack.images])
-    return pixel_error(classes(part_touching_cells(stack.labels)), prediction)
+    found = [predict(model, image, tile).argmax(0).ravel() for image in stack.images]
+    truth = [classes(one).ravel() for one in part_touching_cells(stack.labels)]
+    return pixel_error(np.concatenate(truth), np.concatenate(found))
 
 
 def save(model: UNet, optimizer, tiles: Tiles, state: dict, path, average=None) -> None:

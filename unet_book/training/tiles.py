@@ -34,16 +34,18 @@ class Tiles:
         self.preset, self.seed, self.device = preset, seed, torch.device(device)
         self.engine = (engine or usual_engine(device)).settled(device, preset.base_channels)
         parted = part_touching_cells(data.labels)
-        self.images = torch.as_tensor(data.images).to(device)
-        self.classes = torch.as_tensor(classes(parted)).to(device)
-        self.weights = torch.as_tensor(
-            weight_map(parted, preset.w0, preset.sigma, preset.balance)
-        ).to(device)
+        weights = weight_map(parted, preset.w0, preset.sigma, preset.balance)
+        self.images, self.classes, self.weights = (
+            [torch.as_tensor(one).to(device) for one in each]  # images may differ in size
+            for each in (data.images, [classes(one) for one in parted], weights)
+        )
         self.share = range(*(preset.batch_size * (several.rank() + k) for k in (0, 1)))
         self.whole = preset.batch_size * several.count()
         self.side = torch.cuda.Stream(self.device) if self.engine.ahead else None
         self.next = None
-        content = zlib.crc32(data.labels.tobytes(), zlib.crc32(data.images.tobytes()))
+        content = 0
+        for one in (*data.images, *data.labels):
+            content = zlib.crc32(one.tobytes(), content)
         recipe = asdict(preset) | {"batch_size": self.whole}
         self.identity = {"preset": recipe, "seed": seed, "data": content}
 

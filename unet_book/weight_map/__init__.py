@@ -10,7 +10,7 @@ import math
 
 import numpy as np
 
-from unet_book._arrays import like
+from unet_book._arrays import is_ragged, like
 from unet_book.weight_map import tensors
 from unet_book.weight_map.distances import check, search, to_int32, two_nearest_distances
 
@@ -25,9 +25,10 @@ EARLIER = ((-1, 0), (0, -1), (-1, -1), (-1, 1))
 def part_touching_cells(labels):
     """Instance labels in which no two cells touch, not even at a corner.
 
-    `labels` is (H, W) or a stack (N, H, W), int. For each of the four neighbors that come earlier
-    in reading order, one after the other, a cell's pixel becomes background where that neighbor
-    still belongs to another cell: a gap one pixel wide. A cell only one pixel thin may vanish.
+    `labels` is (H, W), a stack (N, H, W), or a list of (H, W) of different sizes, which gives a
+    list; int. For each of the four neighbors that come earlier in reading order, one after the
+    other, a cell's pixel becomes background where that neighbor still belongs to another cell: a
+    gap one pixel wide. A cell only one pixel thin may vanish.
 
     The paper says only that the border is "computed using morphological operations" (Section 3).
     The authors' later Fiji plugin looks at the same four neighbors, but all at once, which makes
@@ -35,6 +36,8 @@ def part_touching_cells(labels):
 
     Raises TypeError for labels that are not integers, ValueError for another number of axes.
     """
+    if is_ragged(labels):
+        return [part_touching_cells(one) for one in labels]
     cells = check(labels).copy()
     height, width = cells.shape[-2:]
     for dy, dx in EARLIER:
@@ -47,33 +50,42 @@ def part_touching_cells(labels):
 def class_balance(labels):
     """w_c: each pixel weighs pixels / (2 * pixels of its class), so that both classes weigh alike.
 
-    `labels` is (H, W) or a stack (N, H, W), int; the classes are background (0) and cell (> 0),
-    counted over all annotated pixels given, so a stack is balanced as a whole, as the paper does
-    for "the training data set" (Section 3). Pixels without annotation (-1) weigh 0. float32 of the
-    same shape; the mean over annotated pixels is 1 wherever both classes occur.
+    `labels` is (H, W), a stack (N, H, W), or a list of (H, W) of different sizes, which gives a
+    list; int. The classes are background (0) and cell (> 0), counted over all annotated pixels
+    given, so a stack is balanced as a whole, as the paper does for "the training data set" (Section
+    3). Pixels without annotation (-1) weigh 0. float32 of the same shape; the mean over annotated
+    pixels is 1 wherever both classes occur.
     """
     if tensors.on_device(labels):
         return tensors.class_balance(labels)
-    cells = check(labels)
-    weights = np.zeros(cells.shape, np.float32)
-    annotated = np.count_nonzero(cells >= 0)
-    for members in (cells == 0, cells > 0):
-        count = np.count_nonzero(members)
-        if count:
-            weights[members] = annotated / (2 * count)
-    return like(weights, labels)
+    images = labels if is_ragged(labels) else [labels]
+    cells = [check(one) for one in images]
+    background, cell = (sum(np.count_nonzero(is_class(one)) for one in cells)
+                        for is_class in (lambda one: one == 0, lambda one: one > 0))  # fmt: skip
+    weights = []
+    for one in cells:
+        weight = np.zeros(one.shape, np.float32)
+        for members, count in ((one == 0, background), (one > 0, cell)):
+            if count:
+                weight[members] = (background + cell) / (2 * count)
+        weights.append(weight)
+    results = [like(weight, one) for weight, one in zip(weights, images)]
+    return results if is_ragged(labels) else results[0]
 
 
 def border_term(labels, w0: float = 10.0, sigma: float = 5.0):
     """The second term of eq. (2), w0 exp(-(d_1 + d_2)^2 / (2 sigma^2)), float32.
 
-    It counts on background pixels only, and is 0 with fewer than two cells. `labels` is (H, W) or a
-    stack (N, H, W) of images that know nothing of each other; `sigma` in pixels.
+    It counts on background pixels only, and is 0 with fewer than two cells. `labels` is (H, W), or
+    a stack (N, H, W) or a list of (H, W) of images that know nothing of each other; `sigma` in
+    pixels.
 
     Raises TypeError and ValueError as `weight_map` does.
     """
     if not 0 < sigma < math.inf or not 0 <= w0 < math.inf:
         raise ValueError(f"need finite w0 >= 0 and sigma > 0, got w0={w0}, sigma={sigma}")
+    if is_ragged(labels):
+        return [border_term(one, w0, sigma) for one in labels]
     if tensors.on_device(labels):
         return tensors.border_term(labels, w0, sigma)
     cells = check(labels)
@@ -99,14 +111,17 @@ def _border_term(cells, w0, sigma):
 def weight_map(labels, w0: float = 10.0, sigma: float = 5.0, balance: bool = True):
     """w(x) = w_c(x) + w_0 exp(-(d_1 + d_2)^2 / (2 sigma^2)), eq. (2), float32.
 
-    `labels` is (H, W), or a stack (N, H, W) that is balanced as a whole; int instance labels with a
-    gap between cells (`part_touching_cells` cuts one). Pixels without annotation (-1) weigh 0.
-    `w0` and `sigma` (pixels) as in the paper. Without `balance` w_c is 1 on annotated pixels.
-    Labels on a GPU stay there.
+    `labels` is (H, W), or a stack (N, H, W) or a list of (H, W) that is balanced as a whole; int
+    instance labels with a gap between cells (`part_touching_cells` cuts one). Pixels without
+    annotation (-1) weigh 0. `w0` and `sigma` (pixels) as in the paper. Without `balance` w_c is 1
+    on annotated pixels. Labels on a GPU stay there.
 
     Raises TypeError for labels that are not integers, ValueError for another number of axes, a
     negative `w0`, a `sigma` that is not positive, or one of them not finite.
     """
-    weights = border_term(labels, w0, sigma)
-    weights += class_balance(labels) if balance else labels >= 0
-    return weights
+    terms = border_term(labels, w0, sigma)
+    if is_ragged(labels):
+        base = class_balance(labels) if balance else [one >= 0 for one in labels]
+        return [term + one for term, one in zip(terms, base)]
+    terms += class_balance(labels) if balance else labels >= 0
+    return terms

@@ -1,0 +1,218 @@
+"""Files as programs write them: every trait that bug reports tell of has its right value."""
+
+import numpy as np
+import pytest
+import tifffile
+from PIL import Image
+
+from unet_book import datasets
+from unet_book.datasets import files
+
+
+def gray(seed=0, shape=(24, 32)):
+    return np.random.default_rng(seed).integers(0, 200, shape, dtype=np.uint8)
+
+
+def said(call, *arguments):
+    with pytest.raises(ValueError) as caught:
+        call(*arguments)
+    return str(caught.value)
+
+
+# ---- colors
+
+
+COLORS = {
+    "rgb": lambda g: np.dstack([g] * 3), "rgba": lambda g: np.dstack([g] * 3 + [g * 0 + 255]),
+    "la": lambda g: np.dstack([g, g * 0 + 255]),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("suffix", ["png", "tif"])
+@pytest.mark.parametrize("kind", COLORS)
+def test_equal_channels_are_gray(tmp_path, kind, suffix):
+    pixels, path = COLORS[kind](gray()), tmp_path / f"a.{suffix}"
+    if suffix == "png":
+        Image.fromarray(pixels).save(path)
+    else:
+        how = {"rgb": {"photometric": "rgb"}, "rgba": {"photometric": "rgb"},
+               "la": {"photometric": "minisblack", "planarconfig": "contig"}}[kind]  # fmt: skip
+        tifffile.imwrite(path, pixels, **how)
+    assert np.array_equal(datasets.read_image(path), datasets.to_unit(gray()))
+
+
+def test_a_channel_is_chosen(tmp_path):
+    pixels = np.dstack([gray(0), gray(1), gray(2)])
+    Image.fromarray(pixels).save(tmp_path / "a.png")
+    assert "3 channels" in said(datasets.read_image, tmp_path / "a.png")
+    assert np.array_equal(datasets.read_image(tmp_path / "a.png", 1), datasets.to_unit(gray(1)))
+    assert "0 to 2" in said(datasets.read_image, tmp_path / "a.png", 3)
+    half = np.dstack([gray(), gray(), gray(), gray() // 2])  # see-through: what is behind?
+    Image.fromarray(half).save(tmp_path / "b.png")
+    assert "4 channels" in said(datasets.read_image, tmp_path / "b.png")
+
+
+def test_a_tiffs_palette_is_looked_up_in_an_image_and_not_in_a_mask(tmp_path):
+    levels = np.arange(255, -1, -1, dtype=np.uint16) * 257  # a gray palette, turned around
+    tifffile.imwrite(tmp_path / "a.tif", gray(), photometric="palette", colormap=[levels] * 3)
+    assert np.array_equal(datasets.read_image(tmp_path / "a.tif"), datasets.to_unit(255 - gray()))
+    assert np.array_equal(datasets.read_labels(tmp_path / "a.tif"), gray())
+
+
+def test_an_inverted_scale_is_shown_the_right_way(tmp_path):
+    tifffile.imwrite(tmp_path / "a.tif", gray(), photometric="miniswhite")
+    assert np.array_equal(datasets.read_image(tmp_path / "a.tif"), datasets.to_unit(255 - gray()))
+    assert np.array_equal(datasets.read_labels(tmp_path / "a.tif"), gray())  # numbers stay
+
+
+# ---- which way up
+
+
+@pytest.mark.parametrize("orientation", range(1, 9))
+def test_a_turned_camera_is_turned_back(tmp_path, orientation):
+    """Pillow is the viewer that both kinds of file are compared with."""
+    exif = Image.Exif()
+    exif[0x0112] = orientation
+    Image.fromarray(gray()).save(tmp_path / "a.png", exif=exif)
+    tag = [(274, "H", 1, orientation, True)]
+    tifffile.imwrite(tmp_path / "a.tif", gray(), extratags=tag, metadata=None)
+    with Image.open(tmp_path / "a.png") as file:
+        from PIL import ImageOps
+
+        shown = np.array(ImageOps.exif_transpose(file))
+    for name in ("a.png", "a.tif"):
+        assert np.array_equal(datasets.read_image(tmp_path / name), datasets.to_unit(shown)), name
+        assert np.array_equal(datasets.read_labels(tmp_path / name), shown)
+
+
+# ---- axes
+
+
+def test_axes_of_one_are_dropped_and_frames_are_counted(tmp_path):
+    stack = np.stack([gray(k) for k in range(4)])
+    tifffile.imwrite(tmp_path / "t.tif", stack, imagej=True, metadata={"axes": "TYX"})
+    tifffile.imwrite(tmp_path / "z.tif", stack[:1][None], imagej=True, metadata={"axes": "TZYX"})
+    tifffile.imwrite(tmp_path / "1hw.tif", stack[:1], photometric="minisblack")
+    tifffile.imwrite(tmp_path / "hw1.tif", stack[0][..., None], photometric="minisblack",
+                     metadata=None)  # fmt: skip
+    for name in ("z.tif", "1hw.tif", "hw1.tif"):
+        assert np.array_equal(datasets.read_image(tmp_path / name), datasets.to_unit(gray(0)))
+    frames = files.read_frames(tmp_path / "t.tif")
+    assert len(frames) == 4 and np.array_equal(frames[2], datasets.to_unit(gray(2)))
+    assert "4 images in one file" in said(datasets.read_image, tmp_path / "t.tif")
+
+
+def test_channels_of_a_composite_are_no_frames(tmp_path):
+    pair = np.stack([gray(0), gray(1)])
+    tifffile.imwrite(tmp_path / "c.tif", pair, imagej=True, metadata={"axes": "CYX"})
+    assert "2 channels" in said(files.read_frames, tmp_path / "c.tif")
+    (frame,) = files.read_frames(tmp_path / "c.tif", 1)
+    assert np.array_equal(frame, datasets.to_unit(gray(1)))
+
+
+def test_a_file_that_names_its_sisters_is_one_page(tmp_path):
+    names = [f"run_T{t}.ome.tif" for t in range(3)]
+    data = "".join(
+        f'<TiffData FirstT="{t}" IFD="0" PlaneCount="1"><UUID FileName="{name}">urn:uuid:{t}</UUID>'
+        "</TiffData>" for t, name in enumerate(names)
+    )  # fmt: skip
+    for t, name in enumerate(names):
+        text = (f'<?xml version="1.0"?><OME xmlns="http://www.openmicroscopy.org/Schemas/OME/2016-06"'
+                f' UUID="urn:uuid:{t}"><Image ID="Image:0"><Pixels ID="Pixels:0" '
+                'DimensionOrder="XYZCT" Type="uint8" SizeX="32" SizeY="24" SizeZ="1" SizeC="1" '
+                f'SizeT="3">{data}</Pixels></Image></OME>')  # fmt: skip
+        tifffile.imwrite(tmp_path / name, gray(t), description=text, metadata=None)
+    for t, name in enumerate(names):
+        assert np.array_equal(datasets.read_image(tmp_path / name), datasets.to_unit(gray(t)))
+
+
+def test_of_a_pyramid_the_full_page_is_read(tmp_path):
+    large = gray(0, (64, 96)).astype(np.uint16) * 16
+    with tifffile.TiffWriter(tmp_path / "p.ome.tif", ome=True) as file:
+        file.write(large, subifds=1, tile=(32, 32))
+        file.write(large[::2, ::2], subfiletype=1, tile=(32, 32))
+    with tifffile.TiffWriter(tmp_path / "t.tif") as file:
+        file.write(large, metadata=None)
+        file.write(large[::8, ::8], subfiletype=1, metadata=None)
+    for name in ("p.ome.tif", "t.tif"):
+        assert np.array_equal(datasets.read_image(tmp_path / name), datasets.to_unit(large)), name
+
+
+# ---- what is inside counts, not the ending
+
+
+def test_a_png_that_is_called_tif_is_read(tmp_path):
+    Image.fromarray(gray()).save(tmp_path / "a.png")
+    (tmp_path / "a.png").rename(tmp_path / "a.tif")
+    assert np.array_equal(datasets.read_labels(tmp_path / "a.tif"), gray())
+
+
+def test_a_mask_that_was_compressed_with_loss_is_refused(tmp_path):
+    Image.fromarray(gray()).save(tmp_path / "a.jpg")
+    (tmp_path / "a.jpg").rename(tmp_path / "a.png")
+    Image.fromarray(gray()).save(tmp_path / "b.tif", compression="jpeg")
+    for name in ("a.png", "b.tif"):
+        assert "JPEG changes label values" in said(datasets.read_labels, tmp_path / name)
+        assert datasets.read_image(tmp_path / name).shape == (24, 32)
+
+
+@pytest.mark.parametrize("suffix", ["bmp", "gif", "npy"])
+def test_other_kinds_of_file(tmp_path, suffix):
+    path = tmp_path / f"a.{suffix}"
+    if suffix == "npy":
+        np.save(path, gray())
+    else:
+        Image.fromarray(gray()).save(path)
+    assert np.array_equal(datasets.read_image(path), datasets.to_unit(gray()))
+    white = 255 * (gray() > 100).astype(np.uint8)
+    np.save(path, white) if suffix == "npy" else Image.fromarray(white).save(path)
+    assert np.array_equal(datasets.read_labels(path) > 0, white > 0)
+
+
+def test_objects_of_python_are_never_read(tmp_path):
+    np.save(tmp_path / "a_seg.npy", {"masks": gray()}, allow_pickle=True)
+    assert "objects of Python" in said(datasets.read_labels, tmp_path / "a_seg.npy")
+
+
+def test_a_compression_that_needs_a_package_names_it(tmp_path):
+    pytest.importorskip("tifffile")
+    try:
+        import imagecodecs  # noqa: F401
+    except ImportError:
+        pass
+    else:
+        pytest.skip("imagecodecs is installed, and reads it")
+    with tifffile.TiffWriter(tmp_path / "a.tif") as file:
+        file.write(gray(), metadata=None)
+    content = bytearray((tmp_path / "a.tif").read_bytes())
+    entry = content.index((259).to_bytes(2, "little"))  # the tag Compression: make it zstd's
+    content[entry + 8 : entry + 10] = (50000).to_bytes(2, "little")
+    (tmp_path / "a.tif").write_bytes(content)
+    text = said(datasets.read_image, tmp_path / "a.tif")
+    assert "ZSTD" in text and "pip install imagecodecs" in text and "truncated" not in text
+
+
+def test_a_very_large_image_is_no_attack(tmp_path, monkeypatch):
+    monkeypatch.setattr(Image, "MAX_IMAGE_PIXELS", 100)
+    Image.fromarray(gray()).save(tmp_path / "a.png")
+    assert datasets.read_image(tmp_path / "a.png").shape == (24, 32)
+    assert Image.MAX_IMAGE_PIXELS == 100
+
+
+# ---- the pixels' size
+
+
+def test_the_pixels_size_is_carried_over(tmp_path):
+    per = 1 / 0.325
+    tifffile.imwrite(tmp_path / "fiji.tif", gray(), imagej=True, resolution=(per, per),
+                     metadata={"unit": "um"})  # fmt: skip
+    tifffile.imwrite(tmp_path / "inch.tif", gray(), resolution=(300, 200), resolutionunit="inch")
+    tifffile.imwrite(tmp_path / "none.tif", gray(), metadata=None)
+    size, unit = files.read_resolution(tmp_path / "fiji.tif")
+    assert size == pytest.approx((10_000 * per, 10_000 * per), rel=1e-4) and unit == 3
+    assert files.read_resolution(tmp_path / "inch.tif") == ((300, 200), 2)
+    datasets.write_labels(tmp_path / "out.tif", gray().astype(int), (size, unit))
+    again = files.read_resolution(tmp_path / "out.tif")
+    assert again[0] == pytest.approx(size, rel=1e-4) and again[1] == 3
+    Image.fromarray(gray()).save(tmp_path / "a.png")
+    assert files.read_resolution(tmp_path / "a.png") is None

@@ -1,0 +1,232 @@
+"""What the numbers in a mask mean: certain ones are read, doubtful ones told, others refused."""
+
+import io
+import unicodedata
+import warnings
+
+import numpy as np
+import pytest
+import tifffile
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from PIL import Image
+from scipy import ndimage
+
+from unet_book import datasets, phantom
+from unet_book.datasets import masks as room
+from unet_book.weight_map import part_touching_cells
+
+SIZE = (160, 176)
+
+
+def cells(seed=0):
+    """Instance labels of some twenty cells, with a gap between any two."""
+    return part_touching_cells(phantom.cells(SIZE, seed=seed)[1]).astype(np.int32)
+
+
+def read(*masks, **how):
+    names = [f"m{i}.tif" for i in range(len(masks))]
+    return room.to_cells([np.asarray(mask, np.int32) for mask in masks], names, **how)
+
+
+def quietly(*masks, **how):
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        return read(*masks, **how)
+
+
+def same_cells(one, other):
+    """Whether two label maps show the same cells, whatever their numbers."""
+    pairs = np.unique(np.stack([one.ravel(), other.ravel()], 1), axis=0)
+    return len(pairs) == len(np.unique(one)) == len(np.unique(other))
+
+
+WHITE = 255 * (cells() > 0)
+
+
+def jpeg(mask):
+    file = io.BytesIO()
+    Image.fromarray(mask.astype(np.uint8)).save(file, "JPEG", quality=90)
+    return np.array(Image.open(file))
+
+
+def resized(mask):
+    image = Image.fromarray(mask.astype(np.uint8))
+    return np.array(image.resize((352, 320)).resize(SIZE[::-1], Image.BILINEAR))
+
+
+def outlines(mask):
+    return 255 * ((mask > 0) & ~ndimage.binary_erosion(mask > 0, iterations=1))
+
+
+def wrapped(count=300):
+    """Squares with numbers of 8 bits, of which those from 256 on begin anew."""
+    side = 4 * int(np.ceil(np.sqrt(count)))
+    y, x = np.mgrid[:side, :side]
+    number = (y // 4) * (side // 4) + x // 4 + 1
+    inside = (y % 4 > 0) & (x % 4 > 0) & (number <= count)
+    return np.where(inside, (number - 1) % 255 + 1, 0)
+
+
+# ---- what is read
+
+
+@pytest.mark.parametrize("labels", [cells(), cells() * 7, np.where(cells() == 3, 0, cells())])
+def test_instance_labels_stay_as_they_are(labels):
+    assert np.array_equal(quietly(labels, cells(1))[0], labels)
+
+
+def test_black_and_white_becomes_cells():
+    found = quietly(WHITE, (cells(1) > 0))
+    assert same_cells(found[0], cells()) and same_cells(found[1], cells(1))
+
+
+@pytest.mark.parametrize("soften", [jpeg, resized])
+def test_gray_edges_are_cut_at_half_and_it_is_said(soften):
+    with pytest.warns(UserWarning, match=r"m0.tif: black and white with gray edges .* above"):
+        found = read(soften(WHITE), soften(255 * (cells(1) > 0)))
+    assert abs(len(np.unique(found[0])) - len(np.unique(cells()))) <= 1
+    both = (found[0] > 0) & (cells() > 0)
+    assert both.sum() > 0.9 * (cells() > 0).sum()
+    assert (found[0] > 0).mean() == pytest.approx((cells() > 0).mean(), abs=0.03)
+
+
+def test_numbers_of_classes_give_their_pieces():
+    kinds = np.where(cells() > 0, 1 + cells() % 2, 0)
+    assert same_cells(quietly(kinds, classes=(1, 2))[0], cells())
+    only = quietly(kinds, classes=(2,))[0]
+    assert np.array_equal(only > 0, kinds == 2)
+
+
+def test_a_number_may_mean_not_annotated():
+    half = cells().copy()
+    half[:, 100:] = 255
+    found = quietly(half, ignore=255)[0]
+    assert (found[:, 100:] == -1).all() and np.array_equal(found[:, :100], half[:, :100])
+    white = np.where(half == 255, 7, WHITE)
+    assert (quietly(white, ignore=7)[0][:, 100:] == -1).all()
+
+
+def test_masks_without_a_cell_are_empty():
+    found = quietly(np.zeros(SIZE), WHITE)
+    assert not found[0].any() and found[1].max() > 5
+
+
+def test_tissue_without_a_gap_needs_no_background():
+    y, x = np.mgrid[:80, :80]
+    tiles = (y // 16) * 5 + x // 16 + 1
+    assert np.array_equal(quietly(tiles)[0], tiles)
+
+
+# ---- what is refused
+
+
+REFUSED = {
+    "no background": ([np.where(cells() > 0, 1, 2)], "m0.tif: no pixel .* background.*--classes"),
+    "kinds": ([np.where(cells() > 0, 1 + cells() % 2, 0)], "2 numbers.*classes.*--classes 1"),
+    "inside and border": (
+        [np.where(cells() == 0, 0, 2 - ndimage.binary_erosion(cells() > 0, iterations=2))],
+        "look like classes",
+    ),
+    "outlines": ([outlines(cells())], "m0.tif: white encloses .* outlines"),
+    "wrapped": ([wrapped()], "8 bits number 255 cells at most"),
+    "one odd file": ([cells(), WHITE, cells(2)], "m1.tif: one number, 255, in .* pieces"),
+    "one soft file": ([cells(), jpeg(WHITE)], "m1.tif: .* gray edges, which the other"),
+    "noise": ([np.random.default_rng(0).integers(0, 50, SIZE)], "one number and is of one piece"),
+}
+
+
+@pytest.mark.parametrize("name", REFUSED)
+def test_what_can_not_be_told_is_refused_by_name(name):
+    masks, words = REFUSED[name]
+    with pytest.raises(ValueError, match=f"(?s){words}"):
+        read(*masks)
+
+
+def test_one_huge_number_is_doubted():
+    half = cells().copy()
+    half[:, 100:] = 255
+    with pytest.warns(UserWarning, match="255 covers .*--ignore 255"):
+        found = read(half, cells(1))
+    assert np.array_equal(found[0], half)
+
+
+# ---- pieces
+
+
+@settings(max_examples=60, deadline=None)
+@given(st.integers(0, 2**32 - 1), st.integers(1, 12), st.integers(1, 12), st.integers(1, 5))
+def test_pieces_are_the_parts_of_each_number(seed, height, width, top):
+    mask = np.random.default_rng(seed).integers(-1, top + 1, (height, width))
+    found = room.look("m", mask)
+    expected = [ndimage.label(mask == number)[1] for number in found.numbers]
+    assert found.pieces.tolist() == expected
+    assert found.sizes.tolist() == [np.sum(mask == number) for number in found.numbers]
+    parts = room.pieces(mask)
+    assert np.array_equal(parts > 0, mask > 0) and len(np.unique(parts[parts > 0])) == sum(expected)
+
+
+# ---- names and folders
+
+
+def write(folder, names):
+    """A data folder with these pairs of names."""
+    for part in ("images", "masks"):
+        (folder / part).mkdir(parents=True)
+    for i, (image, mask) in enumerate(names):
+        for part, name, pixels in (("images", image, phantom.cells(SIZE, seed=i)[0]),
+                                   ("masks", mask, cells(i))):  # fmt: skip
+            (folder / part / name).parent.mkdir(exist_ok=True)
+            whole = np.uint8(255 * pixels) if part == "images" else pixels.astype(np.uint16)
+            tifffile.imwrite(folder / part / name, whole)
+    return folder
+
+
+@pytest.mark.parametrize("image, mask", [
+    ("a{}.tif", "a{}_mask.tif"), ("a{}.tif", "a{}_cp_masks.tif"), ("a{}_0000.tif", "a{}.tif"),
+    ("a{}.ome.tif", "a{}.tif"), ("day{}/x.tif", "day{}/x_labels.tif"),
+    (unicodedata.normalize("NFC", "Zelle_ü{}.tif"), unicodedata.normalize("NFD", "Zelle_ü{}.tif")),
+])  # fmt: skip
+def test_a_mask_is_found_by_its_images_name(tmp_path, image, mask):
+    names = [(image.format(i), mask.format(i)) for i in (2, 10, 1)]
+    stack = datasets.load(write(tmp_path / "mine", names), "all")
+    assert len(stack) == 3
+    for labels, seed in zip(stack.labels, (2, 0, 1)):  # by their numbers: 1, 2, 10
+        assert np.array_equal(labels, cells(seed))
+
+
+def test_the_data_science_bowls_layout_is_read(tmp_path):
+    for i, shape in enumerate([(60, 70), (80, 64)]):
+        gray, labels = phantom.cells(shape, seed=i)
+        folder = tmp_path / "stage1_train" / f"id{i}"
+        (folder / "images").mkdir(parents=True), (folder / "masks").mkdir()
+        image = np.uint8(255 * gray)
+        rgba = np.dstack([image, image, image, np.full_like(image, 255)])
+        Image.fromarray(rgba).save(folder / "images" / f"id{i}.png")
+        for number in range(1, labels.max() + 1):
+            cell = np.uint8(255 * (labels == number))
+            Image.fromarray(cell).save(folder / "masks" / f"hash{number}.png")
+    stack = datasets.load(tmp_path / "stage1_train", "all")
+    assert isinstance(stack.images, list) and [one.shape for one in stack.images] == [
+        (60, 70), (80, 64)]  # fmt: skip
+    for i, shape in enumerate([(60, 70), (80, 64)]):
+        assert same_cells(stack.labels[i], phantom.cells(shape, seed=i)[1])
+    assert "60 x 70 to 80 x 64" in repr(stack)
+    one = datasets.load(tmp_path / "stage1_train" / "id1", "all")
+    assert np.array_equal(one.labels[0], stack.labels[1])
+
+
+def test_masks_as_outlines_in_words_are_told(tmp_path):
+    folder = write(tmp_path / "mine", [("a.tif", "a.tif")])
+    (folder / "masks" / "a.tif").unlink()
+    (folder / "masks" / "annotations.json").write_text("{}")
+    with pytest.raises(FileNotFoundError, match="annotations.json is not read: export label"):
+        datasets.load(folder, "all")
+
+
+def test_a_folder_called_like_a_data_set_is_not_taken_for_it(tmp_path, monkeypatch):
+    write(tmp_path / "Nuclei", [("a.tif", "a.tif"), ("b.tif", "b.tif")])
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(ValueError, match="'Nuclei' is a data set of the book and a folder here"):
+        datasets.load("Nuclei")
+    assert len(datasets.load("./Nuclei", "all")) == 2

@@ -1,0 +1,27 @@
+"""Writing a file so that its place holds a whole one at every moment: the old or the new."""
+
+import os
+import secrets
+from pathlib import Path
+
+
+def write_atomically(path, content: bytes) -> None:
+    """Write `content` to `path`, or to what it links to, which then never holds a part of it.
+
+    The bytes go to a temporary file in the same folder, to the disk, and only then get the name.
+    Raises OSError if that fails; the temporary file is removed.
+    """
+    target = Path(path).resolve()
+    target.parent.mkdir(parents=True, exist_ok=True)
+    temporary = target.with_name(f".{target.name}.{secrets.token_hex(4)}.partial")
+    try:
+        with open(temporary, "xb") as file:
+            file.write(content)
+            file.flush()
+            os.fsync(file.fileno())
+        os.replace(temporary, target)
+    except BaseException as error:
+        temporary.unlink(missing_ok=True)
+        if isinstance(error, OSError) and error.filename is None:  # a full disk names no file
+            error.filename = str(path)
+        raise

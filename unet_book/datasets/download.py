@@ -1,0 +1,230 @@
+"""Where the public sets come from, and how a download is checked.
+
+``fetch`` looks in the folder that the environment variable ``UNET_BOOK_DATA`` names, then in the
+user's cache, then at the official address. A download is checked and unpacked aside, and moved into
+the cache only when complete.
+"""
+
+import hashlib
+import os
+import tempfile
+import zipfile
+import zlib
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import pooch
+import requests
+
+from unet_book import _package
+from unet_book.datasets.files import _decode
+
+LARGEST = 2**30  # bytes, of an archive and of what it unpacks to; the sets have a twentieth
+
+
+@dataclass(frozen=True)
+class Origin:
+    """Where a data set comes from, and how its download is checked."""
+
+    folder: str
+    url: str
+    sha256: str | None  # of the archive; None where no checksum of it is published
+    source: str
+
+
+ORIGINS = {
+    "isbi2012": Origin(
+        "isbi2012",
+        "https://downloads.imagej.net/ISBI-2012-challenge.zip",
+        None,
+        "ISBI 2012 EM segmentation challenge; cite Cardona et al. 2010, PLoS Biology 8(10) "
+        "e1000502, and TrakEM2; free for non-commercial segmentation software",
+    ),
+    "phc-u373": Origin(
+        "PhC-C2DH-U373",
+        "https://data.celltrackingchallenge.net/training-datasets/PhC-C2DH-U373.zip",
+        "b18185c18fce54e8eeb93e4bbb9b201d757add9409bbf2283b8114185a11bc9e",
+        "Cell Tracking Challenge; cite Maska et al. 2023, Nature Methods 20, 1010-1020",
+    ),
+    "dic-hela": Origin(
+        "DIC-C2DH-HeLa",
+        "https://data.celltrackingchallenge.net/training-datasets/DIC-C2DH-HeLa.zip",
+        "832fed2d05bb7488cf9c51a2994b75f8f3f53b3c3098856211f2d39023c34e1a",
+        "Cell Tracking Challenge; cite Maska et al. 2023, Nature Methods 20, 1010-1020",
+    ),
+}
+
+
+# No checksum of the archive was ever published, but the pixels are known: sha256 of the decoded
+# uint8 arrays in C order, the same in copies that do not come from one another.
+ISBI_PIXELS = {
+    "train-volume": "200da3d452d726e6c9ca1ce04b869d4edb727320d23b516d01cce707dc8c4760",
+    "train-labels": "a7cb64000a1a7e542682927e19c91339f58f9f178e0bcce4e207371116f0ca36",
+    "test-volume": "1b58fa7ec1d0ff9d39a855622db3ff66a97863036339b0d04be51b2f5a99b0e9",
+}
+
+
+def isbi_array(folder, stem):
+    """Read one of the three volumes, (30, 512, 512) uint8, and make sure that it is the one."""
+    path = Path(folder) / f"{stem}.tif"
+    pixels = np.ascontiguousarray(_decode(path)[0])
+    found = hashlib.sha256(pixels.tobytes()).hexdigest()
+    if found != ISBI_PIXELS[stem]:
+        raise ValueError(
+            f"{path}: the pixels ({pixels.shape} {pixels.dtype}) are not the challenge's: expected "
+            f"sha256 {ISBI_PIXELS[stem]}, found {found}. {_by_hand(ORIGINS['isbi2012'])}"
+        )
+    return pixels
+
+
+def data_folder() -> Path:
+    """The folder of the data that comes with the book: inside an installed package, or a checkout.
+
+    Raises FileNotFoundError if the package was installed without its data.
+    """
+    nuclei = _package.shipped("data/nuclei")
+    if nuclei is None:
+        raise FileNotFoundError(
+            f"data/nuclei is neither in {_package.ROOM} nor beside it; install the package again"
+        )
+    return nuclei.parent
+
+
+def fetch(name) -> Path:
+    """Find a data set's folder, and download it if it is nowhere.
+
+    `name` is "isbi2012", "phc-u373", "dic-hela", or "nuclei", which comes with the book. Returns
+    the folder, laid out as the official archive unpacks. Raises ValueError if the name is none of
+    those, or the download is not what it should be; OSError if there is no network or no space,
+    and the message says where to put the files.
+    """
+    key = str(name).lower()
+    if key == "nuclei":
+        return data_folder() / "nuclei"
+    if key not in ORIGINS:
+        known = ", ".join(map(repr, ["nuclei", *ORIGINS]))
+        raise ValueError(f"{str(name)!r} can't be fetched; these can: {known}")
+    return find(ORIGINS[key]) or _download(ORIGINS[key], _cache())
+
+
+def find(origin: Origin) -> Path | None:
+    """The folder of a data set that was downloaded before or put in place by hand, or None."""
+    for place in (_own_place(), _cache()):
+        if place is not None and (place / origin.folder).is_dir():
+            return place / origin.folder
+    return None
+
+
+def _cache():
+    return Path(pooch.os_cache("unet-book"))
+
+
+def _own_place():
+    place = os.environ.get("UNET_BOOK_DATA")
+    if place and not Path(place).is_dir():
+        raise FileNotFoundError(
+            f"UNET_BOOK_DATA={place} is not a folder; correct the variable or unset it"
+        )
+    return Path(place) if place else None
+
+
+def _by_hand(origin):
+    return (
+        f"Or get {origin.url} in another way, and unpack it to the folder {origin.folder} "
+        "in the folder that the environment variable UNET_BOOK_DATA names"
+    )
+
+
+def _download(origin, cache):
+    """Download, check, unpack; nothing is left in the cache unless all of it worked."""
+    target = cache / origin.folder
+    try:
+        cache.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryDirectory(dir=cache, prefix=".partial-") as partial:
+            archive = _retrieve(origin, Path(partial))
+            _unzip(archive, Path(partial) / "unpacked", origin)
+            _move_into_place(_find_content(Path(partial), origin), target)
+    except requests.RequestException as error:
+        raise ConnectionError(
+            f"{origin.url}: the download failed ({error}). Check the network and try again. "
+            f"{_by_hand(origin)}"
+        ) from error
+    except OSError as error:
+        if error.errno is None:
+            raise
+        raise OSError(
+            error.errno,
+            f"{target}: can't be written ({error.strerror}). Make room there and try again. "
+            f"{_by_hand(origin)}",
+        ) from error
+    return target
+
+
+def _retrieve(origin, folder):
+    known = f"sha256:{origin.sha256}" if origin.sha256 else None
+    name = origin.url.rsplit("/", 1)[1]
+    try:
+        return Path(pooch.retrieve(origin.url, known, name, folder, downloader=_bounded))
+    except requests.RequestException:
+        raise
+    except ValueError as error:
+        # pooch names the file, the checksum expected and the one found.
+        raise ValueError(f"{origin.url}: wrong checksum. {error} {_by_hand(origin)}") from error
+
+
+def _bounded(url, file, _):
+    """Download to `file`, and stop where no set could be that large."""
+    with requests.get(url, stream=True, timeout=60) as answer, open(file, "wb") as out:
+        answer.raise_for_status()
+        for piece in answer.iter_content(2**16):
+            out.write(piece)
+            if out.tell() > LARGEST:
+                raise ValueError(f"{url}: larger than {LARGEST:,} bytes; that is not the data set")
+
+
+def _unzip(archive, folder, origin):
+    try:
+        with zipfile.ZipFile(archive) as file:
+            if sum(entry.file_size for entry in file.infolist()) > LARGEST:
+                raise ValueError(f"{origin.url}: unpacks to more than {LARGEST:,} bytes; refused")
+            for entry in file.namelist():
+                _refuse_escape(entry, folder, archive)
+            file.extractall(folder)
+    except (zipfile.BadZipFile, EOFError, zlib.error, NotImplementedError) as error:
+        raise ValueError(
+            f"{origin.url}: {archive.name} is truncated or no zip archive ({error}). Try again. "
+            f"{_by_hand(origin)}"
+        ) from error
+
+
+def _refuse_escape(entry, folder, archive):
+    # zipfile would rename such an entry and go on; an archive that tries this is not to be trusted.
+    inside = (folder / entry.replace("\\", "/")).resolve()
+    if not inside.is_relative_to(folder.resolve()):
+        raise ValueError(f"{archive.name}: entry {entry!r} points outside the folder; refused")
+
+
+def _find_content(partial, origin):
+    """The unpacked folder that is to become the data set's."""
+    unpacked = partial / "unpacked"
+    if origin.folder != "isbi2012":
+        inner = unpacked / origin.folder
+        return inner if inner.is_dir() else unpacked
+    chosen = partial / "chosen"
+    chosen.mkdir()
+    for stem in ISBI_PIXELS:  # wherever the archive keeps them
+        found = sorted(p for p in unpacked.rglob("*") if p.name.lower() == f"{stem}.tif")
+        if not found:
+            raise ValueError(f"{origin.url}: no {stem}.tif in it. {_by_hand(origin)}")
+        os.replace(found[0], chosen / f"{stem}.tif")
+        isbi_array(chosen, stem)
+    return chosen
+
+
+def _move_into_place(folder, target):
+    try:
+        os.replace(folder, target)
+    except OSError:
+        if not target.is_dir():  # else another process was quicker, and its copy is as good
+            raise

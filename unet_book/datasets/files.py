@@ -1,0 +1,365 @@
+"""Single files: a gray image, a mask of instance labels, whatever program wrote them.
+
+What a file is, its content says and not the ending of its name. Colors, inverted gray scales and
+turned cameras are read as a viewer shows them.
+"""
+
+import io
+from contextlib import contextmanager
+from pathlib import Path
+
+import numpy as np
+import tifffile
+from PIL import Image, ImageOps, ImageSequence
+
+from unet_book._files import write_atomically
+from unet_book.datasets.stack import check_labels
+
+SUFFIXES = (".tif", ".tiff", ".png", ".jpg", ".jpeg", ".bmp", ".gif", ".npy")
+TIFF = (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+")  # how such a file begins, in both byte orders
+LOSSY = (7, 6, 33003, 33005, 34712, 34892, 22610)  # JPEG, JPEG 2000, JPEG XR: TIFF's numbers
+
+# What a TIFF's orientation (tag 274) asks for, as a viewer shows it: rot90's turns after a flip.
+TURNS = {1: (0, False), 2: (0, True), 3: (2, False), 4: (2, True), 5: (1, True), 6: (3, False),
+         7: (3, True), 8: (1, False)}  # fmt: skip
+
+
+def to_unit(image):
+    """Bring gray values to [0, 1].
+
+    8-bit values are divided by 255: the camera used the range as its operator chose, and what is
+    dark stays dark. Any other type (12 bits in uint16, float, …) says nothing about its range, so
+    its 0.1th percentile becomes 0 and its 99.8th 1, and what lies outside is clipped. Each image is
+    taken by itself, so that a single image at prediction is treated as it was in training.
+
+    Parameters
+    ----------
+    image : an array of any shape; bool, integer or floating point.
+
+    Returns float32 in [0, 1], same shape. A constant image that is not 8-bit becomes 0. Raises
+    ValueError if a value is not finite, or the type is none of those.
+
+    >>> to_unit(np.array([[0, 51, 255]], dtype=np.uint8))
+    array([[0. , 0.2, 1. ]], dtype=float32)
+    """
+    image = np.asarray(image)
+    if image.dtype == bool:
+        return image.astype(np.float32)
+    if image.dtype == np.uint8:
+        return image / np.float32(255)
+    if image.dtype.kind not in "iuf":
+        raise ValueError(f"image is {image.dtype}; needed are integers or floating point numbers")
+    if not np.all(np.isfinite(image)):
+        raise ValueError("image holds NaN or infinity; replace them, for instance np.nan_to_num")
+    if image.size == 0:
+        return image.astype(np.float32)
+    values = image.astype(np.float64)
+    values /= max(np.abs(values).max(), np.finfo(float).tiny)  # so that no difference overflows
+    low, high = np.percentile(values, [0.1, 99.8])
+    if not high > low:  # (almost) all pixels equal: the percentiles say nothing
+        low, high = values.min(), values.max()
+    if not high > low:
+        return np.zeros(image.shape, np.float32)
+    with np.errstate(over="ignore"):  # an outlier far outside the range is clipped all the same
+        return np.clip((values - low) / (high - low), 0, 1).astype(np.float32)
+
+
+def read_image(path, channel: int | None = None):
+    """Read one gray image, brought to [0, 1] by `to_unit`.
+
+    Parameters
+    ----------
+    path : a TIFF, PNG, JPEG, BMP or GIF file, or an array in a .npy file.
+    channel : which channel of a colored image to take, from 0. Without it equal channels are gray,
+        and others are refused.
+
+    Returns float32 in [0, 1], (H, W). Raises FileNotFoundError if there is no such file; ValueError
+    if it can't be read (truncated, not an image), has colors, is a stack, or holds NaN.
+    """
+    frames = read_frames(path, channel)
+    if len(frames) > 1:
+        raise ValueError(
+            f"{path}: {len(frames)} images in one file, where one gray image (H, W) is needed. "
+            "Save each slice as a file of its own"
+        )
+    return frames[0]
+
+
+def read_frames(path, channel: int | None = None) -> list[np.ndarray]:
+    """Read all gray images of a file, such as a time-lapse; each as `read_image` gives one."""
+    pixels, axes = _decode(path, as_shown=True)
+    try:
+        return [to_unit(frame) for frame in _frames(pixels, axes, channel)]
+    except ValueError as error:
+        raise ValueError(f"{path}: {error}") from None
+
+
+def read_labels(path):
+    """Read one mask of numbers: 0 is background, 1 … K are cells, -1 is not annotated.
+
+    Parameters
+    ----------
+    path : a file of integers, or of floats without fractions, as `read_image` reads them. What was
+        compressed with loss (JPEG) is refused, since that changes the values.
+
+    Returns int32, (H, W). Raises FileNotFoundError if there is no such file; ValueError if it can't
+    be read, has colors, is a stack, or holds anything but integers of at least -1.
+    """
+    mask, axes = _decode(path)
+    try:
+        frames = _frames(mask, axes)
+    except ValueError as error:
+        raise ValueError(f"{path}: {error} (a mask has one integer per pixel, and no colors)"
+                         ) from None  # fmt: skip
+    if len(frames) > 1:
+        raise ValueError(f"{path}: shape {mask.shape}; a mask is one image, (H, W)")
+    mask = frames[0]
+    if mask.dtype.kind == "f":
+        broken = mask[~(np.isfinite(mask) & (mask == np.round(mask)))]
+        if broken.size:
+            raise ValueError(
+                f"{path}: a mask holds whole numbers, but {broken[0]} was found; save it as "
+                "16-bit integers, and never resize a mask with interpolation"
+            )
+        mask = mask.astype(np.int64)
+    mask = mask.astype(np.uint8) if mask.dtype == bool else mask
+    check_labels(path, mask)
+    return mask.astype(np.int32)
+
+
+def write_labels(path, labels, resolution=None):
+    """Write labels as a TIFF that Fiji, napari and scikit-image open.
+
+    The file appears complete or not at all: it is written beside its place and then moved there,
+    so an interruption leaves an older file as it was.
+
+    Parameters
+    ----------
+    path : where to; ends in .tif or .tiff.
+    labels : integers >= -1, (H, W) or (N, H, W). Written as uint16 where they fit, else as int32,
+        with lossless zlib compression.
+    resolution : the pixels' size as `read_resolution` gives it; None writes none.
+
+    Raises ValueError if the labels are not integers or the name does not end in .tif or .tiff;
+    OSError if the folder is missing or the file can't be written.
+    """
+    path, labels = Path(path), np.asarray(labels)
+    if labels.ndim not in (2, 3) or labels.size == 0:
+        raise ValueError(f"{path}: labels have shape {labels.shape}; needed is (H, W) or (N, H, W)")
+    check_labels(path, labels)
+    fits = labels.min() >= 0 and labels.max() <= np.iinfo(np.uint16).max
+    write_tiff(path, labels.astype(np.uint16 if fits else np.int32), resolution)
+
+
+def write_tiff(path, pixels, resolution=None):
+    """Write an array as a TIFF, whole or not at all; arguments and errors as `write_labels`."""
+    path, how = Path(path), {}
+    if path.suffix.lower() not in (".tif", ".tiff"):
+        raise ValueError(f"{path}: this is written as TIFF; end the name in .tif")
+    if not path.parent.is_dir():
+        raise FileNotFoundError(f"{path}: the folder {path.parent} does not exist; make it first")
+    if resolution is not None:
+        (x, y), unit = resolution
+        how = {"resolution": (x, y), "resolutionunit": unit}
+    file = io.BytesIO()
+    tifffile.imwrite(file, pixels, compression="zlib", photometric="minisblack", **how)
+    write_atomically(path, file.getvalue())
+
+
+def read_resolution(path):
+    """((x, y) pixels a unit, the unit's number in TIFF) that a TIFF file has, or None.
+
+    Fiji keeps micrometers in words beside the tag; they are read as centimeters, which TIFF knows.
+    """
+    if not _is_tiff(path):
+        return None
+    with tifffile.TiffFile(path) as file:
+        tags, said = file.pages[0].tags, (file.imagej_metadata or {}).get("unit", "")
+        if "XResolution" not in tags or "YResolution" not in tags:
+            return None
+        x, y = (np.divide(*map(float, tags[f"{axis}Resolution"].value)) for axis in "XY")
+        unit = int(tags["ResolutionUnit"].value) if "ResolutionUnit" in tags else 1
+    if str(said).replace("\\u00B5", "µ") in ("um", "µm", "μm", "micron"):
+        return (10_000 * x, 10_000 * y), 3
+    return (x, y), unit
+
+
+# ---- decoding
+
+
+def _decode(path, as_shown=False):
+    """The pixels of a file as they are, any type, and the meaning of their axes ("YX", "CYX", …).
+
+    `as_shown` asks for gray values as a viewer shows them: the colors that a palette stands for,
+    and of inverted scales the right way. In a mask, numbers of a palette are the labels.
+    """
+    path = Path(path)
+    if not path.is_file():
+        raise FileNotFoundError(f"{path}: no such file")
+    try:
+        if _is_tiff(path):
+            return _decode_tiff(path, as_shown)
+        if path.suffix.lower() == ".npy":
+            return _decode_numpy(path)
+        return _decode_pillow(path, as_shown)
+    except Unreadable as error:
+        raise ValueError(f"{path}: {error}") from error
+    except Exception as error:  # the libraries raise a dozen kinds for a broken file
+        raise ValueError(
+            f"{path}: can't be read ({error}); it is truncated, or not an image. "
+            "Copy or save the file again"
+        ) from error
+
+
+class Unreadable(ValueError):
+    """A sound file that this program does not read, with a reason that can stand alone."""
+
+
+def _is_tiff(path) -> bool:
+    with open(path, "rb") as file:
+        return file.read(4) in TIFF
+
+
+def _decode_tiff(path, as_shown):
+    try:
+        return _decode_tifffile(path, as_shown)
+    except Unreadable:
+        raise
+    except (ValueError, ImportError) as error:
+        # The challenge's files are LZW-compressed: tifffile needs a further package for them,
+        # Pillow does not.
+        if isinstance(error, ValueError) and "imagecodecs" not in str(error):
+            raise
+        return _without_codecs(path, as_shown, error)
+
+
+def _without_codecs(path, as_shown, error):
+    try:
+        with tifffile.TiffFile(path) as file:
+            page = file.pages[0]
+            compression, bits = page.compression, page.bitspersample
+        if compression in (1, 5, 7, 32773) and bits in (1, 8, 16, 32):
+            return _decode_pillow(path, as_shown)
+    except Exception:
+        raise error from None
+    raise Unreadable(
+        f"its compression ({getattr(compression, 'name', compression)}, {bits} bits) needs a "
+        "package that is not installed: pip install imagecodecs; or save it without compression"
+    )
+
+
+def _decode_tifffile(path, as_shown):
+    with tifffile.TiffFile(path, **_own_pages_only(path)) as file:
+        page = file.pages[0]
+        if not as_shown and page.compression in LOSSY:
+            raise Unreadable("JPEG changes label values; save the mask as PNG or as another TIFF")
+        series = file.series[0]
+        pixels, axes = series.asarray(), series.axes
+        if pixels.size == 0:
+            raise ValueError("no image inside")
+        if as_shown and page.photometric == tifffile.PHOTOMETRIC.PALETTE:
+            pixels, axes = _look_up(pixels, page.colormap)
+        inverted = page.photometric == tifffile.PHOTOMETRIC.MINISWHITE
+        if inverted and (as_shown or pixels.dtype == bool):
+            pixels = np.iinfo(pixels.dtype).max - pixels if pixels.dtype.kind == "u" else ~pixels
+        turn = page.tags["Orientation"].value if "Orientation" in page.tags else 1
+    return _upright(pixels, axes, int(turn)), axes
+
+
+def _own_pages_only(path):
+    """Of a file whose description names others of the same acquisition, its own pages count."""
+    with tifffile.TiffFile(path) as file:
+        text = file.ome_metadata or "" if file.is_ome else ""
+    others = "FileName=" in text
+    return {"is_ome": False} if others else {}
+
+
+def _upright(pixels, axes, orientation):
+    """Turned and mirrored as the camera's tag says."""
+    turns, mirrored = TURNS.get(orientation, (0, False))
+    y, x = axes.index("Y"), axes.index("X")
+    return np.rot90(np.flip(pixels, x) if mirrored else pixels, turns, (y, x))
+
+
+def _look_up(indices, colormap):
+    """The gray values or colors that a palette's indices stand for, and their axes."""
+    colors = np.moveaxis(np.asarray(colormap)[:, indices], 0, -1)
+    if (colors == colors[..., :1]).all():
+        return (colors[..., 0] // 257).astype(np.uint8), "YX"  # 16 bits, of which TIFF makes 8
+    return (colors // 257).astype(np.uint8), "YXS"
+
+
+def _decode_numpy(path):
+    try:
+        pixels = np.load(path, allow_pickle=False)
+    except ValueError as error:
+        raise Unreadable(
+            "this .npy file holds objects of Python, which could run anything when they are read. "
+            "Save its label array alone: np.save(file, masks)"
+        ) from error
+    return pixels, {2: "YX", 3: "QYX"}.get(pixels.ndim, "Q" * (pixels.ndim - 2) + "YX")
+
+
+def _decode_pillow(path, as_shown):
+    with _any_size(), Image.open(path) as file:
+        if not as_shown and file.format == "JPEG":
+            raise Unreadable("JPEG changes label values; save the mask as PNG or TIFF")
+        frames = [_pixels(frame, as_shown) for frame in ImageSequence.Iterator(file)]
+    axes = "YX" if frames[0].ndim == 2 else "YXS"
+    return (frames[0], axes) if len(frames) == 1 else (np.stack(frames), "Q" + axes)
+
+
+@contextmanager
+def _any_size():
+    """Pillow takes very large images for attacks; here they are somebody's slides."""
+    limit, Image.MAX_IMAGE_PIXELS = Image.MAX_IMAGE_PIXELS, None
+    try:
+        yield
+    finally:
+        Image.MAX_IMAGE_PIXELS = limit
+
+
+def _pixels(frame, as_shown):
+    """One frame as an array, upright; of a palette its colors if they are to be shown."""
+    upright = ImageOps.exif_transpose(frame)
+    return np.array(upright.convert("RGB") if as_shown and frame.mode == "P" else upright)
+
+
+# ---- from axes to gray images
+
+
+def _frames(pixels, axes, channel=None):
+    """The gray images (H, W) of pixels with these axes; ValueError for colors that differ."""
+    if len(axes) != pixels.ndim:
+        raise ValueError(f"shape {pixels.shape} with the axes {axes}; one gray image is (H, W)")
+    keep = [i for i, size in enumerate(pixels.shape) if size > 1]
+    if len(keep) < 2:  # an image of one row or column
+        keep = [axes.index("Y"), axes.index("X")]
+    pixels, axes = pixels.reshape([pixels.shape[i] for i in keep]), "".join(axes[i] for i in keep)
+    colors = [i for i, name in enumerate(axes) if name in "CS"]
+    if len(colors) > 1:
+        raise ValueError(f"shape {pixels.shape} has channels of channels ({axes})")
+    if colors:
+        pixels = _one_channel(np.moveaxis(pixels, colors[0], -1), channel)
+    elif channel not in (None, 0):
+        raise ValueError(f"channel {channel} was asked for, and there is one channel, 0")
+    return list(pixels.reshape(-1, *pixels.shape[-2:]))
+
+
+def _one_channel(pixels, channel):
+    """(..., H, W) of (..., H, W, C): the chosen channel, or what all show alike."""
+    count = pixels.shape[-1]
+    if channel is not None:
+        if not 0 <= channel < count:
+            raise ValueError(f"channel {channel} was asked for, and there are 0 to {count - 1}")
+        return pixels[..., channel]
+    top = True if pixels.dtype == bool else np.iinfo(pixels.dtype).max if (
+        pixels.dtype.kind in "iu") else 1.0  # fmt: skip
+    opaque = count in (2, 4) and (pixels[..., -1] == top).all()
+    shown = pixels[..., :-1] if opaque else pixels
+    if (shown == shown[..., :1]).all():
+        return shown[..., 0]
+    raise ValueError(
+        f"shape {pixels.shape} has {count} channels, but one gray channel is needed. Choose the "
+        "one that shows your cells: image[..., 0], --channel 0, or in Fiji Image > Type > 8-bit"
+    )

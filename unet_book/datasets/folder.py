@@ -1,0 +1,126 @@
+"""A folder of your own: images, and a mask for each of them."""
+
+import re
+import unicodedata
+from pathlib import Path
+
+from unet_book.datasets.files import SUFFIXES, read_image, read_labels
+from unet_book.datasets.masks import to_cells
+from unet_book.datasets.stack import Stack
+
+# What programs add to an image's name for its mask, and to a channel's image.
+ADDED = re.compile(
+    r"(\.ome)?([ _-](cp_masks?|masks?|labels?|segmentation|seg|gt|cells|0000))?$", re.IGNORECASE
+)
+OTHER = (".json", ".geojson", ".zip", ".roi", ".xml")  # outlines, which are no label images
+
+
+def read_folder(folder, classes=(), ignore=None) -> Stack:
+    """Read your own images: ``images/`` and ``masks/``, a mask for each image by its name.
+
+    Images are gray, of any sizes, in any file that `files.read_image` reads, in folders within
+    these two as well. A mask has its image's name, or that name with what programs add: "_mask",
+    "_labels", "_seg", "_cp_masks". What a mask's numbers mean, `masks.to_cells` judges. In a signed
+    mask, -1 is "not annotated". An inverted mask, cells black, can't be told from a right one: look
+    at it. The layout of the 2018 Data Science Bowl, a folder an image with a mask a cell, is read,
+    too.
+
+    Parameters
+    ----------
+    folder : a path.
+    classes, ignore : as for `masks.to_cells`.
+
+    Returns a `Stack` of all pairs, in the order of their names, numbers in them as numbers. Raises
+    FileNotFoundError if a folder, a mask or an image is missing; ValueError if a file can't be
+    read, an image is not gray, a mask has another size than its image or can't be told, or no mask
+    holds a cell. Each message names the file.
+    """
+    folder = Path(folder)
+    pairs = _pairs(folder)
+    images = [read_image(image) for image, _ in pairs]
+    numbers = [_read_mask(masks) for _, masks in pairs]
+    for image, labels, (image_path, masks) in zip(images, numbers, pairs):
+        if labels.shape != image.shape:
+            raise ValueError(
+                f"{masks[0]}: the mask is {_size(labels)} but its image {image_path.name} is "
+                f"{_size(image)}; both must have the same height x width"
+            )
+    if all(labels.max() <= 0 for labels in numbers):
+        where = pairs[0][1][0].parent
+        raise ValueError(f"{where}: no mask holds a cell; every pixel is background")
+    labels = to_cells(numbers, [masks[0] for _, masks in pairs], classes, ignore)
+    return Stack(folder.name, images, labels, str(folder), [image.stem for image, _ in pairs])
+
+
+def natural(path) -> list:
+    """A key that sorts names with numbers by the numbers: t2 before t10."""
+    return [int(part) if part.isdecimal() else part.lower()
+            for part in re.split(r"(\d+)", str(path))]  # fmt: skip
+
+
+def _pairs(folder) -> list[tuple[Path, list[Path]]]:
+    """(image, its masks) of a folder: a mask an image, or a folder an image and a mask a cell."""
+    if not (folder / "images").is_dir():
+        inside = [part for part in folder.iterdir() if (part / "images").is_dir()]
+        if inside:
+            return [pair for part in sorted(inside, key=natural) for pair in _pairs(part)]
+    images, masks = _files(folder / "images"), _files(folder / "masks")
+    if len(images) == 1 and len(masks) > 1 and not set(images) & set(masks):
+        return [(*images.values(), [*masks.values()])]  # a mask a cell
+    return [(image, [mask]) for image, mask in _matched(images, masks, folder)]
+
+
+def _files(folder) -> dict[str, Path]:
+    """The images of a folder, and of folders in it, by their names without what programs add."""
+    if not folder.is_dir():
+        raise FileNotFoundError(f"{folder} is missing; a data folder holds images/ and masks/")
+    found = [path for path in folder.rglob("*") if not path.name.startswith(".") and path.is_file()]
+    paths = [path for path in found if path.suffix.lower() in SUFFIXES]
+    if not paths:
+        other = next((path.name for path in found if path.suffix.lower() in OTHER), None)
+        said = f" ({other} is not read: export label images)" if other else ""
+        raise FileNotFoundError(f"{folder}: no image in it; known are {', '.join(SUFFIXES)}{said}")
+    named = {}
+    for path in sorted(paths, key=natural):
+        name = _key(path.relative_to(folder))
+        if name in named:
+            raise ValueError(f"{folder}: more than one file is called {name!r}; keep one")
+        named[name] = path
+    return named
+
+
+def _key(path) -> str:
+    """What an image and its mask have in common: place and name, in one form of Unicode."""
+    stem = ADDED.sub("", path.stem)
+    return unicodedata.normalize("NFC", (path.parent / stem).as_posix())
+
+
+def _matched(images, masks, folder):
+    for name, path in images.items():
+        if name not in masks:
+            raise FileNotFoundError(
+                f"{path}: no mask for it; expected {folder / 'masks' / name}.tif"
+            )
+    for name, path in masks.items():
+        if name not in images:
+            raise FileNotFoundError(
+                f"{path}: no image for it; expected {folder / 'images' / name}.tif"
+            )
+    return [(path, masks[name]) for name, path in images.items()]
+
+
+def _read_mask(paths):
+    """The numbers of a mask; of a mask a cell, each file's white under a number of its own."""
+    if len(paths) == 1:
+        return read_labels(paths[0])
+    numbers = read_labels(paths[0]) * 0
+    for number, path in enumerate(paths, start=1):
+        cell = read_labels(path) > 0
+        if cell.shape != numbers.shape:
+            raise ValueError(f"{path}: {_size(cell)}, but {paths[0].name} is {_size(numbers)}")
+        numbers[cell & (numbers == 0)] = number
+    return numbers
+
+
+def _size(array) -> str:
+    return " x ".join(map(str, array.shape))

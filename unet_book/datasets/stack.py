@@ -1,0 +1,136 @@
+"""Images with their instance labels, in the one form that all of the package takes."""
+
+from collections.abc import Sequence
+
+import numpy as np
+from torch.utils.data import Dataset
+
+
+class Stack(Dataset):
+    """Images with their instance labels, as a ``torch.utils.data.Dataset``.
+
+    ``stack[i]`` is the pair (image, labels) of arrays (H, W); ``stack[2:5]`` is a smaller stack.
+    ``stack.images`` and ``stack.labels`` are arrays (N, H, W) where all images have one size, else
+    lists of arrays (H, W).
+
+    Parameters
+    ----------
+    name : what errors and figures call it.
+    images : floating point in [0, 1], (N, H, W) or a sequence of (H, W), one at least; kept as
+        float32.
+    labels : integers >= -1 of the same shapes; kept as int32.
+    source : where the images come from and whom to cite.
+    names : what each image is called, such as its file; numbers unless given.
+
+    Raises ValueError if shapes, types or values are not as above; the message names the offender.
+
+    >>> image = np.zeros((1, 64, 64), np.float32)
+    >>> len(Stack("empty", image, image.astype(int)))
+    1
+    """
+
+    def __init__(self, name, images, labels, source="", names: Sequence[str] | None = None):
+        images, labels = (_each(name, arrays) for arrays in (images, labels))
+        self.names = [f"{i:03}" for i in range(len(images))] if names is None else list(names)
+        if len({len(images), len(labels), len(self.names)}) > 1:
+            raise ValueError(
+                f"{name}: {len(images)} images, {len(labels)} labels and {len(self.names)} names; "
+                "needed is one of each for every image"
+            )
+        for which, image, numbers in zip(self.names, images, labels):
+            check_image(f"{name}: image {which}", image)
+            check_labels(f"{name}: image {which}", numbers)
+            if image.shape != numbers.shape:
+                raise ValueError(
+                    f"{name}: image {which} {image.shape} and its labels {numbers.shape} differ in "
+                    "shape; each pixel needs one label"
+                )
+        self.name, self.source = name, source
+        self.images = together(images, np.float32)
+        self.labels = together(labels, np.int32)
+
+    def __len__(self):
+        return len(self.images)
+
+    def __getitem__(self, index):
+        if isinstance(index, slice):
+            return self.pick(range(*index.indices(len(self))))
+        return self.images[index], self.labels[index]
+
+    def __repr__(self):
+        shapes = sorted({image.shape for image in self.images})
+        sizes = " to ".join(f"{h} x {w}" for h, w in dict.fromkeys([shapes[0], shapes[-1]]))
+        return f"Stack({self.name!r}: {len(self)} images of {sizes}, {self.cell_count()} cells)"
+
+    def pick(self, indices) -> "Stack":
+        """The images of these indices as a stack of their own."""
+        images, labels, names = (
+            [values[i] for i in indices] for values in (self.images, self.labels, self.names)
+        )
+        return Stack(self.name, images, labels, self.source, names)
+
+    def cell_count(self) -> int:
+        """Number of cells in all images together."""
+        return sum(int(np.count_nonzero(np.unique(labels) > 0)) for labels in self.labels)
+
+
+def train_count(count: int) -> int:
+    """How many of `count` images train: all but the last fifth, and at least one is for testing."""
+    return count - max(1, count // 5)
+
+
+def cut(stack: Stack, split: str) -> Stack:
+    """The part of a stack that a split names, by order."""
+    if split == "all":
+        return stack
+    if len(stack) == 1:
+        raise ValueError(
+            f"{stack.name}: one image can't be cut into train and test; "
+            "use split='all', or add a second image"
+        )
+    n = train_count(len(stack))
+    return stack[:n] if split == "train" else stack[n:]
+
+
+def together(arrays, dtype=None):
+    """One array (N, ...) where all have one shape, else the list of them, each as `dtype`."""
+    arrays = [np.ascontiguousarray(array, dtype=dtype) for array in arrays]
+    return np.stack(arrays) if len({array.shape for array in arrays}) == 1 else arrays
+
+
+def _each(name, arrays):
+    """A stack (N, H, W), or a sequence of (H, W), as a list of arrays."""
+    shape = np.shape(arrays) if isinstance(arrays, np.ndarray) else (len(arrays), "H", "W")
+    if len(shape) != 3 or 0 in shape:
+        raise ValueError(f"{name}: shape {shape}; needed is (N, H, W) with at least one image")
+    return [np.asarray(array) for array in arrays]
+
+
+def check_image(name, image):
+    """ValueError unless `image` is (H, W), floating point, and in [0, 1]."""
+    if image.ndim != 2 or 0 in image.shape:
+        raise ValueError(f"{name}: shape {image.shape}; needed is (H, W)")
+    if not np.issubdtype(image.dtype, np.floating):
+        raise ValueError(
+            f"{name}: {image.dtype}; needed is floating point in [0, 1] "
+            "(datasets.to_unit brings a gray image there)"
+        )
+    bad = image[~((image >= 0) & (image <= 1))]  # written so that NaN counts as bad
+    if bad.size:
+        raise ValueError(
+            f"{name}: {bad.size} image values are not in [0, 1], the first is {bad[0]}; "
+            "datasets.to_unit brings a finite gray image there"
+        )
+
+
+def check_labels(name, labels):
+    """ValueError unless `labels` are integers from -1 to what int32 holds."""
+    if not np.issubdtype(labels.dtype, np.integer):
+        raise ValueError(
+            f"{name}: labels are {labels.dtype}; needed are integers: 0 for background, "
+            "1 … K for cells, -1 for not annotated"
+        )
+    if labels.size and labels.min() < -1:
+        raise ValueError(f"{name}: label {labels.min()} found; the smallest allowed is -1")
+    if labels.size and labels.max() > np.iinfo(np.int32).max:
+        raise ValueError(f"{name}: label {labels.max()} found; the largest allowed is 2147483647")
