@@ -1,6 +1,7 @@
 """A checkpoint is whole or it is the old one, and it gives back every bit."""
 
 import errno
+import json
 import os
 import random
 import re
@@ -12,6 +13,7 @@ from types import SimpleNamespace
 
 import pytest
 import torch
+from safetensors import safe_open
 from safetensors.torch import save_file
 
 import unet_book
@@ -305,6 +307,77 @@ def test_another_networks_file_is_refused_and_the_network_stays_as_it_was(saved,
     with pytest.raises(ValueError, match=f"{re.escape(str(saved))} holds another network"):
         checkpoint.restore(saved, model)
     assert_same(model.state_dict(), before)
+
+
+class Other(UNet):
+    """A network whose weights fit a `UNet`, and which computes something else."""
+
+    def forward(self, image):
+        return -super().forward(image)
+
+
+def test_a_subclass_is_read_as_itself_or_not_at_all(tmp_path):
+    model = Other(base_channels=2, depth=1)
+    checkpoint.save(tmp_path / "a", model)
+    for read in (checkpoint.load_model, lambda path: checkpoint.restore(path, network())):
+        with pytest.raises(ValueError, match="class .*Other, not .*UNet: give that class as build"):
+            read(tmp_path / "a")
+    again = checkpoint.load_model(tmp_path / "a", build=Other)
+    image = torch.rand(1, 1, 20, 20)
+    assert torch.equal(again(image), model.eval()(image)) and isinstance(again, Other)
+
+
+def rewritten(path, change):
+    """The checkpoint `path` with its header and tensors changed, as a whole file."""
+    with safe_open(path, framework="pt") as file:
+        header = json.loads(file.metadata()[checkpoint.KEY])
+        tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
+    change(header, tensors)
+    save_file(tensors, path, {checkpoint.KEY: json.dumps(header)})
+
+
+def wide(header, tensors):
+    header["network"]["base_channels"] = 4000  # 120 GB, if anything were allocated
+
+
+BROKEN = {
+    "no network": (lambda header, tensors: header.pop("network"), "header is no checkpoint's"),
+    "a list": (lambda header, tensors: header.update(network=[1]), "header is no checkpoint's"),
+    "another word": (lambda header, tensors: header["network"].update(color=1), "color"),
+    "another width": (wide, "is damaged: model.*has the shape"),
+    "a weight less": (lambda header, tensors: tensors.pop("model.bottom.0.bias"), "of nothing"),
+    "a weight more": (lambda header, tensors: tensors.update({"model.x": torch.ones(1)}),
+                      "no such weight"),
+    "no number": (lambda header, tensors: (tensors["model.bottom.0.bias"].fill_(torch.nan),
+                                           header.pop("checksum")), "NaN or infinite"),
+    "another number": (lambda header, tensors: tensors["model.bottom.0.bias"].zero_(),
+                       "its numbers are not those that were saved"),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("what", BROKEN)
+def test_a_file_that_is_not_what_it_says_is_refused_in_one_line(saved, what):
+    change, words = BROKEN[what]
+    rewritten(saved, change)
+    with pytest.raises(ValueError, match=words) as caught:
+        checkpoint.load_model(saved)
+    assert str(saved) in str(caught.value) and "\n" not in str(caught.value)
+
+
+def test_bytes_that_were_lost_are_noticed(saved):
+    content = bytearray(saved.read_bytes())
+    content[-1000:-500] = bytes(500)
+    saved.write_bytes(content)
+    with pytest.raises(ValueError, match="its numbers are not those that were saved"):
+        checkpoint.load_model(saved)
+
+
+def test_files_from_before_checksums_and_classes_are_read(saved):
+    def older(header, tensors):
+        del header["checksum"], header["class"]
+
+    rewritten(saved, older)
+    assert_same(checkpoint.load_model(saved).state_dict(), network().state_dict())
 
 
 def test_another_rate_of_dropout_is_no_other_network(saved):

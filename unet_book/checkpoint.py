@@ -7,11 +7,13 @@ Nothing in it is executed when it is read.
 """
 
 import errno
+import hashlib
 import json
 import os
 import shutil
 import tempfile
 import time
+from collections.abc import Callable
 from contextlib import contextmanager
 from glob import escape
 from pathlib import Path
@@ -55,8 +57,13 @@ def save(
     for index, values in _moments(optimizer).items():
         for name, value in values.items():
             tensors[f"optimizer.{index}.{name}"] = value
-    header = {"network": _network(model) | {"dropout": model.dropout.p}, "state": state or {}}
     tensors = {name: value.detach().cpu().contiguous() for name, value in tensors.items()}
+    header = {
+        "network": _network(model) | {"dropout": model.dropout.p},
+        "class": class_name(type(model)),
+        "checksum": _checksum(tensors),
+        "state": state or {},
+    }
     # All under one key: safetensors writes several in any order, and equal files should be equal.
     write_atomically(path, to_bytes(tensors, metadata={KEY: json.dumps(header)}))
     return Path(path)
@@ -72,15 +79,10 @@ def restore(
     Raises ValueError if the file is damaged, is no checkpoint, holds another network, or no mean
     where there should be one; FileNotFoundError if there is none.
     """
-    tensors, header = _read(path)
-    theirs, mine = header["network"], _network(model)
-    if {name: theirs.get(name) for name in NETWORK} != mine:
-        raise ValueError(f"{path} holds another network: {theirs}, not {mine}")
-    _put_weights(model, tensors)
-    if average is not None:
-        if not _has_average(tensors):
-            raise ValueError(f"{path} holds no mean of the weights")
-        _put_weights(average, tensors, AVERAGE)
+    networks = {MODEL: model} | ({AVERAGE: average} if average is not None else {})
+    tensors, header = _read(path, model, [*networks])
+    for prefix, network in networks.items():
+        _put_weights(network, tensors, prefix)
     if optimizer is not None:
         _put_moments(optimizer, tensors)
     return header["state"]
@@ -92,15 +94,23 @@ def peek(path) -> dict:
         return header["state"]
 
 
-def load_model(path, device="cpu") -> UNet:
+def load_model(path, device="cpu", build: Callable[..., UNet] = UNet) -> UNet:
     """The network that `path` holds, in evaluation mode on `device`.
 
-    Of a training with averaging it is the mean of the weights. Raises as `restore` does.
+    Of a training with averaging it is the mean of the weights. `build` makes the network: a
+    subclass of `UNet`, if the file holds one. Raises as `restore` does, before any weight is read
+    if the file can't hold the network that it names.
     """
-    tensors, header = _read(path)
-    with torch.random.fork_rng([]):  # a new network draws weights, from the global generator
-        model = UNet(**header["network"])
-    _put_weights(model, tensors, AVERAGE if _has_average(tensors) else MODEL)
+    with _opened(path) as (file, header):
+        prefix = AVERAGE if any(name.startswith(AVERAGE) for name in file.keys()) else MODEL
+        theirs = header["network"]
+    try:
+        with torch.device("meta"):  # shapes and no numbers
+            model = build(**theirs)
+    except (TypeError, ValueError) as error:
+        raise ValueError(f"{path} holds no network that can be built: {error}") from error
+    tensors, _ = _read(path, model, [prefix])
+    _put_weights(model, tensors, prefix, assign=True)
     return model.to(device).eval()
 
 
@@ -167,24 +177,82 @@ def _opened(path):
             header = file.metadata() or {}
             if KEY not in header:
                 raise ValueError(f"{path} is a safetensors file, but not a checkpoint of unet_book")
-            yield file, json.loads(header[KEY])
+            yield file, _header(path, header[KEY])
     except SafetensorError as error:
         raise ValueError(f"{path} is damaged, or not a safetensors file: {error}") from error
 
 
-def _read(path) -> tuple[dict[str, Tensor], dict]:
-    """All tensors of a checkpoint, and its header."""
+def _header(path, text) -> dict:
+    """The header as it was saved; ValueError if a part of it is missing."""
+    try:
+        header = json.loads(text)
+        dict(header["network"]), dict(header["state"])
+    except (ValueError, TypeError, KeyError) as error:
+        raise ValueError(f"{path} is damaged: its header is no checkpoint's ({error})") from error
+    return header
+
+
+def _read(path, model, networks) -> tuple[dict[str, Tensor], dict]:
+    """All tensors of a checkpoint, and its header; ValueError unless it holds `model`'s like.
+
+    `networks` are the prefixes of what must be there. Names and shapes are compared before a tensor
+    is read, and then the checksum, and that every weight is a number.
+    """
     with _opened(path) as (file, header):
-        return {name: file.get_tensor(name) for name in file.keys()}, header  # noqa: SIM118
+        theirs, mine = header["network"], _network(model)
+        if {name: theirs.get(name) for name in NETWORK} != mine:
+            raise ValueError(f"{path} holds another network: {theirs}, not {mine}")
+        kind = header.get("class", class_name(type(model)))
+        if kind != class_name(type(model)):
+            raise ValueError(
+                f"{path} holds a network of the class {kind}, not {class_name(type(model))}: give "
+                "that class as build"
+            )
+        names = list(file.keys())
+        shapes = {name: tuple(file.get_slice(name).get_shape()) for name in names}
+        for prefix in networks:
+            _compare(path, shapes, model, prefix)
+        tensors = {name: file.get_tensor(name) for name in names}
+    if header.get("checksum", _checksum(tensors)) != _checksum(tensors):
+        raise ValueError(f"{path} is damaged: its numbers are not those that were saved")
+    for name, value in tensors.items():
+        if name.startswith((MODEL, AVERAGE)) and not bool(torch.isfinite(value).all()):
+            raise ValueError(f"{path}: {name} holds NaN or infinite weights")
+    return tensors, header
 
 
-def _has_average(tensors) -> bool:
-    return any(name.startswith(AVERAGE) for name in tensors)
+def _compare(path, shapes, model, prefix):
+    """ValueError, with the first that differs, unless the file has the network's tensors."""
+    if prefix == AVERAGE and not any(name.startswith(AVERAGE) for name in shapes):
+        raise ValueError(f"{path} holds no mean of the weights")
+    expected = {prefix + name: tuple(one.shape) for name, one in model.state_dict().items()}
+    found = {name: shape for name, shape in shapes.items() if name.startswith(prefix)}
+    for name in sorted(expected.keys() | found.keys()):
+        if expected.get(name) != found.get(name):
+            raise ValueError(
+                f"{path} is damaged: {name} has the shape {found.get(name, 'of nothing')}, and its "
+                f"network {expected.get(name, 'no such weight')}"
+            )
 
 
-def _put_weights(model, tensors, prefix=MODEL):
+def class_name(kind: type) -> str:
+    """The full name of a class, under which a checkpoint knows it."""
+    return f"{kind.__module__}.{kind.__qualname__}"
+
+
+def _checksum(tensors) -> str:
+    """One number for all bits of all tensors."""
+    found = hashlib.sha256()
+    for name in sorted(tensors):
+        found.update(name.encode())
+        found.update(tensors[name].reshape(-1).view(torch.uint8).numpy())
+    return found.hexdigest()
+
+
+def _put_weights(model, tensors, prefix=MODEL, assign=False):
     weights = {name: value for name, value in tensors.items() if name.startswith(prefix)}
-    model.load_state_dict({name.removeprefix(prefix): value for name, value in weights.items()})
+    named = {name.removeprefix(prefix): value for name, value in weights.items()}
+    model.load_state_dict(named, assign=assign)
 
 
 def _moments(optimizer) -> dict[int, dict[str, Tensor]]:
