@@ -354,7 +354,8 @@ def test_gradients_come_from_annotated_pixels_alone(data):
     torch.testing.assert_close([w.grad for w in model.parameters()], list(expected))
 
 
-def test_images_without_any_annotation_teach_nothing(data):
+def test_images_without_any_annotation_teach_nothing(data, monkeypatch):
+    monkeypatch.setattr(training, "check_parts", lambda *parts: None)
     preset = replace(TINY, dropout=0.0)
     nothing = Stack("", data.images, np.full(data.labels.shape, -1))
     result = train(nothing, preset, **HOW)
@@ -600,3 +601,67 @@ def test_a_list_of_one_size_is_a_stack(data):
     listed = Stack("cells", list(data.images), list(data.labels))
     assert listed.images.shape == data.images.shape
     assert Tiles(listed, TINY, 0, "cpu").identity == Tiles(data, TINY, 0, "cpu").identity
+
+
+# ---- what is wrong is said before the first step
+
+
+class NoSkip(UNet):
+    """A network that reads nothing again."""
+
+    def join(self, skip, upsampled):
+        return super().join(torch.zeros_like(skip), upsampled)
+
+
+def zeros(model, generator):
+    for weight in model.parameters():
+        torch.nn.init.zeros_(weight)
+
+
+@pytest.mark.parametrize("what, how", [
+    ("network", {"build": NoSkip}), ("initializer", {"initialize": zeros}),
+    ("engine", {"engine": training.Engine("bf16")}),
+])
+def test_another_network_initializer_or_precision_does_not_go_on(data, tmp_path, what, how):
+    preset = replace(TINY, steps=2)
+    train(data, preset, checkpoint=tmp_path / "a", **HOW, **how)
+    before = (tmp_path / "a").read_bytes()
+    with pytest.raises(ValueError, match=f"another {what}"):
+        train(data, preset, checkpoint=tmp_path / "a", **HOW)
+    assert (tmp_path / "a").read_bytes() == before
+    train(data, preset, checkpoint=tmp_path / "a", **HOW, **how)
+
+
+def test_a_trained_subclass_comes_back_as_itself(data, tmp_path):
+    result = train(data, replace(TINY, steps=2), checkpoint=tmp_path / "a", build=NoSkip, **HOW)
+    with pytest.raises(ValueError, match="class .*NoSkip"):
+        checkpoint.load_model(tmp_path / "a")
+    again = checkpoint.load_model(tmp_path / "a", build=NoSkip)
+    assert same(weights(again), weights(result.model))
+
+
+def test_numbers_of_numpy_make_a_preset_that_is_saved(data, tmp_path):
+    preset = replace(TINY, steps=np.int64(2), learning_rate=np.float32(1e-3), w0=np.float64(3),
+                     augmentation=Augmentation(sigma=np.float32(2)))  # fmt: skip
+    assert type(preset.steps) is int and type(preset.augmentation.sigma) is float
+    train(data, preset, checkpoint=tmp_path / "a", **HOW)
+
+
+@pytest.mark.parametrize("wrong", [{"w0": 1e39}, {"sigma": 1e-200}, {"sigma": 1e200}])
+def test_weights_that_no_float32_holds_are_refused(wrong):
+    with pytest.raises(ValueError, match="w0 >= 0 and sigma > 0"):
+        replace(TINY, **wrong)
+    with pytest.raises(ValueError, match="w0 >= 0 and sigma > 0"):
+        weight_map(np.eye(5, dtype=int), **wrong)
+
+
+def test_parts_without_cells_or_annotation_are_told_before_the_first_step(data):
+    nothing, unknown = (Stack("", data.images, np.full(data.labels.shape, value))
+                        for value in (0, -1))  # fmt: skip
+    never = {"watch": lambda *_: pytest.fail("a step was made")}
+    with pytest.raises(ValueError, match="none of the 3 training images"):
+        train(nothing, TINY, data, **HOW, **never)
+    with pytest.raises(ValueError, match="no pixel of the 3 held-out images is annotated"):
+        train(data, TINY, unknown, **HOW, **never)
+    with pytest.warns(UserWarning, match="held-out images of  holds a cell"):
+        train(data, replace(TINY, steps=1), nothing, **HOW)

@@ -236,7 +236,7 @@ def test_moments_go_to_the_device_where_a_fused_optimizer_counts_its_steps(tmp_p
     ghost = model.to("meta")  # a device that is not the CPU
     for capturable, device in ((False, "cpu"), (True, "meta")):
         other = torch.optim.Adam(ghost.parameters(), capturable=capturable)
-        tensors, _ = checkpoint._read(tmp_path / "a")
+        tensors, _ = checkpoint._read(tmp_path / "a", model, ["model."])
         checkpoint._put_moments(other, tensors)
         assert {state["step"].device.type for state in other.state.values()} == {device}
 

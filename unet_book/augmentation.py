@@ -6,7 +6,7 @@ needs it; labels and weights are read at the very same places (Section 3.1).
 """
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from numbers import Integral
 
 import numpy as np
@@ -43,6 +43,10 @@ class Augmentation:
     brightness: float = 0.1
 
     def __post_init__(self):
+        for one in fields(self):  # numbers of NumPy's own can't be saved as JSON
+            value = getattr(self, one.name)
+            if hasattr(value, "item"):
+                object.__setattr__(self, one.name, value.item())
         for name in ("rotation", "sigma", "contrast", "brightness"):
             if not 0 <= getattr(self, name) < math.inf:
                 raise ValueError(f"{name} must be 0 or more, and finite: {getattr(self, name)}")

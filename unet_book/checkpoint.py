@@ -235,9 +235,10 @@ def _compare(path, shapes, model, prefix):
             )
 
 
-def class_name(kind: type) -> str:
-    """The full name of a class, under which a checkpoint knows it."""
-    return f"{kind.__module__}.{kind.__qualname__}"
+def class_name(kind) -> str:
+    """The full name of a class or a function, under which a checkpoint knows it."""
+    named = kind if hasattr(kind, "__qualname__") else type(kind)
+    return f"{named.__module__}.{named.__qualname__}"
 
 
 def _checksum(tensors) -> str:

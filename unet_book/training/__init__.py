@@ -6,6 +6,7 @@ state of any generator has to be saved.
 """
 
 import os
+import warnings
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
 
@@ -14,6 +15,7 @@ import torch
 from tqdm.auto import tqdm
 
 from unet_book import checkpoint as checkpoints
+from unet_book.checkpoint import class_name
 from unet_book.datasets import Stack
 from unet_book.initialization import he_normal_
 from unet_book.memory import STATES
@@ -99,7 +101,8 @@ def train(
     one process with as many tiles (dropout, which each draws for itself, apart). The first one
     alone measures, saves, shows and logs.
 
-    Raises ValueError if the checkpoint comes from other data, another preset or another seed, or
+    Raises ValueError if no training image holds a cell, if no held-out pixel is annotated, if the
+    checkpoint comes from other data, another preset, seed, network, initializer or precision, or
     for an engine that the device, or several processes, can't have; OSError, before the first step,
     if a checkpoint can't be written where it should go; ImportError if `log` lacks its package;
     FloatingPointError, naming the step, the likely cause and the last good checkpoint, if the loss
@@ -110,6 +113,7 @@ def train(
         raise ValueError(f"seed is a whole number from 0 to 2^63 - 1, not {seed}")
     if save_every < 1:
         raise ValueError(f"save_every must be at least 1, not {save_every}")
+    check_parts(data, held_out)
     device = several.place(device)
     with (
         safety.own_random_state(), safety.arithmetic(deterministic), several.current(device),
@@ -119,7 +123,7 @@ def train(
         model, optimizer = start(preset, seed, device, build, initialize, tiles.engine)
         average = averaging.averaged(model, preset)
         given = average or model  # what is measured, shown and given back
-        state = resume(checkpoint, model, optimizer, tiles.identity, average)
+        state = resume(checkpoint, model, optimizer, identity(tiles, model, initialize), average)
         need_room(checkpoint, model, preset, state)
         network = several.shared(tiles.engine.compiled(model))
         make_step = GraphedStep() if tiles.engine.graph else training_step
@@ -153,6 +157,30 @@ def train(
                 if stop and done < preset.steps:
                     raise KeyboardInterrupt(f"stopped after step {done}, saved in {checkpoint}")
     return Result(given.eval(), preset, state["history"])
+
+
+def check_parts(data: Stack, held_out: Stack | None) -> None:
+    """ValueError for images from which nothing can be learned, or on which nothing measured."""
+    if not any((labels > 0).any() for labels in data.labels):
+        raise ValueError(f"none of the {len(data)} training images of {data.name} holds a cell")
+    if held_out is None:
+        return
+    if not any((labels >= 0).any() for labels in held_out.labels):
+        raise ValueError(f"no pixel of the {len(held_out)} held-out images is annotated (all -1)")
+    if not any((labels > 0).any() for labels in held_out.labels):
+        warnings.warn(
+            f"none of the {len(held_out)} held-out images of {held_out.name} holds a cell: their "
+            "error says how much is found where nothing is, and no more",
+            stacklevel=3,
+        )
+
+
+def identity(tiles: Tiles, model: UNet, initialize) -> dict:
+    """What makes a training the one it is; a checkpoint of another one is refused."""
+    how = {"precision": tiles.engine.precision, "compile": tiles.engine.compile}
+    drawn = getattr(initialize, "name", None) or class_name(initialize)
+    return tiles.identity | {"network": class_name(type(model)), "initializer": drawn,
+                             "engine": how}  # fmt: skip
 
 
 def start(
@@ -237,7 +265,8 @@ def need_room(path, model: UNet, preset: Preset, state: dict) -> None:
 def resume(path, model: UNet, optimizer, identity: dict, average=None) -> dict:
     """The state that the checkpoint `path` holds, put in place; a fresh one if there is none.
 
-    Raises ValueError if the checkpoint comes from other data, another preset or another seed.
+    Raises ValueError if no training image holds a cell, if no held-out pixel is annotated, if the
+    checkpoint comes from another training (`identity`).
     """
     fresh = {"step": 0, "history": [], "losses": [], "identity": identity}
     if path is None or not os.path.exists(path):
@@ -250,7 +279,7 @@ def resume(path, model: UNet, optimizer, identity: dict, average=None) -> dict:
     augmentation = default["augmentation"] | theirs["augmentation"]
     state["identity"]["preset"] = default | theirs | {"augmentation": augmentation}
     for what, mine in identity.items():
-        theirs = state["identity"][what]
+        theirs = state["identity"].get(what, mine)  # older checkpoints know less of themselves
         if theirs != mine:
             raise ValueError(
                 f"{path} was trained with another {what} ({difference(theirs, mine)}): "

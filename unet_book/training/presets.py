@@ -1,12 +1,13 @@
 """Recipes: all that decides what a training does, but the data and the seed."""
 
 import math
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
 from numbers import Integral
 
 from unet_book.augmentation import Augmentation
 from unet_book.overlap_tile import tile_step
 
+LARGEST = 1e18  # of a weight; its square is a float32
 OPTIMIZERS, SCHEDULES = ("sgd", "adam", "adamw"), ("constant", "cosine")
 
 
@@ -50,6 +51,10 @@ class Preset:
     average: float = 0.0
 
     def __post_init__(self):
+        for one in fields(self):  # numbers of NumPy's own can't be saved as JSON
+            value = getattr(self, one.name)
+            if hasattr(value, "item"):
+                object.__setattr__(self, one.name, value.item())
         tile_step(self.tile, self.depth, self.variant)
         if self.optimizer not in OPTIMIZERS:
             raise ValueError(f"optimizer is {_either(OPTIMIZERS)}, not {self.optimizer!r}")
@@ -62,7 +67,7 @@ class Preset:
         for name in ("dropout", "momentum", "average"):
             if not 0 <= getattr(self, name) < 1:
                 raise ValueError(f"{name} must be in [0, 1), not {getattr(self, name)}")
-        if not (0 <= self.w0 < math.inf and 0 < self.sigma < math.inf):
+        if not (0 <= self.w0 < LARGEST and 1 / LARGEST < self.sigma < LARGEST):
             raise ValueError(f"need w0 >= 0 and sigma > 0, got {self.w0} and {self.sigma}")
         if not 0 < self.learning_rate < math.inf:
             raise ValueError(f"learning_rate must be above 0, and finite: {self.learning_rate}")

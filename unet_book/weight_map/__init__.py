@@ -17,6 +17,8 @@ from unet_book.weight_map.distances import check, search, to_int32, two_nearest_
 __all__ = ["part_touching_cells", "class_balance", "two_nearest_distances", "border_term",
            "weight_map"]  # fmt: skip
 
+LARGEST = 1e18  # its square is a float32, and so is that of one over it
+
 # Neighbors that come earlier in reading order: north, west, north-west, north-east. Every pair of
 # touching pixels is such a pair, seen from the later one, so looking back finds each contact once.
 EARLIER = ((-1, 0), (0, -1), (-1, -1), (-1, 1))
@@ -82,8 +84,10 @@ def border_term(labels, w0: float = 10.0, sigma: float = 5.0):
 
     Raises TypeError and ValueError as `weight_map` does.
     """
-    if not 0 < sigma < math.inf or not 0 <= w0 < math.inf:
-        raise ValueError(f"need finite w0 >= 0 and sigma > 0, got w0={w0}, sigma={sigma}")
+    if not 1 / LARGEST < sigma < LARGEST or not 0 <= w0 < LARGEST:
+        raise ValueError(
+            f"need w0 >= 0 and sigma > 0 whose squares are float32, got w0={w0}, sigma={sigma}"
+        )
     if is_ragged(labels):
         return [border_term(one, w0, sigma) for one in labels]
     if tensors.on_device(labels):
