@@ -14,7 +14,7 @@ import time
 from pathlib import Path
 
 from unet_book import datasets
-from unet_book.checkpoint import write_atomically
+from unet_book._files import write_atomically
 from unet_book.pages import records, survey
 from unet_book.run import revision, versions
 

@@ -18,10 +18,13 @@ from PIL import Image
 
 import unet_book
 from unet_book import checkpoint, cli, datasets, phantom, training
+from unet_book import run as run_room
 from unet_book.augmentation import Augmentation
+from unet_book.datasets.files import read_resolution
 from unet_book.overlap_tile import predict
 from unet_book.training import Preset
 from unet_book.unet import UNet
+from unet_book.weight_map import part_touching_cells
 
 TINY = Preset(
     base_channels=2, depth=1, tile=44, steps=60, optimizer="adam", learning_rate=1e-2, dropout=0.0,
@@ -34,11 +37,11 @@ def tiny_preset(monkeypatch):
     monkeypatch.setitem(training.PRESETS, "quick", TINY)
 
 
-def write_folder(folder, count):
+def write_folder(folder, count, shape=(60, 66)):
     """A data set of the user's own: 8-bit images and 16-bit masks, as TIFF."""
     for kind in ("images", "masks"):
         (folder / kind).mkdir(parents=True)
-    for i, (image, labels) in enumerate(zip(*phantom.stack("cells", count, (60, 66), seed=0))):
+    for i, (image, labels) in enumerate(zip(*phantom.stack("cells", count, shape, seed=0))):
         tifffile.imwrite(folder / "images" / f"{i}.tif", np.uint8(255 * image))
         datasets.write_labels(folder / "masks" / f"{i}.tif", labels)
     return folder
@@ -81,8 +84,9 @@ def image(tmp_path):
 HELP = {
     "fetch": ["name"],
     "train": ["--data", "--preset", "--out", "--steps", "--seed", "--device", "--precision",
-              "--compile", "--log"],
-    "predict": ["TRAINED", "images", "--data", "--split", "--out", "--probability", "--device"],
+              "--compile", "--from", "--log", "--classes", "--ignore"],
+    "predict": ["TRAINED", "images", "--data", "--split", "--out", "--probability", "--device",
+                "--channel"],
     "evaluate": ["TRAINED", "--data", "--split", "--device"],
 }
 
@@ -102,7 +106,7 @@ def test_help_of_a_command_names_its_arguments(capsys, command):
 
 def test_help_names_the_commands_and_how_to_arrange_images(capsys):
     text = help_of(capsys)
-    words = [*HELP, "images/*.tif", "masks/*.tif", "0 is background"]
+    words = [*HELP, "images/*.tif", "masks/*.tif", "black and white masks"]
     assert [word for word in words if word not in text] == []
 
 
@@ -148,7 +152,7 @@ def test_training_leaves_the_network_that_it_trained(trained, folder):
     data, held_out = (datasets.load(folder, split) for split in ("train", "test"))
     how = {"seed": 2, "device": "cpu", "progress": False, "engine": training.Engine()}
     expected = training.train(data, TINY, held_out, **how).model
-    model = checkpoint.load_model(trained / cli.MODEL)
+    model = checkpoint.load_model(trained / run_room.MODEL)
     assert all(a.equal(b) for a, b in zip(model.parameters(), expected.parameters()))
 
 
@@ -158,11 +162,11 @@ def test_training_prints_its_held_out_error_beside_the_majoritys(folder, tmp_pat
     out = capsys.readouterr().out
     assert "\n3 steps in " in out
     assert "% of the held-out pixels wrong; guessing the majority class gives " in out
-    assert str(tmp_path / "a" / cli.MODEL) in out
+    assert str(tmp_path / "a" / run_room.MODEL) in out
 
 
 def test_the_record_says_how_to_make_the_run_again(trained, folder):
-    record = json.loads((trained / cli.RECORD).read_text())
+    record = json.loads((trained / run_room.RECORD).read_text())
     assert record["command"] == (
         f"unet-book train --data '{folder}' --out '{trained}' --device cpu --seed 2"
     )
@@ -189,7 +193,7 @@ def test_a_finished_training_is_not_repeated(trained, folder, monkeypatch, capsy
 
 def test_the_same_command_into_another_folder_gives_the_same_file(trained, folder, tmp_path):
     assert train(folder, tmp_path, "--seed", 2) == 0
-    assert (tmp_path / cli.MODEL).read_bytes() == (trained / cli.MODEL).read_bytes()
+    assert (tmp_path / run_room.MODEL).read_bytes() == (trained / run_room.MODEL).read_bytes()
 
 
 def test_ctrl_c_gives_130_and_the_same_command_goes_on(
@@ -206,9 +210,9 @@ def test_ctrl_c_gives_130_and_the_same_command_goes_on(
     message = capsys.readouterr().err
     assert message.startswith("unet-book: interrupted; the same command goes on")
     assert train(folder, tmp_path / "a", "--steps", 120) == 0
-    assert json.loads((tmp_path / "a" / cli.RECORD).read_text())["resumed_from_step"] == 100
+    assert json.loads((tmp_path / "a" / run_room.RECORD).read_text())["resumed_from_step"] == 100
     assert train(folder, tmp_path / "b", "--steps", 120) == 0
-    models = [(tmp_path / name / cli.MODEL).read_bytes() for name in "ab"]
+    models = [(tmp_path / name / run_room.MODEL).read_bytes() for name in "ab"]
     assert models[0] == models[1]
 
 
@@ -222,7 +226,7 @@ def test_ctrl_c_in_the_terminal_saves_the_step_and_the_same_command_goes_on(
 
     monkeypatch.setattr(training, "training_step", interrupted)
     assert train(folder, tmp_path / "a", "--steps", 5) == 130
-    path = tmp_path / "a" / cli.CHECKPOINT
+    path = tmp_path / "a" / run_room.CHECKPOINT
     told = f"unet-book: stopped after step 3, saved in {path}; the same command goes on from there"
     assert told in capsys.readouterr().err
     assert train(folder, tmp_path / "a", "--steps", 5) == 0
@@ -232,7 +236,7 @@ def test_ctrl_c_in_the_terminal_saves_the_step_and_the_same_command_goes_on(
 @pytest.mark.usefixtures("arithmetic")
 def test_the_record_says_how_the_training_was_computed(folder, tmp_path):
     assert train(folder, tmp_path, "--steps", 2, "--precision", "bf16") == 0
-    engine = json.loads((tmp_path / cli.RECORD).read_text())["engine"]
+    engine = json.loads((tmp_path / run_room.RECORD).read_text())["engine"]
     assert (engine["precision"], engine["compile"]) == ("bf16", False)
 
 
@@ -243,13 +247,13 @@ def test_of_several_processes_the_first_alone_writes_and_prints(
     monkeypatch.setenv("RANK", "1")
     assert train(folder, tmp_path, "--steps", 2) == 0
     assert capsys.readouterr().out == ""
-    assert not (tmp_path / cli.MODEL).exists() and not (tmp_path / cli.RECORD).exists()
+    assert not (tmp_path / run_room.MODEL).exists() and not (tmp_path / run_room.RECORD).exists()
 
 
 def test_evaluate_prints_the_errors_of_the_network(trained, folder, capsys):
     assert run("evaluate", trained, "--data", folder, "--device", "cpu") == 0
     out = capsys.readouterr().out
-    error = json.loads((trained / cli.RECORD).read_text())["history"][-1]["error"]
+    error = json.loads((trained / run_room.RECORD).read_text())["history"][-1]["error"]
     assert out.startswith("my cells, test: 1 images, ")
     assert f"pixel error            {error:8.2%}" in out
     assert [word for word in ("majority", "IoU", "SEG") if word not in out] == []
@@ -262,7 +266,7 @@ def test_predict_writes_the_cells_of_each_image(trained, tmp_path, capsys, netwo
         pixels = np.uint8(255 * phantom.cells((80, 80), seed=3)[0])[: shape[0], : shape[1]]
         files.append(tmp_path / f"{name}.{'tif' if name == 'a' else 'png'}")
         skimage.io.imsave(files[-1], pixels, check_contrast=False)
-    model = trained if network == "folder" else trained / cli.MODEL
+    model = trained if network == "folder" else trained / run_room.MODEL
     out = tmp_path / "new" / "out"
     assert run("predict", model, *files, "--out", out, "--device", "cpu") == 0
 
@@ -273,7 +277,7 @@ def test_predict_writes_the_cells_of_each_image(trained, tmp_path, capsys, netwo
         cells = tifffile.imread(path)
         assert cells.shape == shape
         assert np.array_equal(skimage.io.imread(path), cells)
-        loaded = checkpoint.load_model(trained / cli.MODEL)
+        loaded = checkpoint.load_model(trained / run_room.MODEL)
         probability = predict(loaded, datasets.read_image(file), cli.best_tile(loaded))[1]
         assert np.array_equal(cells, datasets.instances(probability > 0.5))
         assert f"{path}: {cells.max()} cells" in printed
@@ -308,11 +312,10 @@ def test_a_folder_stands_for_the_images_in_it(trained, folder, tmp_path):
     assert sorted(os.listdir(tmp_path)) == [f"{i}_cells.tif" for i in range(4)]
 
 
-@pytest.mark.parametrize("split, names", [("test", ["000"]), ("all", ["000", "001", "002", "003"])])
+@pytest.mark.parametrize("split, names", [("test", ["3"]), ("all", ["0", "1", "2", "3"])])
 def test_predict_takes_a_data_set_too(trained, folder, tmp_path, split, names):
     assert run("predict", trained, "--data", folder, "--split", split, "--out", tmp_path) == 0
-    expected = [f"my cells_{split}_{name}_cells.tif" for name in names]
-    assert sorted(os.listdir(tmp_path)) == expected
+    assert sorted(os.listdir(tmp_path)) == [f"{name}_cells.tif" for name in names]
 
 
 @pytest.mark.parametrize("depth, variant", [(1, "paper"), (4, "paper"), (3, "same")])
@@ -327,9 +330,9 @@ def test_the_tile_of_predictions_fits_the_network(depth, variant):
 @pytest.fixture
 def complaint(capsys):
     """Runs a command that must fail, and gives the one line that it says."""
-    def of(*arguments):
+    def of(*arguments, status=2):
         capsys.readouterr()
-        assert run(*arguments) == 2
+        assert run(*arguments) == status
         said = capsys.readouterr()
         assert said.out == ""
         assert said.err.startswith("unet-book: ")
@@ -358,45 +361,153 @@ def test_a_missing_network_is_refused(complaint, folder, tmp_path, command):
 
 def test_a_damaged_network_is_refused(complaint, trained, image, tmp_path):
     damaged = tmp_path / "damaged.safetensors"
-    damaged.write_bytes((trained / cli.MODEL).read_bytes()[:-50])
+    damaged.write_bytes((trained / run_room.MODEL).read_bytes()[:-50])
     assert f"{damaged} is damaged" in complaint("predict", damaged, image, "--out", tmp_path)
 
 
 def test_a_damaged_checkpoint_is_refused_and_kept(complaint, folder, tmp_path):
-    (tmp_path / cli.CHECKPOINT).write_bytes(b"half a file")
+    (tmp_path / run_room.CHECKPOINT).write_bytes(b"half a file")
     words = complaint("train", "--data", folder, "--out", tmp_path)
-    assert f"{tmp_path / cli.CHECKPOINT} is damaged" in words
-    assert (tmp_path / cli.CHECKPOINT).read_bytes() == b"half a file"
+    assert f"{tmp_path / run_room.CHECKPOINT} is damaged" in words
+    assert (tmp_path / run_room.CHECKPOINT).read_bytes() == b"half a file"
 
 
 @pytest.mark.usefixtures("arithmetic")
 def test_a_network_in_the_place_of_the_checkpoint_is_refused(complaint, trained, folder, tmp_path):
-    (tmp_path / cli.CHECKPOINT).write_bytes((trained / cli.MODEL).read_bytes())
+    (tmp_path / run_room.CHECKPOINT).write_bytes((trained / run_room.MODEL).read_bytes())
     words = complaint("train", "--data", folder, "--out", tmp_path)
     assert "holds a network only, not a training that could go on" in words
 
 
 def test_another_training_in_the_folder_is_refused_and_kept(complaint, trained, folder):
-    before = (trained / cli.MODEL).read_bytes()
+    before = (trained / run_room.MODEL).read_bytes()
     words = complaint("train", "--data", folder, "--out", trained, "--seed", 9)
     assert "was trained with another seed (2, not 9)" in words
-    assert (trained / cli.MODEL).read_bytes() == before
+    assert (trained / run_room.MODEL).read_bytes() == before
 
 
 def test_an_image_in_color_is_refused(complaint, trained, tmp_path):
     Image.new("RGB", (40, 40), (9, 8, 7)).save(tmp_path / "color.png")
-    words = complaint("predict", trained, tmp_path / "color.png", "--out", tmp_path / "out")
+    command = ["predict", trained, tmp_path / "color.png", "--out", tmp_path / "out"]
+    words = complaint(*command, status=1)
     assert "color.png: shape (40, 40, 3) has 3 channels, but one gray channel is needed" in words
 
 
 def test_a_missing_image_is_refused(complaint, trained, tmp_path):
-    words = complaint("predict", trained, tmp_path / "no.png", "--out", tmp_path / "out")
+    words = complaint("predict", trained, tmp_path / "no.png", "--out", tmp_path / "out", status=1)
     assert f"{tmp_path / 'no.png'}: no such file" in words
 
 
-def test_one_bad_image_is_found_before_anything_is_written(complaint, trained, image, tmp_path):
-    complaint("predict", trained, image, tmp_path / "no.png", "--out", tmp_path / "out")
-    assert os.listdir(tmp_path / "out") == []
+def test_bad_images_are_told_at_the_end_and_the_others_are_done(trained, image, tmp_path, capsys):
+    (tmp_path / "bad.png").write_bytes(b"half an image")
+    files = [tmp_path / "bad.png", tmp_path / "no.png", image]
+    assert run("predict", trained, *files, "--out", tmp_path / "out") == 1
+    said = capsys.readouterr()
+    assert os.listdir(tmp_path / "out") == ["one_cells.tif"] and "one_cells.tif: " in said.out
+    told = said.err.splitlines()
+    assert len(told) == 2 and "bad.png" in told[0] and "no.png" in told[1]
+
+
+def test_somebodys_own_file_is_not_replaced_and_a_result_is(trained, image, tmp_path, capsys):
+    own = tmp_path / "one_cells.tif"
+    tifffile.imwrite(own, np.full((47, 53), 7, np.uint16))
+    before = own.read_bytes()
+    assert run("predict", trained, image, "--out", tmp_path) == 1
+    assert own.read_bytes() == before and "not of this program" in capsys.readouterr().err
+    own.unlink()
+    assert run("predict", trained, image, "--out", tmp_path) == 0
+    assert run("predict", trained, image, "--out", tmp_path) == 0  # its own it may make again
+
+
+def test_results_beside_the_images_are_no_images(trained, image, tmp_path):
+    for _ in range(2):
+        assert run("predict", trained, tmp_path, "--out", tmp_path, "--probability") == 0
+    assert sorted(os.listdir(tmp_path)) == ["one.png", "one_cells.tif", "one_probability.tif"]
+    assert run("predict", trained, tmp_path / "*", "--out", tmp_path) == 0  # as PowerShell says it
+    assert len(os.listdir(tmp_path)) == 3
+
+
+def test_a_wildcard_that_no_shell_expanded_is_expanded(complaint, trained, image, tmp_path):
+    assert run("predict", trained, tmp_path / "o*.png", "--out", tmp_path / "out") == 0
+    assert os.listdir(tmp_path / "out") == ["one_cells.tif"]
+    words = complaint("predict", trained, tmp_path / "x*.png", "--out", tmp_path / "out")
+    assert "no file has such a name" in words
+
+
+def test_a_stack_is_predicted_frame_by_frame_and_its_pixels_size_kept(trained, tmp_path):
+    frames = np.stack([np.uint8(255 * phantom.cells((60, 66), seed=k)[0]) for k in range(3)])
+    tifffile.imwrite(tmp_path / "film.ome.tif", frames, metadata={"axes": "TYX"},
+                     resolution=(31000, 31000), resolutionunit="centimeter")  # fmt: skip
+    assert run("predict", trained, tmp_path / "film.ome.tif", "--out", tmp_path) == 0
+    cells = tifffile.imread(tmp_path / "film_cells.tif")
+    assert cells.shape == (3, 60, 66) and all(frame.any() for frame in cells)
+    assert read_resolution(tmp_path / "film_cells.tif") == ((31000, 31000), 3)
+
+
+def test_images_are_read_one_after_the_other(trained, tmp_path, monkeypatch):
+    """A folder of any size takes the memory of one image."""
+    order = []
+    for k in range(3):
+        tifffile.imwrite(tmp_path / f"{k}.tif", np.uint8(255 * phantom.cells((60, 66), seed=k)[0]))
+
+    def noted(name):
+        real = getattr(cli, name)
+        monkeypatch.setattr(cli, name, lambda *words: (order.append(name), real(*words))[1])
+
+    noted("read_frames")
+    noted("write_labels")
+    assert run("predict", trained, tmp_path, "--out", tmp_path / "out") == 0
+    assert order == ["read_frames", "write_labels"] * 3
+
+
+def test_a_network_of_three_classes_is_refused(complaint, image, tmp_path):
+    checkpoint.save(tmp_path / "a.safetensors", UNet(base_channels=2, depth=1, num_classes=3))
+    words = complaint("predict", tmp_path / "a.safetensors", image, "--out", tmp_path)
+    assert "knows 3 classes" in words
+
+
+def test_two_trainings_do_not_share_a_folder(complaint, folder, tmp_path):
+    with run_room.Folder(tmp_path).locked():
+        words = complaint("train", "--data", folder, "--out", tmp_path)
+    assert f"another training is at work there: process {os.getpid()}, since 20" in words
+
+
+@pytest.mark.usefixtures("arithmetic")
+def test_a_trained_network_without_its_checkpoint_is_not_replaced(complaint, folder, tmp_path):
+    assert train(folder, tmp_path, "--steps", 2) == 0
+    (tmp_path / run_room.CHECKPOINT).unlink()
+    before = (tmp_path / run_room.MODEL).read_bytes()
+    words = complaint("train", "--data", folder, "--out", tmp_path, "--seed", 4, "--steps", 2)
+    assert "whose checkpoint is gone" in words
+    assert (tmp_path / run_room.MODEL).read_bytes() == before
+
+
+def test_a_training_may_begin_with_a_trained_network(complaint, trained, folder, tmp_path):
+    how = ["--steps", 1, "--precision", "fp32"]
+    assert train(folder, tmp_path / "a", *how, "--from", trained) == 0
+    began, ended = (checkpoint.load_model(path / run_room.MODEL).state_dict()
+                    for path in (trained, tmp_path / "a"))  # fmt: skip
+    apart = max((began[name] - ended[name]).abs().max() for name in began)
+    assert 0 < apart < 0.05
+    words = complaint("train", "--data", folder, "--out", tmp_path / "a", *how, "--device", "cpu")
+    assert "another initializer (weights of " in words
+    save = UNet(base_channels=3, depth=1)
+    checkpoint.save(tmp_path / "other.safetensors", save)
+    command = ["train", "--data", folder, "--out", tmp_path / "b", "--from"]
+    words = complaint(*command, tmp_path / "other.safetensors")
+    assert "has 3 channels and depth 1, the preset 2 and 1" in words
+
+
+@pytest.mark.usefixtures("arithmetic")
+def test_classes_and_unknown_pixels_are_named(complaint, tmp_path):
+    kinds = write_folder(tmp_path / "kinds", 2, (150, 160))
+    for path in (kinds / "masks").iterdir():
+        labels = part_touching_cells(datasets.read_labels(path))
+        path.unlink()
+        tifffile.imwrite(path, np.where(labels > 0, 1 + labels % 2, 0).astype(np.uint8))
+    assert "--classes 1" in complaint("train", "--data", kinds, "--out", tmp_path / "a")
+    how = ["--steps", 1, "--precision", "fp32", "--classes", "1,2"]
+    assert train(kinds, tmp_path / "a", *how) == 0
 
 
 def test_two_images_of_one_name_are_refused(complaint, trained, image, tmp_path):

@@ -45,7 +45,7 @@ def make(name, table, part, work: Path, done: Path) -> None:
 def _make(name, table, part, work, done):
     import torch
 
-    from unet_book.checkpoint import write_atomically
+    from unet_book._files import write_atomically
     from unet_book.pages import reproduce
 
     torch.set_num_threads(1)

@@ -4,29 +4,37 @@
 """
 
 import argparse
-import json
-import os
+import hashlib
 import shlex
 import sys
 import time
+import warnings
+from contextlib import nullcontext
 from dataclasses import asdict, replace
+from glob import glob
 from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
-import tifffile
 import torch
 
 from unet_book import __version__, datasets, metrics, training
-from unet_book.checkpoint import load_model, peek, save, write_atomically
+from unet_book.checkpoint import load_model, peek, save
+from unet_book.datasets.files import (
+    SOFTWARE,
+    read_frames,
+    read_resolution,
+    write_labels,
+    write_tiff,
+    written_by,
+)
+from unet_book.datasets.folder import natural
 from unet_book.overlap_tile import predict
-from unet_book.run import circumstances, revision
+from unet_book.run import Folder, circumstances, find_model, revision
 from unet_book.unet import UNet, nearest_valid_sizes
 from unet_book.weight_map import part_touching_cells
 
 __all__ = ["main", "parser"]
-
-MODEL, CHECKPOINT, RECORD = "model.safetensors", "checkpoint.safetensors", "run.json"
 
 EXAMPLES = """\
 a first try, on the image that comes with the book (about a minute on a laptop):
@@ -35,8 +43,8 @@ a first try, on the image that comes with the book (about a minute on a laptop):
   unet-book predict runs/nuclei --data nuclei --out predicted
 
 your own images: put them into one folder, as images/*.tif and masks/*.tif of the same names: gray,
-all of one size, two at least, since the last fifth of them is kept to test the network. In a mask,
-0 is background and each cell has a number of its own (Fiji, napari and Cellpose save such masks);
+of any sizes, two at least, since the last fifth of them is kept to test the network. In a mask, 0
+is background and each cell has a number of its own (Fiji, napari and Cellpose save such masks);
 black and white masks work too. Then find the cells of any other images, masks not needed:
   unet-book train --data my-cells --out runs/my-cells
   unet-book predict runs/my-cells new-images --out predicted
@@ -44,12 +52,15 @@ black and white masks work too. Then find the cells of any other images, masks n
 
 
 def main(arguments=None) -> int:
-    """Run one command; the exit status is 0, 2 for bad input, 130 when interrupted."""
+    """Run one command; the exit status is 0, 1 where some files failed, 2 for bad input, 130 when
+    interrupted."""
     arguments = sys.argv[1:] if arguments is None else [str(one) for one in arguments]
     choice = parser().parse_args(arguments)
     choice.command = shlex.join(["unet-book", *arguments])
     try:
-        choice.run(choice)
+        with warnings.catch_warnings():
+            warnings.showwarning = lambda message, *_: complain(message)
+            return choice.run(choice) or 0
     except torch.cuda.OutOfMemoryError:
         return complain("the GPU's memory is too small for this; --device cpu is slower, but works")
     except (ValueError, TypeError, OSError, FloatingPointError, ImportError) as error:
@@ -59,7 +70,6 @@ def main(arguments=None) -> int:
         goes_on = f"; the same command goes on from {there}" if choice.run is run_train else ""
         complain((str(stop) or "interrupted") + goes_on)
         return 130
-    return 0
 
 
 def complain(what) -> int:
@@ -95,6 +105,8 @@ def parser() -> argparse.ArgumentParser:
                      help="bf16 where the hardware multiplies it faster (auto), always, or never")
     one.add_argument("--compile", action="store_true",
                      help="compile the network first; takes a minute, and pays on a GPU")
+    one.add_argument("--from", type=Path, dest="from_", metavar="TRAINED",
+                     help="begin with the weights of a trained network instead of random ones")
     one.add_argument("--log", type=Path, metavar="FOLDER",
                      help="TensorBoard's event files; needs the package tensorboard")
     one.set_defaults(run=run_train)
@@ -102,7 +114,8 @@ def parser() -> argparse.ArgumentParser:
     one = commands.add_parser("predict", help="find the cells of images with a trained network")
     add_model(one)
     one.add_argument("images", nargs="*", type=Path,
-                     help="gray images (TIFF, PNG or JPEG), or folders of them")
+                     help="gray images (TIFF, PNG, JPEG, ...), stacks, or folders of them")
+    one.add_argument("--channel", type=int, help="of colored images the channel to take, from 0")
     add_data(one, "instead of image files", required=False)
     add_split(one)
     one.add_argument("--out", type=Path, required=True, metavar="FOLDER",
@@ -133,10 +146,19 @@ def parser() -> argparse.ArgumentParser:
 
 
 def add_data(command, purpose, required=True):
+    command.add_argument("--classes", type=numbers, default=(), metavar="1,2",
+                         help="in the masks these numbers mean cell, and each piece is one")
+    command.add_argument("--ignore", type=int, metavar="255",
+                         help="in the masks this number means: not annotated")
     command.add_argument(
         "--data", required=required, metavar="NAME|FOLDER",
         help=f"{purpose}: {', '.join(datasets.names())}, or a folder with images/ and masks/",
     )
+
+
+def numbers(text: str) -> tuple[int, ...]:
+    """The whole numbers of a list with commas."""
+    return tuple(int(word) for word in text.split(","))
 
 
 def add_model(command):
@@ -159,73 +181,114 @@ def run_train(choice):
     preset = training.named(choice.preset)
     if choice.steps is not None:
         preset = replace(preset, steps=choice.steps)
-    data, held_out = (datasets.load(choice.data, split) for split in ("train", "test"))
+    data, held_out = (load(choice, split) for split in ("train", "test"))
     device = pick_device(choice.device)
     engine = training.Engine(choice.precision, compile=choice.compile)
-    choice.out.mkdir(parents=True, exist_ok=True)
-    if not os.access(choice.out, os.W_OK):
-        raise PermissionError(f"can't write into {choice.out}")
-    checkpoint = choice.out / CHECKPOINT
-    resumed = peek(checkpoint).get("step", 0) if checkpoint.exists() else 0
-    watched = sys.stderr.isatty()
-    began = time.perf_counter()
-    result = training.train(
-        data, preset, held_out, seed=choice.seed, device=device, checkpoint=checkpoint,
-        progress=watched, watch=training.Live(held_out) if watched else None,
-        engine=engine, log=choice.log,
-    )
-    seconds = time.perf_counter() - began
-    if training.several.is_first():
-        settled = engine.settled(device, preset.base_channels)
-        write_run(result, choice, device, settled, resumed, seconds)
-        print_run(result, held_out, choice, resumed, seconds)
+    how = {"initialize": Trained(find_model(choice.from_))} if choice.from_ else {}
+    first = training.several.is_first()
+    folder = Folder(choice.out)
+    with folder.locked() if first else nullcontext():  # the first of several processes holds it
+        resumed = peek(folder.checkpoint).get("step", 0) if folder.checkpoint.exists() else 0
+        watched = sys.stderr.isatty()
+        began = time.perf_counter()
+        result = training.train(
+            data, preset, held_out, seed=choice.seed, device=device, checkpoint=folder.checkpoint,
+            progress=watched, watch=training.Live(held_out) if watched else None,
+            engine=engine, log=choice.log, **how,
+        )
+        seconds = time.perf_counter() - began
+        if first:
+            settled = engine.settled(device, preset.base_channels)
+            save(folder.model, result.model)
+            record = describe_run(result, choice, device, resumed, seconds)
+            folder.write_record(record | {"engine": asdict(settled)}, resumed >= preset.steps)
+            print_run(result, held_out, folder, resumed, seconds)
 
 
-def write_run(result, choice, device, engine, resumed, seconds):
-    """The network and the record of its training; that of a finished training stands."""
-    save(choice.out / MODEL, result.model)
-    record = describe_run(result, choice, device, resumed, seconds) | {"engine": asdict(engine)}
-    if resumed < result.preset.steps or not (choice.out / RECORD).exists():
-        write_atomically(choice.out / RECORD, json.dumps(record, indent=1).encode())
-
-
-def print_run(result, held_out, choice, resumed, seconds):
+def print_run(result, held_out, folder, resumed, seconds):
     """Where the network is, and how well it did."""
     last = result.history[-1]
     guess = metrics.majority_error(truth_classes(held_out))
-    print(f"the network: {choice.out / MODEL}")
+    print(f"the network: {folder.model}")
     print(f"{last['step'] - resumed} steps in {seconds:.0f} s: {last['error']:.2%} of the "
           f"held-out pixels wrong; guessing the majority class gives {guess:.2%}")
 
 
 def run_predict(choice):
-    """Write the cells that the network finds in each image."""
+    """Write the cells that the network finds in each image, one image at a time.
+
+    A file that can't be read, or whose result would replace somebody's own file, is told at the
+    end; the others are done. The exit status is then 1.
+    """
     if bool(choice.images) == bool(choice.data):
         raise ValueError("give either image files or --data")
-    model = load_model(find_model(choice.model), pick_device(choice.device))
+    images = images_of(choice)
+    model = find_cells_with(choice.model, choice.device)
     choice.out.mkdir(parents=True, exist_ok=True)
-    for name, image in images_of(choice):
-        probability = predict(model, image, best_tile(model))[1]
-        cells = datasets.instances(probability > 0.5)
-        datasets.write_labels(choice.out / f"{name}_cells.tif", cells)
-        if choice.probability:
-            tifffile.imwrite(choice.out / f"{name}_probability.tif", probability)
-        print(f"{choice.out / name}_cells.tif: {cells.max()} cells")
+    failed = []
+    for name, source in images:
+        try:
+            predict_one(choice, model, name, source)
+        except (ValueError, OSError) as error:
+            failed.append(error)
+    for error in failed:
+        complain(error)
+    return 1 if failed else 0
+
+
+def predict_one(choice, model, name, source):
+    """The cells of one file, or of one image of a data set."""
+    is_file = isinstance(source, Path)
+    frames = read_frames(source, choice.channel) if is_file else [source]
+    resolution = read_resolution(source) if is_file else None
+    places = {"cells": choice.out / f"{name}_cells.tif"}
+    if choice.probability:
+        places["probability"] = choice.out / f"{name}_probability.tif"
+    for place in places.values():
+        if place.exists() and not is_ours(place):
+            raise FileExistsError(f"{place} is not of this program, and is not replaced")
+    probability = np.stack([predict(model, frame, best_tile(model))[1] for frame in frames])
+    cells = np.stack([datasets.instances(one > 0.5) for one in probability])
+    alone = len(frames) == 1
+    write_labels(places["cells"], cells[0] if alone else cells, resolution)
+    if choice.probability:
+        write_tiff(places["probability"], probability[0] if alone else probability, resolution)
+    print(f"{places['cells']}: {sum(int(one.max()) for one in cells)} cells")
+
+
+def find_cells_with(path, device):
+    """The network of a run, which must know two classes: background and cell."""
+    model = load_model(find_model(path), pick_device(device))
+    if model.num_classes != 2:
+        raise ValueError(f"{path} knows {model.num_classes} classes; cells are found with two")
+    return model
 
 
 def run_evaluate(choice):
     """Print the network's errors on a data set."""
-    model = load_model(find_model(choice.model), pick_device(choice.device))
-    stack = datasets.load(choice.data, choice.split)
+    model = find_cells_with(choice.model, choice.device)
+    stack = load(choice, choice.split)
     tile = best_tile(model)
-    found = np.stack([predict(model, image, tile).argmax(0) for image in stack.images])
-    truth = truth_classes(stack)
-    cells = np.stack([datasets.instances(mask == 1) for mask in found])
+    found = [predict(model, image, tile).argmax(0) for image in stack.images]
+    cells = [datasets.instances(mask == 1) for mask in found]
+    truth, found = flat(truth_classes(stack)), flat(found)
     print(f"{stack.name}, {choice.split}: {len(stack)} images, {stack.cell_count()} cells")
     print(f"pixel error            {metrics.pixel_error(truth, found):8.2%}")
     print(f"  of the majority class{metrics.majority_error(truth):8.2%}")
     print(f"foreground IoU         {metrics.iou(truth, found):8.3f}")
-    print(f"SEG, cell by cell      {metrics.seg(stack.labels, cells):8.3f}")
+    print(f"SEG, cell by cell      {seg_of(stack.labels, cells):>8}")
+
+
+def flat(arrays):
+    """All pixels of images of any sizes in one row."""
+    return np.concatenate([array.ravel() for array in arrays])
+
+
+def seg_of(truth, found) -> str:
+    """SEG over all cells of images of any sizes, or that there is none."""
+    counts = [np.count_nonzero(np.unique(labels) > 0) for labels in truth]
+    scores = [metrics.seg(t, f) if n else 0 for t, f, n in zip(truth, found, counts)]
+    return f"{np.average(scores, weights=counts):.3f}" if any(counts) else "n/a: no true cell"
 
 
 def run_reproduce(choice):
@@ -252,47 +315,87 @@ def run_reproduce(choice):
         return
     record = reproduce.collect(choice.table, choice.out, f"unet-book reproduce {choice.table}")
     path = choice.out / f"{choice.table}.json"
-    write_atomically(path, (json.dumps(record, indent=1) + "\n").encode())
+    reproduce.write_json(path, record, indent=1)
     print(f"the record: {path}")
 
 
-def images_of(choice):
-    """(name, image) of the files, or of the data set, that were asked for."""
+def images_of(choice) -> list:
+    """(name, where it is) of the files, or of the data set's images, that were asked for."""
     if choice.images:
-        files = image_files(choice.images)
-        return [(path.stem, datasets.read_image(path)) for path in files]
-    stack = datasets.load(choice.data, choice.split)
-    return [(f"{stack.name}_{choice.split}_{i:03}", image) for i, image in enumerate(stack.images)]
+        return [(_stem(path), path) for path in image_files(choice.images)]
+    stack = load(choice, choice.split)
+    return list(zip(stack.names, stack.images))
 
 
 def image_files(paths) -> list[Path]:
-    """The files that `paths` are or, if folders, hold; no two that would give one result."""
+    """The files that `paths` are, hold if folders, or mean if they have wildcards.
+
+    Results of this program are no images. Raises ValueError where two would give one result.
+    """
     files = []
     for path in paths:
-        inside = sorted(path.iterdir()) if path.is_dir() else []
-        found = [file for file in inside
-                 if file.suffix.lower() in datasets.SUFFIXES and not file.name.startswith(".")]
-        if path.is_dir() and not found:
-            raise ValueError(f"{path}: no image in it; known are {', '.join(datasets.SUFFIXES)}")
-        files += found or [path]
-    for file, other in pairwise(sorted(files, key=lambda file: file.stem)):
-        if file.stem == other.stem:
-            raise ValueError(f"{file} and {other} would both give {file.stem}_cells.tif; "
+        found = [path]
+        if path.is_dir():
+            found = [file for file in sorted(path.iterdir(), key=natural)
+                     if file.suffix.lower() in datasets.SUFFIXES and not file.name.startswith(".")
+                     and not is_ours(file)]  # fmt: skip
+            if not found:
+                known = ", ".join(datasets.SUFFIXES)
+                raise ValueError(f"{path}: no image in it; known are {known}")
+        elif not path.exists() and set("*?[") & set(str(path)):  # a shell that passes them on
+            found = [Path(file) for file in sorted(glob(str(path)), key=natural)]
+            found = [file for file in found if not is_ours(file)]
+            if not found:
+                raise ValueError(f"{path}: no file has such a name")
+        files += found
+    for file, other in pairwise(sorted(files, key=lambda file: _stem(file))):
+        if _stem(file) == _stem(other):
+            raise ValueError(f"{file} and {other} would both give {_stem(file)}_cells.tif; "
                              "predict them into two folders")
     return files
+
+
+def _stem(path: Path) -> str:
+    """The file's name without what says its kind."""
+    return path.stem.removesuffix(".ome")
+
+
+def is_ours(path: Path) -> bool:
+    """Whether a file is a result of `predict`, by its name and by what is written in it."""
+    if not path.stem.endswith(("_cells", "_probability")) or not path.is_file():
+        return False
+    return written_by(path) == SOFTWARE
+
+
+def load(choice, split):
+    """The data set or the folder that was asked for."""
+    return datasets.load(choice.data, split, classes=choice.classes, ignore=choice.ignore)
+
+
+class Trained:
+    """An initializer that begins with the weights of a trained network."""
+
+    def __init__(self, path):
+        self.path = path
+        self.name = f"weights of {hashlib.sha256(path.read_bytes()).hexdigest()[:12]}"
+
+    def __call__(self, model, generator):
+        trained = load_model(self.path)
+        mine, theirs = (
+            {name: tuple(weight.shape) for name, weight in one.state_dict().items()}
+            for one in (model, trained)
+        )
+        if mine != theirs:
+            raise ValueError(
+                f"{self.path} has {trained.base_channels} channels and depth {trained.depth}, the "
+                f"preset {model.base_channels} and {model.depth}: they must be alike to go on from"
+            )
+        model.load_state_dict(trained.state_dict())
 
 
 def truth_classes(stack):
     """The classes that training was asked for: cells parted where they touch."""
     return training.classes(part_touching_cells(stack.labels))
-
-
-def find_model(path: Path) -> Path:
-    """The safetensors file that `path` is, or holds. Raises FileNotFoundError if there is none."""
-    file = path / MODEL if path.is_dir() else path
-    if not file.is_file():
-        raise FileNotFoundError(f"there is no trained network {file}; train writes one at its end")
-    return file
 
 
 def best_tile(model: UNet, about: int = 572) -> int:

@@ -1,22 +1,29 @@
-"""A run: where, when and by what it was made, so that it can be made again."""
+"""A run: the folder of one training, and by what it was made, so that it can be made again."""
 
 import importlib.metadata
+import json
+import os
 import platform
 import subprocess
 import sys
+import time
+from contextlib import contextmanager
 from pathlib import Path
 
 import torch
 
 from unet_book import __version__, _package
+from unet_book._files import write_atomically
 from unet_book.training.engine import cpu_vectors, has_bf16
 
 try:
+    import fcntl
     import resource
 except ImportError:  # Windows has none
-    resource = None
+    fcntl = resource = None
 
-__all__ = ["circumstances", "peak_memory", "processor", "revision", "versions"]
+__all__ = ["Folder", "circumstances", "find_model", "peak_memory", "processor", "revision",
+           "versions"]  # fmt: skip
 
 
 def circumstances(made_at: str | None, seconds: float, device="cpu") -> dict:
@@ -78,3 +85,76 @@ def peak_memory(device="cpu") -> int | None:
         return None
     unit = 1 if sys.platform == "darwin" else 1024  # bytes there, KiB elsewhere
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * unit // 2**20
+
+
+MODEL, CHECKPOINT, RECORD = "model.safetensors", "checkpoint.safetensors", "run.json"
+
+
+class Folder:
+    """The folder of one training: its checkpoint, the trained network, the record of the run.
+
+    ``with Folder(path).locked():`` keeps every other training out of it. What stands there is
+    replaced only by what the same training makes of it (`training.identity`).
+    """
+
+    def __init__(self, path):
+        self.path = Path(path)
+        self.model = self.path / MODEL
+        self.checkpoint = self.path / CHECKPOINT
+        self.record = self.path / RECORD
+
+    @contextmanager
+    def locked(self):
+        """Within it this process alone trains here.
+
+        Raises BlockingIOError, with the process and since when, if another one does;
+        PermissionError if nothing can be written there; FileExistsError if a trained network lies
+        there whose checkpoint is gone, since it can't be told whose it is.
+        """
+        self.path.mkdir(parents=True, exist_ok=True)
+        if not os.access(self.path, os.W_OK):
+            raise PermissionError(f"can't write into {self.path}")
+        with open(self.path / ".lock", "a+") as file:
+            if not _lock(file):
+                file.seek(0)
+                raise BlockingIOError(f"{self.path}: another training is at work there: "
+                                      f"{file.read().strip()}")  # fmt: skip
+            file.truncate(0)
+            file.write(f"process {os.getpid()}, since {time.strftime('%Y-%m-%d %H:%M:%S')}\n")
+            file.flush()
+            if self.model.exists() and not self.checkpoint.exists():
+                raise FileExistsError(
+                    f"{self.model} is a trained network whose checkpoint is gone: train into "
+                    "another folder, or move it away"
+                )
+            try:
+                yield self
+            finally:
+                file.truncate(0)
+
+    def write_record(self, record: dict, finished_before: bool) -> None:
+        """Keep the record of a run; that of a training that had ended before it stands."""
+        if not (finished_before and self.record.exists()):
+            write_atomically(self.record, json.dumps(record, indent=1).encode())
+
+
+def find_model(path) -> Path:
+    """The trained network that `path` is, or that the folder of a run holds.
+
+    Raises FileNotFoundError if there is none.
+    """
+    file = Folder(path).model if Path(path).is_dir() else Path(path)
+    if not file.is_file():
+        raise FileNotFoundError(f"there is no trained network {file}; train writes one at its end")
+    return file
+
+
+def _lock(file) -> bool:
+    """Whether nobody else holds the lock of the open `file`, which ends with this process."""
+    if fcntl is None:
+        return True
+    try:
+        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    return True

@@ -15,6 +15,7 @@ from PIL import Image, ImageOps, ImageSequence
 from unet_book._files import write_atomically
 from unet_book.datasets.stack import check_labels
 
+SOFTWARE = "unet_book"  # what a result says of who wrote it
 SUFFIXES = (".tif", ".tiff", ".png", ".jpg", ".jpeg", ".bmp", ".gif", ".npy")
 TIFF = (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+")  # how such a file begins, in both byte orders
 LOSSY = (7, 6, 33003, 33005, 34712, 34892, 22610)  # JPEG, JPEG 2000, JPEG XR: TIFF's numbers
@@ -162,8 +163,17 @@ def write_tiff(path, pixels, resolution=None):
         (x, y), unit = resolution
         how = {"resolution": (x, y), "resolutionunit": unit}
     file = io.BytesIO()
-    tifffile.imwrite(file, pixels, compression="zlib", photometric="minisblack", **how)
+    how |= {"compression": "zlib", "photometric": "minisblack", "software": SOFTWARE}
+    tifffile.imwrite(file, pixels, **how)
     write_atomically(path, file.getvalue())
+
+
+def written_by(path) -> str:
+    """The program that a TIFF says it was written by; "" if it says none, or is no TIFF."""
+    if not _is_tiff(path):
+        return ""
+    with tifffile.TiffFile(path) as file:
+        return str(file.pages[0].software)
 
 
 def read_resolution(path):

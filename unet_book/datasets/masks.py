@@ -97,8 +97,9 @@ def to_cells(masks, names, classes=(), ignore=None) -> list[np.ndarray]:
     soft = [one for one in full if _is_soft(one, masks[looks.index(one)])]
     if soft and all(one in soft or len(one.numbers) == 1 for one in full):
         return _halved(masks, soft[0])
+    many = sum(one.pieces.sum() for one in full) > 1.5 * sum(len(one.numbers) for one in full)
     for one in full:
-        _refuse_no_instances(one, soft, full)
+        _refuse_no_instances(one, soft, many)
     _warn_of_a_huge_number(full)
     return masks
 
@@ -153,7 +154,8 @@ def _halved(masks, example):
     return [_with_unknown(instances(mask > top / 2), mask) for mask, top in zip(masks, tops)]
 
 
-def _refuse_no_instances(one, soft, all_looks):
+def _refuse_no_instances(one, soft, many):
+    """`many`: whether in all masks together a number has more pieces than torn cells explain."""
     count, parts = len(one.numbers), int(one.pieces.sum())
     said = f"{one.name}: {count} numbers ({one.only}) in {parts:,} pieces"
     if one in soft:
@@ -168,12 +170,13 @@ def _refuse_no_instances(one, soft, all_looks):
             f"{said}: 8 bits number 255 cells at most, and these have begun anew. Save masks with "
             "16 bits"
         )
-    if 1 < count <= FEW and parts > 3 * count:
+    scattered = parts > 3 * count or (many and parts > count)
+    if 1 < count <= FEW and scattered:
         raise ValueError(
             f"{said}: these look like classes, not like cells with a number each. Say which are "
             f"cells, for instance --classes {one.numbers[0]}: then each piece is one"
         )
-    if parts > 3 * count:
+    if scattered:
         raise ValueError(f"{said}: a cell has one number and is of one piece. What wrote it?")
 
 

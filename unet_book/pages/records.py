@@ -9,7 +9,7 @@ import sys
 from pathlib import Path
 
 from unet_book import _package
-from unet_book.checkpoint import write_atomically
+from unet_book._files import write_atomically
 from unet_book.run import revision
 
 __all__ = ["benchmark", "clean_revision", "run", "write_benchmark", "write_run"]

@@ -18,8 +18,9 @@ from PIL import Image
 from scipy import ndimage
 
 from unet_book import datasets, metrics, overlap_tile, training
+from unet_book._files import write_atomically
 from unet_book.augmentation import Augmentation
-from unet_book.checkpoint import load_model, peek, save, write_atomically
+from unet_book.checkpoint import load_model, peek, save
 from unet_book.pages.results import best_threshold
 from unet_book.run import circumstances, revision
 from unet_book.training import Engine, Preset, several
@@ -448,6 +449,6 @@ def missing_parts(name: str, folder) -> list[str]:
     return [part for part, place in places.items() if not all(map(Path.exists, files(place)))]
 
 
-def write_json(path: Path, content: dict) -> None:
+def write_json(path: Path, content: dict, indent: int | None = None) -> None:
     """Write `content` to `path`, whole or not at all."""
-    write_atomically(path, json.dumps(content).encode())
+    write_atomically(path, (json.dumps(content, indent=indent) + "\n").encode())
