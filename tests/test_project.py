@@ -3,8 +3,10 @@
 import json
 import os
 import re
+import shutil
 import subprocess
 import sys
+import tempfile
 import tomllib
 import zipfile
 from pathlib import Path
@@ -286,6 +288,49 @@ def test_wheel_alone_finds_its_data(wheel_folder, tmp_path):
     assert run.returncode == 0, run.stderr
     file, dtype = run.stdout.split()
     assert Path(file).is_relative_to(wheel_folder) and dtype == "float32"
+
+
+ANOTHER_USER = """
+import numpy as np
+from unet_book import datasets, metrics
+from unet_book.elastic import deform_pair
+from unet_book.weight_map import weight_map
+
+labels = np.zeros((40, 40), int)
+labels[5:10, 5:10], labels[12:20, 5:10] = 1, 2
+image = labels.astype(np.float32)
+bent = deform_pair(image, labels, np.zeros((2, 3, 3)))[1]
+print(weight_map(labels).max() > 1, metrics.v_rand(labels, labels),
+      metrics.warping_error(labels, labels), bent.max(), len(datasets.load("nuclei")))
+"""
+
+
+@pytest.fixture
+def read_only_package():
+    """A copy of the package, in a place where nobody may write."""
+    with tempfile.TemporaryDirectory() as folder:
+        place = Path(folder) / "site"
+        for part in ("unet_book", "data"):
+            ignored = shutil.ignore_patterns("__pycache__")
+            shutil.copytree(ROOT / part, place / part, ignore=ignored)
+        for path in [Path(folder), *Path(folder).rglob("*")]:
+            path.chmod(0o555 if path.is_dir() else 0o444)
+        yield place
+        for path in [Path(folder), *Path(folder).rglob("*")]:
+            path.chmod(0o755)
+
+
+@pytest.mark.skipif(not hasattr(os, "getuid"), reason="needs users")
+def test_it_works_from_a_read_only_place_for_somebody_without_a_home(read_only_package):
+    as_nobody = {"user": 65534, "group": 65534, "extra_groups": []} if os.getuid() == 0 else {}
+    environment = {"PATH": os.environ["PATH"], "PYTHONPATH": str(read_only_package),
+                   "HOME": "/nonexistent", "PYTHONDONTWRITEBYTECODE": "1"}  # fmt: skip
+    try:
+        run = subprocess.run([sys.executable, "-c", ANOTHER_USER], cwd="/", env=environment,
+                             capture_output=True, text=True, **as_nobody)  # fmt: skip
+    except PermissionError:
+        pytest.skip("another user may not run this Python")
+    assert run.stdout == "True 1.0 0.0 2 1\n", run.stderr
 
 
 def test_readme_shows_what_the_chapter_computed():

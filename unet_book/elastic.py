@@ -15,12 +15,12 @@ from functools import lru_cache
 
 import numpy as np
 import torch
-from numba import njit
 from scipy import ndimage
 from torch import Tensor
 from torch.nn import functional as F
 
 from unet_book._arrays import like, to_numpy, to_torch
+from unet_book._compiled import compiled
 
 ORDERS = {0: "nearest", 1: "bilinear", 3: "bicubic"}
 
@@ -215,7 +215,7 @@ def place_factors(vectors, shape):
 # On a CPU: loops, compiled
 
 
-@njit(cache=True, nogil=True)
+@compiled
 def _mirrored(x, last):
     """Where in [0, last] to look for what a mirror at 0 and one at `last` show at x."""
     if 0 <= x <= last:
@@ -226,7 +226,7 @@ def _mirrored(x, last):
     return min(x, 2 * last - x)
 
 
-@njit(cache=True, nogil=True)
+@compiled
 def _bilinear(image, y, x):
     """`image` between the four pixels around (y, x)."""
     i, j = _index(y), _index(x)
@@ -238,19 +238,19 @@ def _bilinear(image, y, x):
     return upper + v * (lower - upper)
 
 
-@njit(cache=True, nogil=True)
+@compiled
 def _nearest(labels, y, x):
     """The label of the pixel nearest to (y, x)."""
     return labels[_index(y + 0.5), _index(x + 0.5)]
 
 
-@njit(cache=True, nogil=True)
+@compiled
 def _index(x):
     """The whole part of x >= 0; unsigned, so that no index can count from the end."""
     return np.uintp(int(x))
 
 
-@njit(cache=True, nogil=True)
+@compiled
 def _pull_bilinear(image, places, result):
     """result[r, c] = image at places[:, r, c]."""
     bottom, right = image.shape[0] - 1, image.shape[1] - 1
@@ -260,7 +260,7 @@ def _pull_bilinear(image, places, result):
             result[r, c] = _bilinear(image, y, x)
 
 
-@njit(cache=True, nogil=True)
+@compiled
 def _pull_nearest(labels, places, result):
     """result[r, c] = the label nearest to places[:, r, c]."""
     bottom, right = labels.shape[0] - 1, labels.shape[1] - 1
@@ -270,7 +270,7 @@ def _pull_nearest(labels, places, result):
             result[r, c] = _nearest(labels, y, x)
 
 
-@njit(cache=True, nogil=True)
+@compiled
 def _pull_pair(image, labels, rows, columns, gray, seen):
     """Both at the places rows @ columns, which are computed a row at a time."""
     bottom, right = image.shape[0] - 1, image.shape[1] - 1
@@ -284,7 +284,7 @@ def _pull_pair(image, labels, rows, columns, gray, seen):
             seen[r, c] = _nearest(labels, y, x)
 
 
-@njit(cache=True, nogil=True)
+@compiled
 def _combine(factors, columns, result):
     """result = factors @ columns."""
     for c in range(result.size):

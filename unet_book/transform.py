@@ -7,8 +7,14 @@ needs it.
 import torch
 from torch import Tensor
 from torch.utils.data import get_worker_info
-from torchvision import tv_tensors
-from torchvision.transforms import v2
+
+try:
+    from torchvision import tv_tensors
+    from torchvision.transforms import v2
+except ImportError as error:
+    raise ImportError(
+        "this transform needs torchvision 0.21 or newer: pip install unet_book[torchvision]"
+    ) from error
 
 from unet_book.augmentation import (
     Augmentation,

@@ -13,6 +13,7 @@ import torch
 from numba import njit
 
 from unet_book._arrays import like, to_numpy
+from unet_book._compiled import compiled
 from unet_book.weight_map import tensors
 
 FAR = np.int32(2**30)  # beyond any square below; one more square on top still fits an int32
@@ -61,7 +62,7 @@ def search(cells, reach1, reach2, gaps):
     return d1, d2
 
 
-@njit(cache=True, nogil=True)
+@compiled
 def _along_columns(cells):
     """In its column, for each pixel: the nearest cell and the nearest other; which and how far."""
     height, width = cells.shape
@@ -81,7 +82,7 @@ def _along_columns(cells):
     return which, far
 
 
-@njit(cache=True, nogil=True)
+@compiled
 def _pass_on(before, c1, d1, c2, d2):
     """Both candidates of the row before, one pixel farther, compete with those of this row."""
     a1, e1, a2, e2 = before
@@ -105,7 +106,7 @@ def _insert(first, d1, second, d2, cell, d):
     )
 
 
-@njit(cache=True, nogil=True)
+@compiled
 def _along_rows(cells, which, far, first, reach1, reach2, gaps, d1, d2):
     """The best of the columns to the left and right: first d_1 and its cell, then d_2."""
     height, width = cells.shape
@@ -133,7 +134,7 @@ def _along_rows(cells, which, far, first, reach1, reach2, gaps, d1, d2):
         _root(square2, d2[y])
 
 
-@njit(cache=True, nogil=True)
+@compiled
 def _nearest(square1, at, near, dx):
     """Where the nearest cell of the column `dx` away is nearer, take it, and note where it was."""
     plus, dx = np.int32(dx**2), np.int32(dx)
@@ -143,7 +144,7 @@ def _nearest(square1, at, near, dx):
         at[x] = dx if found < best else was
 
 
-@njit(cache=True, nogil=True)
+@compiled
 def _second(square2, mine, cell, near, other, dx):
     """Of the column `dx` away, the nearest cell that is not the pixel's own nearest."""
     plus = np.int32(dx**2)
@@ -153,7 +154,7 @@ def _second(square2, mine, cell, near, other, dx):
         square2[x] = found if found < best else best
 
 
-@njit(cache=True, nogil=True)
+@compiled
 def _squared(far, reach):
     squares = np.full(far.size, FAR, np.int32)
     for x in range(far.size):
@@ -162,7 +163,7 @@ def _squared(far, reach):
     return squares
 
 
-@njit(cache=True, nogil=True)
+@compiled
 def _largest(squares):
     largest = np.int32(0)
     for x in range(squares.size):
@@ -170,7 +171,7 @@ def _largest(squares):
     return largest
 
 
-@njit(cache=True, nogil=True)
+@compiled
 def _root(squares, d):
     for x in range(squares.size):
         d[x] = np.sqrt(squares[x]) if squares[x] < FAR else np.inf

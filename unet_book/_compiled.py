@@ -1,0 +1,15 @@
+"""Loops that numba compiles, kept between runs where there is a place to keep them."""
+
+from numba import njit
+
+
+def compiled(loop):
+    """`loop` compiled at its first call; it runs without Python's lock.
+
+    The machine code is kept beside the package or in the user's cache. Where neither can be
+    written, as for a user without a home in a container, it is compiled anew in each program.
+    """
+    try:
+        return njit(cache=True, nogil=True)(loop)
+    except RuntimeError:  # numba found no place for its cache
+        return njit(nogil=True)(loop)
