@@ -4,7 +4,6 @@
 # interrupted has no stamp, so the next call repeats it; a step whose inputs did not change is
 # skipped.
 
-UV_VERSION := 0.13.9
 PYTHON     ?= >=3.11
 THREADS    ?= 1
 ONLY       ?= network weight_map deformation overlap_tile metrics training
@@ -80,10 +79,10 @@ distclean: clean  ## remove the environment, too
 
 # ---- set-up steps; each ends by touching its stamp
 
-.uv/ready:
+.uv/ready: tools/uv.txt
 	@command -v python3 >/dev/null || { echo "Python 3.11 or newer is needed, as python3"; exit 1; }
 	python3 -m venv --clear .uv
-	.uv/bin/python -m pip install --quiet --disable-pip-version-check uv==$(UV_VERSION)
+	.uv/bin/python -m pip install --quiet --disable-pip-version-check --require-hashes --requirement tools/uv.txt
 	@touch $@
 
 .venv/made: | $(UV_READY)

@@ -119,6 +119,45 @@ def test_python_version_is_the_same_everywhere():
     assert f"--python-version {oldest} " in makefile
 
 
+# ---- what runs elsewhere
+
+
+WORKFLOWS = {
+    path.stem: yaml.safe_load(path.read_text(encoding="utf-8"))
+    for path in (ROOT / ".github" / "workflows").glob("*.yml")
+}
+
+
+def steps_of(job):
+    return [step.get("uses") or step.get("run") for step in job["steps"]]
+
+
+def test_actions_are_pinned_and_get_no_token_to_keep():
+    for workflow in WORKFLOWS.values():
+        for job in workflow["jobs"].values():
+            for step in job["steps"]:
+                action = step.get("uses")
+                assert action is None or re.fullmatch(r"actions/[a-z-]+@[0-9a-f]{40}", action)
+                if action and action.startswith("actions/checkout"):
+                    assert step["with"]["persist-credentials"] is False
+
+
+def test_what_may_publish_runs_no_code_and_what_runs_code_may_not_publish():
+    pages = WORKFLOWS["pages"]
+    assert pages["permissions"] == {}
+    build, deploy = pages["jobs"]["build"], pages["jobs"]["deploy"]
+    assert build["permissions"] == {"contents": "read"} and "make book" in steps_of(build)
+    assert deploy["permissions"] == {"pages": "write", "id-token": "write"}
+    assert not any("run" in step or "checkout" in step["uses"] for step in deploy["steps"])
+
+
+def test_uv_is_installed_by_its_hashes():
+    pinned = (ROOT / "tools" / "uv.txt").read_text(encoding="utf-8")
+    assert len(lock_entries(pinned)) == 1 and pinned.count("--hash=sha256:") > 5
+    makefile = (ROOT / "Makefile").read_text(encoding="utf-8")
+    assert "--require-hashes --requirement tools/uv.txt" in makefile
+
+
 # ---- the address of the repository
 
 
