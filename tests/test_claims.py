@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from unet_book.pages import claims
-from unet_book.pages.claims import CLAIMS, DIFFERS, PARTS, REPRODUCED, UNTESTABLE, Claim
+from unet_book.pages.claims import CLAIMS, DIFFERS, PARTS, REPRODUCED, UNTESTABLE, Claim, measures
 from unet_book.pages.claims.page import CHAPTERS
 
 ROOT = Path(__file__).parent.parent
@@ -268,3 +268,9 @@ def test_values_are_written_in_their_own_form():
 def test_a_tag_in_a_statement_stays_text():
     text = claims.page([replace(made(), says="a < b & c").find()]).data
     assert "a &lt; b &amp; c" in text
+
+
+def test_the_longest_training_is_told_in_hours(monkeypatch):
+    runs = {"folds": [{"seconds": 1800, "history": []}, {"seconds": 5400, "history": []}]}
+    monkeypatch.setattr(measures.records, "run", lambda name: runs)
+    assert measures.hours_a_training() == 1.5

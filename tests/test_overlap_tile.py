@@ -387,6 +387,14 @@ def test_of_a_file_however_wide_no_more_than_a_block_is_read_at_once(tmp_path, m
     assert max(sizes) == 3 * overlap_tile.BLOCK and sum(sizes) == 300_000
 
 
+@pytest.mark.parametrize("place", [(0, 0), (0, 1099), (599, 0), (300, 600)])
+def test_a_gray_value_that_was_never_scaled_is_noticed_in_any_block(place):
+    image = np.zeros((1, 600, 1100), np.float32)
+    image[0, place[0], place[1]] = 200
+    with pytest.warns(UserWarning, match="as far as 200 from 0"):
+        overlap_tile._look_through(image)
+
+
 @pytest.mark.parametrize("kind", ["numpy", "torch"])
 @pytest.mark.parametrize("dtype", ["float16", "float32", "float64"])
 def test_the_result_goes_into_what_is_given(kind, dtype):

@@ -196,3 +196,14 @@ def test_bad_arguments_are_named(call, words):
         call()
     for word in words:
         assert word in str(caught.value)
+
+
+def test_some_regions_are_joined_with_their_nearest_neighbor():
+    points = np.random.default_rng(0).uniform(0, 200, (300, 2))
+    region = phantom._join_some(points, 20.0, np.random.default_rng(1))
+    joined = np.flatnonzero(region != np.arange(len(points)))
+    assert 0.2 * len(points) < len(joined) < 0.4 * len(points)
+    apart = np.linalg.norm(points[:, None] - points[None], axis=2)
+    np.fill_diagonal(apart, np.inf)
+    nearest = apart.argmin(1)
+    assert all(region[i] in (nearest[i], region[nearest[i]]) for i in joined)

@@ -79,7 +79,9 @@ def test_lock_satisfies_every_requirement(requirement):
     check_pin(LOCK, requirement)
 
 
-@pytest.mark.parametrize("requirement", requirements(without=("book", "test", "log", "torchvision")), ids=str)
+@pytest.mark.parametrize(
+    "requirement", requirements(without=("book", "test", "log", "torchvision")), ids=str
+)
 def test_bench_lock_satisfies_the_bench_extra(requirement):
     check_pin(BENCH_LOCK, requirement)
 

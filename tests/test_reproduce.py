@@ -171,6 +171,8 @@ def test_an_inner_part_validates_on_images_that_nobody_trained_on(small_sets):
     assert (train.tolist(), choose.tolist(), held_out) == ([2], [3, 4], [0])
     whole = reproduce.indices(table, Part(fold=0), 5)
     assert whole[0].tolist() == [1, 2, 3, 4] and set(whole[1]) <= set(whole[0])
+    isbi = reproduce.indices(reproduce.TABLES["drawn"], Part(fold=1), 30)
+    assert len(isbi[0]) == 24 and len(isbi[1]) == len(isbi[2]) == 6 and not set(isbi[1]) & {6, 11}
 
 
 @pytest.mark.usefixtures("arithmetic")

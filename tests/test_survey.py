@@ -215,7 +215,10 @@ def test_a_cell_that_is_gone_for_one_image():
     labels[1, :4] = -1  # at the edge: not counted
     labels[1, 12:17, 12:14] = 0  # smaller, and not gone
     labels[2:, 12:17, 12:17] = 0  # gone for good
-    film = datasets.Stack("film", labels.clip(0) / 3, labels)
+    labels[:, 5:10, 13:18] = 4
+    labels[1, 5:10, 15:18] = 0  # two fifths of it stay
+    labels[1, 5:10, 13:15], labels[1, 5, 13:15] = 4, 0  # 8 of 25 pixels: not gone
+    film = datasets.Stack("film", labels.clip(0) / 4, labels)
     assert survey.describe(film, 0, 5)["gone_for_one"] == 1
 
 

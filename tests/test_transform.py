@@ -144,6 +144,13 @@ def test_workers_of_a_data_loader_draw_tiles_of_their_own(monkeypatch):
     assert torch.equal(first_tiles(100), first_tiles(100))
 
 
+def test_in_one_worker_two_transforms_keep_their_own_seeds(monkeypatch):
+    monkeypatch.setattr(room, "get_worker_info", lambda: SimpleNamespace(seed=100))
+    tiles = [RandomTile(12, generator=torch.Generator().manual_seed(seed))(image_and_mask()[0])
+             for seed in (1, 2)]  # fmt: skip
+    assert not torch.equal(*tiles)
+
+
 def test_global_random_state_is_neither_read_nor_set():
     before = torch.get_rng_state()
     RandomTile(8)(image_and_mask()[0])

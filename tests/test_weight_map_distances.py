@@ -127,3 +127,12 @@ def test_labels_need_not_be_in_order_in_memory():
     np.testing.assert_array_equal(
         numpy_map.border_term(labels[::-1, ::2]), numpy_map.border_term(labels[::-1, ::2].copy())
     )
+
+
+def test_a_band_of_rows_sees_cells_as_far_away_as_the_search_reaches():
+    """Rows are searched in bands; a cell 50 px above a band's first row is found from there."""
+    reach, band = 60, 256
+    labels = np.zeros((300, 40), np.int32)
+    labels[band + 2 : band + 7], labels[band - 54 : band - 49] = 1, 2
+    d1, d2 = numpy_map.two_nearest_distances(labels, within=reach)
+    assert (d1[band] == 2).all() and (d2[band] == 50).all()
