@@ -1,5 +1,7 @@
 """Warping against connected components counted anew, and the sweep against the single metrics."""
 
+import warnings
+
 import numpy as np
 import pytest
 import tifffile
@@ -323,6 +325,24 @@ def test_what_is_no_probability_is_refused(stack, bad):
         challenge_scores(stack[0], probability)
     with pytest.raises(TypeError, match="bool"):
         challenge_scores(stack[0], stack[1] > 0.5)
+
+
+def test_a_sweep_without_a_threshold_is_refused(stack):
+    for none in ([], (), np.array([])):
+        with pytest.raises(ValueError, match="no threshold to score at"):
+            challenge_scores(*stack, thresholds=none)
+
+
+def test_a_sweep_warns_once_of_a_truth_that_looks_like_a_mask(stack):
+    truth, probability = stack
+    with pytest.warns(UserWarning, match="the truth holds one number, 255") as caught:
+        as_one = challenge_scores(255 * (truth > 0), probability, [0.3, 0.5])
+    assert [one.filename for one in caught] == [__file__]
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        as_mask = challenge_scores(truth > 0, probability, [0.3, 0.5])
+        challenge_scores(truth, np.zeros_like(probability), [0.5])
+    assert (as_one["rand_error"] != as_mask["rand_error"]).all()
 
 
 # Pixels

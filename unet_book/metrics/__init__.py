@@ -4,16 +4,18 @@ Each function takes the truth first and the prediction second, of one shape, and
 Pixels that the truth marks -1 (not annotated) count for nothing. Where segments matter, and not
 classes, an array of bool is a mask whose 4-connected parts are its segments, and an array of
 integers holds the numbers of the segments, 0 outside all of them. So a mask that was read from a
-file, 0 and 255, is one segment in all its parts: compare it with 0 first, `mask > 0`.
+file, 0 and 255, is one segment in all its parts, and to join them costs nothing: compare it with 0
+first, `mask > 0`. Where segments matter a single number in several parts is met with a UserWarning.
 
 A stack is scored slice by slice; that a number is the same in two slices means nothing.
 """
 
-from unet_book.metrics.cells import overlap_table, seg
+from unet_book.metrics.cells import seg
 from unet_book.metrics.challenge import THRESHOLDS as THRESHOLDS
 from unet_book.metrics.challenge import challenge_scores
+from unet_book.metrics.overlaps import contingency, overlap_table
 from unet_book.metrics.pixels import f_error, iou, majority_error, pixel_error
-from unet_book.metrics.rand import contingency, rand_error, v_info, v_rand
+from unet_book.metrics.rand import rand_error, v_info, v_rand
 from unet_book.metrics.thinning import thin
 from unet_book.metrics.warping import is_simple, mistake_kinds, warp, warping_error
 

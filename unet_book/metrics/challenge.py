@@ -4,8 +4,14 @@ import numpy as np
 
 from unet_book._arrays import to_numpy
 from unet_book.metrics.pixels import f_error
-from unet_book.metrics.rand import rand_error, v_info, v_rand
-from unet_book.metrics.segments import pair, segments, stacked
+from unet_book.metrics.rand import (
+    mean_over_slices,
+    rand_error_of,
+    v_info_of,
+    v_rand_of,
+    within_cells,
+)
+from unet_book.metrics.segments import pair, segments, stacked, warn_of_mask
 from unet_book.metrics.thinning import thin
 from unet_book.metrics.warping import count_mistakes
 
@@ -30,7 +36,8 @@ def challenge_scores(truth, probability, thresholds=None, warping: bool = True) 
     The challenge scored the best threshold on the very slices it tested. An honest score takes the
     threshold that was best on other slices.
 
-    Raises as the metrics do, and ValueError for a probability that is NaN or outside [0, 1].
+    Raises and warns as the metrics do; ValueError, too, for a probability that is NaN or outside
+    [0, 1], or an empty list of thresholds.
     """
     truth, probability = to_numpy(truth), to_numpy(probability)
     if not np.issubdtype(probability.dtype, np.floating):
@@ -39,22 +46,27 @@ def challenge_scores(truth, probability, thresholds=None, warping: bool = True) 
         raise ValueError("a probability is a number from 0 to 1; found NaN or values outside")
     truth, _ = pair(truth, probability > 0)
     truth, probability = stacked(truth), stacked(probability)
+    warn_of_mask(truth, "truth", stacklevel=3)
     truth = np.stack([segments(one) for one in truth])
     at = [float(t) for t in (THRESHOLDS if thresholds is None else thresholds)]
+    if not at:
+        raise ValueError("no threshold to score at: give at least one, or None for 0, 0.1, ..., 1")
     scores = [_scores(truth, probability, threshold, warping) for threshold in at]
     return {name: np.array([one[name] for one in scores]) for name in scores[0]}
 
 
 def _scores(truth, probability, threshold, warping):
     found = probability > threshold
-    thinned = thin(found)
-    scores = {"pixel_error": f_error(truth, found), "rand_error": rand_error(truth, found)}
+    counts = [within_cells(*one) for one in zip(truth, found)]
+    scores = {"pixel_error": f_error(truth, found), "rand_error": rand_error_of(counts)}
     if warping:
         wrong = [_mistakes(t > 0, p, threshold) for t, p in zip(truth, probability)]
         scores["warping_error"] = sum(wrong) / truth.size
     if not found.any():
         return scores | {"v_rand": 0.0, "v_info": 0.0}
-    return scores | {"v_rand": v_rand(truth, thinned), "v_info": v_info(truth, thinned)}
+    thinned = [within_cells(*one) for one in zip(truth, thin(found))]
+    return scores | {"v_rand": mean_over_slices(v_rand_of, thinned),
+                     "v_info": mean_over_slices(v_info_of, thinned)}  # fmt: skip
 
 
 def _mistakes(cells, probability, threshold):

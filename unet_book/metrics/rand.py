@@ -6,9 +6,9 @@ predicted membrane is a segment of its own, a *singleton*, so it is never togeth
 """
 
 import numpy as np
-from numba import njit
 
-from unet_book.metrics.segments import segments, slices
+from unet_book.metrics.overlaps import contingency
+from unet_book.metrics.segments import slices
 
 
 def rand_error(truth, prediction) -> float:
@@ -20,15 +20,13 @@ def rand_error(truth, prediction) -> float:
     segments, integers number them, 0 outside; -1 in the truth is not counted. 0 if there is no
     positive pair on either side.
 
-    Raises as `pixel_error` does, and ValueError for other axes or a truth without a cell.
+    Raises as `pixel_error` does, and ValueError for other axes or a truth without a cell. Warns of
+    labels with one number in several parts: are they a mask?
 
     >>> rand_error([[1, 1, 2, 2]], [[7, 7, 7, 7]])
     0.5
     """
-    tables = [contingency(*one) for one in slices(truth, prediction)]
-    shared, true, predicted = np.sum([pair_counts(*table) for table in tables], axis=0)
-    _check_cells(sum(len(sizes) for _, sizes, _, _ in tables))
-    return float(1 - 2 * shared / (true + predicted)) if true + predicted else 0.0
+    return rand_error_of([within_cells(*one) for one in slices(truth, prediction)])
 
 
 def v_rand(truth, prediction) -> float:
@@ -38,12 +36,14 @@ def v_rand(truth, prediction) -> float:
     it has in common with predicted segment j, b_j = sum_i p_ij, and q what is predicted background:
     V_Rand = 2 AB / (A + B), A = sum a_i^2, B = sum b_j^2 + q/n, AB = sum p_ij^2 + q/n
     (Arganda-Carreras et al. 2015). Of a stack the mean over those of its slices that have a true
-    cell. Input and errors as for `rand_error`. The challenge thins the prediction first: `thin`.
+    cell. Input, errors and warning as for `rand_error`. The challenge thins the prediction first:
+    `thin`.
 
     >>> v_rand([[1, 1, 2, 2]], [[7, 7, 7, 7]])  # doctest: +ELLIPSIS
     0.666...
     """
-    return _mean_over_slices(_v_rand, truth, prediction)
+    counts = [within_cells(*one) for one in slices(truth, prediction)]
+    return mean_over_slices(v_rand_of, counts)
 
 
 def v_info(truth, prediction) -> float:
@@ -52,26 +52,36 @@ def v_info(truth, prediction) -> float:
     Entropies of the segment of a pixel drawn from the true cells, with p_ij and singletons as in
     `v_rand`; I is their mutual information (Arganda-Carreras et al. 2015). With a single true cell
     there is no information to share: 1 if the prediction is one segment there, too, else 0. Of a
-    stack the mean over those of its slices that have a true cell. Input and errors as for
+    stack the mean over those of its slices that have a true cell. Input, errors and warning as for
     `rand_error`.
 
     >>> v_info([[1, 1, 2, 2]], [[3, 3, 5, 5]])
     1.0
     """
-    return _mean_over_slices(_v_info, truth, prediction)
+    counts = [within_cells(*one) for one in slices(truth, prediction)]
+    return mean_over_slices(v_info_of, counts)
 
 
-def contingency(truth, prediction):
+def within_cells(truth, prediction):
     """(p, a, b, singletons): pixels that segments of two (H, W) share, in pixels of true cells.
 
     `p` holds the counts p_ij >= 1 of true segment i with predicted segment j, `a` and `b` the
-    sizes a_i and b_j >= 1 of each segment within the true cells, all int64 in any order;
-    `singletons` is the number of true cells' pixels that are predicted background. Segments and
-    masks as for `rand_error`.
+    sizes a_i and b_j >= 1 of each segment within the true cells, all int64; `singletons` is the
+    number of true cells' pixels that are predicted background. Segments and masks as for
+    `rand_error`.
     """
-    t, p = (_compact(segments(labels)) for labels in (truth, prediction))
-    shared, a, b, singletons = _count(t, p, t.max(initial=0) + 1, p.max(initial=0) + 1)
-    return shared, a[a > 0], b[b > 0], singletons
+    met = contingency(truth, prediction)
+    both = (met.true_ids[met.i] > 0) & (met.predicted_ids[met.j] > 0)
+    a, p = met.true_sizes[met.true_ids > 0], met.shared[both]
+    b = np.bincount(met.j[both], p).astype(np.int64)
+    return p, a, b[b > 0], a.sum() - p.sum()
+
+
+def rand_error_of(counts):
+    """The Rand error from what `within_cells` counted in each slice."""
+    shared, true, predicted = np.sum([pair_counts(*one) for one in counts], axis=0)
+    _check_cells(sum(len(a) for _, a, _, _ in counts))
+    return float(1 - 2 * shared / (true + predicted)) if true + predicted else 0.0
 
 
 def pair_counts(p, a, b, singletons):
@@ -79,13 +89,15 @@ def pair_counts(p, a, b, singletons):
     return [np.sum(sizes * (sizes - 1.0)) / 2 for sizes in (p, a, b)]
 
 
-def _v_rand(p, a, b, singletons):
+def v_rand_of(p, a, b, singletons):
+    """V_Rand of one slice."""
     squares = [np.sum(np.square(sizes, dtype=float)) for sizes in (p, a, b)]
     both, true, predicted = squares[0] + singletons, squares[1], squares[2] + singletons
     return 2 * both / (true + predicted)
 
 
-def _v_info(p, a, b, singletons):
+def v_info_of(p, a, b, singletons):
+    """V_Info of one slice."""
     joint, true, predicted = (_entropy(sizes, a.sum()) for sizes in (p, a, b))
     alone = singletons / a.sum() * np.log(a.sum())  # each singleton: 1/n of all pixels
     total = true + predicted + alone
@@ -96,54 +108,13 @@ def _entropy(sizes, n):
     return np.sum(sizes / n * np.log(n / sizes))
 
 
-def _mean_over_slices(score, truth, prediction):
-    tables = [contingency(*one) for one in slices(truth, prediction)]
-    tables = [table for table in tables if len(table[1])]  # of slices that have a true cell
-    _check_cells(len(tables))
-    return float(np.mean([score(*table) for table in tables]))
+def mean_over_slices(score, counts):
+    """The mean of a score over the slices that have a true cell."""
+    counts = [(p, a, b, alone) for p, a, b, alone in counts if len(a)]
+    _check_cells(len(counts))
+    return float(np.mean([score(*one) for one in counts]))
 
 
 def _check_cells(count):
     if not count:
         raise ValueError("only pixels of true cells count, and the truth has none")
-
-
-def _compact(labels):
-    """The labels as flat int32; numbered anew if they count far beyond the number of pixels."""
-    if labels.max(initial=0) > 4 * labels.size + 1000:
-        labels = np.maximum(labels, 0)
-        labels = np.searchsorted(np.unique(np.append(labels, 0)), labels)  # 0 stays 0
-    return np.ascontiguousarray(labels, dtype=np.int32).ravel()
-
-
-@njit(cache=True, nogil=True)
-def _count(t, p, trues, predictions):
-    """Shared pixels of each pair of segments that meet, sizes of all segments, and singletons.
-
-    The pixels are sorted by predicted segment, by counting; then one row of counters serves one
-    predicted segment after another. No table of all pairs is ever made.
-    """
-    a, b, singletons = np.zeros(trues, np.int64), np.zeros(predictions, np.int64), 0
-    for k in range(t.size):
-        if t[k] > 0:
-            a[t[k]] += 1
-            if p[k] > 0:
-                b[p[k]] += 1
-            else:
-                singletons += 1
-    end = np.cumsum(b)
-    by_segment, free = np.empty(end[-1], np.int32), end - b
-    for k in range(t.size):
-        if t[k] > 0 and p[k] > 0:
-            by_segment[free[p[k]]] = t[k]
-            free[p[k]] += 1
-    shared, row, found = np.empty(by_segment.size, np.int64), np.zeros(trues, np.int64), 0
-    for j in range(1, predictions):
-        one = by_segment[end[j] - b[j] : end[j]]
-        for i in one:
-            row[i] += 1
-        for i in one:
-            if row[i]:
-                shared[found], row[i] = row[i], 0
-                found += 1
-    return shared[:found], a, b, singletons

@@ -17,6 +17,8 @@ RING = ((-1, 0), (-1, 1), (0, 1), (1, 1), (1, 0), (1, -1), (0, -1), (-1, -1))
 EIGHT = np.ones((3, 3), bool)
 KINDS = ("agrees", "split", "merge", "hole addition", "hole deletion",
          "object addition", "object deletion")  # fmt: skip
+(AGREES, SPLIT, MERGE, HOLE_ADDITION, HOLE_DELETION,
+ OBJECT_ADDITION, OBJECT_DELETION) = range(len(KINDS))  # fmt: skip
 
 
 def parts_around(ring: int) -> int:
@@ -73,7 +75,7 @@ def warping_error(truth, prediction, all_kinds: bool = False) -> float:
 def count_mistakes(cells, probability, threshold, all_kinds=False):
     """How many pixels of one slice count for the warping error."""
     kinds = mistake_kinds(warp(cells, probability, threshold), probability > threshold)
-    return int(np.count_nonzero(kinds if all_kinds else (kinds == 1) | (kinds == 2)))
+    return int(np.count_nonzero(kinds if all_kinds else (kinds == SPLIT) | (kinds == MERGE)))
 
 
 def warp(truth, probability, threshold: float = 0.5):
@@ -118,14 +120,24 @@ def mistake_kinds(warped, prediction):
     # Where a cell's pixel turns black, the parts around it stay one cell as far as a ring of cell
     # closes elsewhere; each such ring keeps two stretches of the background around it apart.
     splits = (PARTS[ring] > 1) & (PARTS[ring] > _distinct(grounds) - (ids > 0).any(axis=1))
-    number, only_ground = _distinct(ids), ~(ids > 0).any(axis=1)
-    kind = np.where(warped[rows, columns], np.where(splits, 1, 4), 3)  # two ids around
-    kind = np.where(number > 2, np.where(warped[rows, columns], 1, 2), kind)
-    kind = np.where(number == 1, np.where(warped[rows, columns], 3, 4), kind)
-    kind = np.where(only_ground, np.where(warped[rows, columns], 6, 5), kind)
     kinds = np.zeros(warped.shape, np.uint8)
-    kinds[rows, columns] = kind
+    kinds[rows, columns] = _kinds_of(warped[rows, columns], ids, splits)
     return kinds
+
+
+def _kinds_of(white, ids, splits):
+    """The kind of each pixel, by its own class and by the numbers of the cells around it, 0 too."""
+    number, only_ground = _distinct(ids), ~(ids > 0).any(axis=1)
+    return np.select(
+        [only_ground, number == 1, number > 2, splits],  # the first that holds decides
+        [
+            np.where(white, OBJECT_DELETION, OBJECT_ADDITION),
+            np.where(white, HOLE_ADDITION, HOLE_DELETION),
+            np.where(white, SPLIT, MERGE),
+            np.where(white, SPLIT, HOLE_ADDITION),
+        ],
+        np.where(white, HOLE_DELETION, HOLE_ADDITION),  # a cell and background around
+    )
 
 
 def _distinct(ids):
