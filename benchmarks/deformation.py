@@ -34,8 +34,8 @@ from unet_book.elastic import (
     pixel_grid,
     random_displacement,
 )
+from unet_book.sizes import border
 from unet_book.training import PRESETS, start
-from unet_book.unet import border
 from unet_book.weight_map import part_touching_cells, weight_map
 
 os.environ["NO_ALBUMENTATIONS_UPDATE"] = "1"  # else its import asks for news

@@ -30,7 +30,8 @@ from harness import OURS, Row, find, ratio, target
 from unet_book import datasets, training
 from unet_book.checkpoint import load_model
 from unet_book.overlap_tile import mirror_index, predict, tile_step
-from unet_book.unet import UNet, border, nearest_valid_sizes, output_size
+from unet_book.sizes import border, nearest_valid_sizes, output_size
+from unet_book.unet import UNet
 
 WHOLE = "one pass over the whole image"
 LARGE = "this package, tiles of 1212 px"

@@ -21,8 +21,8 @@ from unet_book.augmentation import Augmentation
 from unet_book.overlap_tile import mirror_index
 from unet_book.pages import records
 from unet_book.run import circumstances
+from unet_book.sizes import border
 from unet_book.training import PRESETS, train
-from unet_book.unet import border
 
 SEEDS = (1, 2, 3)
 SMALL = replace(

@@ -18,7 +18,8 @@ from safetensors.torch import save_file
 
 import unet_book
 from unet_book import _files, checkpoint
-from unet_book.unet import VARIANTS, UNet
+from unet_book.sizes import VARIANTS
+from unet_book.unet import UNet
 
 OPTIMIZERS = {
     "sgd": lambda parameters: torch.optim.SGD(parameters, lr=0.01, momentum=0.9),

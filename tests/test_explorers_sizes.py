@@ -1,4 +1,4 @@
-"""The figure of tile sizes, moved in a browser and held against `unet_book.unet`."""
+"""The figure of tile sizes, moved in a browser and held against `sizes` and `costs`."""
 
 import json
 import re
@@ -6,8 +6,10 @@ import re
 import pytest
 import torch
 
-from unet_book import unet
+from unet_book import sizes
+from unet_book.costs import layer_costs
 from unet_book.pages import explorers
+from unet_book.unet import UNet
 
 
 def cells(page):
@@ -23,23 +25,23 @@ def cells(page):
 )  # fmt: skip
 def test_it_says_what_the_package_computes(move, page, tile, depth, base):
     text = move(explorers.tile_sizes(), tile=tile, depth=depth, base=base)
-    if not unet.is_valid_size(tile, depth):
-        tiles = [size for size in unet.nearest_valid_sizes(tile, depth) if size]
+    if not sizes.is_valid_size(tile, depth):
+        tiles = [size for size in sizes.nearest_valid_sizes(tile, depth) if size]
         assert f"{tile} px do not fit" in text
         assert text.endswith(f"Nearest that do: {' and '.join(map(str, tiles))} px.")
         assert cells(page) == []
         return
     with torch.device("meta"):  # shapes are enough, and 500 million weights take seconds to draw
-        model = unet.UNet(base_channels=base, depth=depth)
-    costs = unet.layer_costs(model, tile)
+        model = UNet(base_channels=base, depth=depth)
+    costs = layer_costs(model, tile)
     flop = sum(layer.flop for layer in costs if "conv" in layer.kind)
-    out = unet.output_size(tile, depth)
+    out = sizes.output_size(tile, depth)
     assert f"{out} x {out} pixels answered, {float(f'{100 * (out / tile) ** 2:.2g}'):g} %" in text
     assert f"{sum(layer.parameters for layer in costs):,} parameters" in text
     assert f"{flop / 1e9:.1f} GFLOP" in text and f"({flop / 1e6 / out**2:.2f} MFLOP" in text
     assert f"{4 * sum(layer.values for layer in costs) / 2**20:.0f} MiB" in text
     assert cells(page) == rows_of(costs, tile, depth, base)
-    path = unet.feature_map_sizes(tile, depth)
+    path = sizes.feature_map_sizes(tile, depth)
     assert json.loads(page.locator("#tile-sizes").get_attribute("data-sizes")) == [*map(list, path)]
 
 
@@ -49,7 +51,7 @@ def rows_of(costs, tile, depth, base):
     for layer in costs:
         level += {"max-pool 2x2": 1, "up-conv 2x2": -1}.get(layer.kind, 0)
         at.setdefault(level, []).append(layer)
-    path, crops = unet.feature_map_sizes(tile, depth), [*unet.crop_offsets(depth), ""]
+    path, crops = sizes.feature_map_sizes(tile, depth), [*sizes.crop_offsets(depth), ""]
     rows = []
     for level, layers in at.items():
         up = path[2 * depth - level] if level < depth else ()
@@ -70,7 +72,7 @@ def test_bars_are_high_with_their_side_and_wide_with_their_channels(move, page):
     move(explorers.tile_sizes())
     bars = page.evaluate(BARS)
     assert len(bars) == 27 + 4  # nine triples, and a skip beside each of four
-    sides = [side for triple in unet.feature_map_sizes(572) for side in triple]
+    sides = [side for triple in sizes.feature_map_sizes(572) for side in triple]
     whole = [bar for bar in bars if bar[4] != "var(--green)"]
     heights = [bar[3] for bar in whole]
     assert [4 + 100 * side / 572 for side in sides] == pytest.approx(heights)
@@ -113,7 +115,7 @@ def test_every_tile_fits_or_not_as_the_package_says(move, page, depth):
     move(explorers.tile_sizes())
     tiles = [*range(16, 240), 572, 573, 1084]
     fits = page.evaluate(TRY_ALL, [depth, tiles])
-    assert fits == [unet.is_valid_size(tile, depth) for tile in tiles]
+    assert fits == [sizes.is_valid_size(tile, depth) for tile in tiles]
 
 
 def test_an_odd_map_is_named(move):

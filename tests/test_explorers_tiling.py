@@ -8,7 +8,7 @@ import pytest
 
 from unet_book.overlap_tile import even_tiles
 from unet_book.pages import explorers
-from unet_book.unet import border, nearest_valid_sizes, output_size
+from unet_book.sizes import border, nearest_valid_sizes, output_size
 
 MOVE_ALL = """settings => settings.map(values => {
   for (const [name, value] of Object.entries(values))

@@ -19,7 +19,8 @@ from unet_book.overlap_tile import (
     predict_averaged,
     tile_step,
 )
-from unet_book.unet import UNet, border, is_valid_size, nearest_valid_sizes, output_size
+from unet_book.sizes import border, is_valid_size, nearest_valid_sizes, output_size
+from unet_book.unet import UNet
 
 steady = settings(deadline=None, derandomize=True, database=None)  # the same examples every time
 fewer = settings(steady, max_examples=40)

@@ -9,7 +9,8 @@ import numpy as np
 import pytest
 from matplotlib.colors import to_rgb
 
-from unet_book import unet
+from unet_book import sizes, unet
+from unet_book.costs import layer_costs
 from unet_book.pages import plots
 
 
@@ -82,11 +83,11 @@ def test_brightening_keeps_a_constant_image_finite():
 
 
 def test_source_is_the_package_s_with_the_docstring_cut_to_its_first_line():
-    text = plots.source(unet.output_size).data
+    text = plots.source(sizes.output_size).data
     assert text.startswith("```python\ndef output_size(") and text.endswith("</details>")
     code, folded = text.split("```\n\n<details", maxsplit=1)
     assert code.count('"""') == 2 and "Raises" not in code
-    assert "return size - 2 * border(depth, variant)" in code
+    assert "return int(size) - 2 * border(depth, variant)" in code
     assert "Raises ValueError, naming the nearest sizes" in folded and "<summary>" in folded
 
 
@@ -106,10 +107,10 @@ def test_source_of_a_class_keeps_all_its_methods():
 def test_the_drawing_of_the_network_says_what_the_network_does(depth, tile):
     model = unet.UNet(base_channels=8, depth=depth, variant="paper")
     said = [text.get_text() for text in plots.u_shape(model, tile).axes[0].texts]
-    sides = [side for triple in unet.feature_map_sizes(tile, depth) for side in triple]
+    sides = [side for triple in sizes.feature_map_sizes(tile, depth) for side in triple]
     numbers = [int(word) for word in said if word.isdigit()]
-    assert sorted(numbers[1::2]) == sorted([*sides, unet.output_size(tile, depth)])
-    layers = [c for c in unet.layer_costs(model, tile) if not c.kind.startswith("up-conv")]
+    assert sorted(numbers[1::2]) == sorted([*sides, sizes.output_size(tile, depth)])
+    layers = [c for c in layer_costs(model, tile) if not c.kind.startswith("up-conv")]
     assert numbers[::2] == [1, *(layer.channels for layer in layers)]
     boxes = {box for box in plots.u_shape(model, tile).axes[0].patches
              if isinstance(box, plots.plt.Rectangle)}
@@ -119,7 +120,7 @@ def test_the_drawing_of_the_network_says_what_the_network_does(depth, tile):
     tallest = max(boxes, key=lambda box: box.get_height())
     assert tallest.get_x() == min(box.get_x() for box in boxes)  # the tile itself
     crops = [word for word in said if word.startswith("crop")]
-    assert crops == [f"crop {pixels}" for pixels in unet.crop_offsets(depth)]
+    assert crops == [f"crop {pixels}" for pixels in sizes.crop_offsets(depth)]
     with pytest.raises(ValueError, match="nearest"):
         plots.u_shape(model, tile + 1)
 

@@ -16,8 +16,9 @@ from unet_book import checkpoint, metrics, phantom, training
 from unet_book.augmentation import Augmentation
 from unet_book.datasets import Stack
 from unet_book.overlap_tile import predict
+from unet_book.sizes import border
 from unet_book.training import PRESETS, Preset, Tiles, named, train
-from unet_book.unet import UNet, border
+from unet_book.unet import UNet
 from unet_book.weight_map import part_touching_cells, weight_map
 
 # save_every=2 and measure_every=3: some checkpoints hold losses that are not measured yet.

@@ -14,8 +14,9 @@ import numpy as np
 import pytest
 import torch
 
-from unet_book import checkpoint, memory, phantom, training
+from unet_book import checkpoint, phantom, training
 from unet_book.augmentation import Augmentation
+from unet_book.costs import memory
 from unet_book.datasets import Stack
 from unet_book.training import Engine, Preset, Tiles, safety, several, step, train
 

@@ -31,7 +31,8 @@ from unet_book.datasets.files import (
 from unet_book.datasets.folder import natural
 from unet_book.overlap_tile import predict
 from unet_book.run import Folder, circumstances, find_model, revision
-from unet_book.unet import UNet, nearest_valid_sizes
+from unet_book.sizes import nearest_valid_sizes
+from unet_book.unet import UNet
 from unet_book.weight_map import part_touching_cells
 
 __all__ = ["main", "parser"]

@@ -18,7 +18,8 @@ from tqdm.auto import tqdm
 
 from unet_book._arrays import like, to_torch
 from unet_book.elastic import pixel_grid, resample
-from unet_book.unet import UNet, border, input_window, nearest_valid_sizes, output_size
+from unet_book.sizes import border, input_window, nearest_valid_sizes, output_size
+from unet_book.unet import UNet
 
 BLOCK = 512  # side of the squares of the image that are looked through at once
 USUAL = 16  # gray values farther from 0 were never scaled to [0, 1]

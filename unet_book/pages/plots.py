@@ -13,7 +13,7 @@ from matplotlib.colors import to_rgb
 from matplotlib.ticker import FuncFormatter, LogLocator, NullLocator
 
 from unet_book._arrays import to_numpy
-from unet_book.unet import layer_costs
+from unet_book.costs import layer_costs
 
 # From Okabe and Ito's palette, which was made to be told apart without red or green cones.
 ORANGE, BLUE, GREEN, PURPLE = "#E69F00", "#0072B2", "#009E73", "#CC79A7"

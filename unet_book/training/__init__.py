@@ -16,9 +16,9 @@ from tqdm.auto import tqdm
 
 from unet_book import checkpoint as checkpoints
 from unet_book.checkpoint import class_name
+from unet_book.costs.memory import STATES
 from unet_book.datasets import Stack
 from unet_book.initialization import he_normal_
-from unet_book.memory import STATES
 from unet_book.metrics import pixel_error
 from unet_book.overlap_tile import predict
 from unet_book.training import averaging, safety, several

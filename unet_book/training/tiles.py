@@ -14,10 +14,10 @@ from unet_book.augmentation import (
     tile_coordinates,
 )
 from unet_book.datasets import Stack
+from unet_book.sizes import border
 from unet_book.training import several
 from unet_book.training.engine import Engine, usual_engine
 from unet_book.training.presets import Preset
-from unet_book.unet import border
 from unet_book.weight_map import part_touching_cells, weight_map
 
 

@@ -4,7 +4,7 @@ import torch
 from torch.nn import functional as F
 
 from unet_book.pages.check.verdict import Verdict, attempt, number, right, wrong
-from unet_book.unet import input_window
+from unet_book.sizes import input_window
 
 
 def largest_answer(answer: float) -> Verdict:

@@ -6,7 +6,7 @@ import numpy as np
 import torch
 
 from unet_book._arrays import to_numpy
-from unet_book.memory import account
+from unet_book.costs import account
 from unet_book.pages.check.verdict import Verdict, attempt, number, right, wrong
 from unet_book.unet import UNet
 

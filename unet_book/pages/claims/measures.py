@@ -14,20 +14,22 @@ from unet_book import (
     elastic,
     initialization,
     overlap_tile,
+    sizes,
     training,
-    unet,
     weight_map,
 )
+from unet_book.costs import layer_costs
 from unet_book.pages import records, results, survey
+from unet_book.unet import UNet
 
 PAPER = training.PRESETS["paper"]
 
 
 @cache
-def network(variant: str = "paper") -> unet.UNet:
+def network(variant: str = "paper") -> UNet:
     """The paper's network without numbers in it: its layers and shapes are all that is asked."""
     with torch.device("meta"):
-        return unet.UNet(variant=variant)
+        return UNet(variant=variant)
 
 
 def layers(kind) -> list:
@@ -74,12 +76,12 @@ def last_layer() -> tuple:
     return last.kernel_size[0], last.in_channels
 
 
-def sizes() -> tuple:
-    return tuple(side for level in unet.feature_map_sizes(572) for side in level)
+def sides() -> tuple:
+    return tuple(side for level in sizes.feature_map_sizes(572) for side in level)
 
 
 def valid_sizes(low: int, high: int) -> tuple:
-    return tuple(size for size in range(low, high) if unet.is_valid_size(size))
+    return tuple(size for size in range(low, high) if sizes.is_valid_size(size))
 
 
 def odd_poolings_accepted(most: int = 800) -> int:
@@ -96,7 +98,7 @@ def odd_poolings_accepted(most: int = 800) -> int:
             size = 2 * size - 4
         return size > 0
 
-    return sum(fits(size) != unet.is_valid_size(size) for size in range(1, most))
+    return sum(fits(size) != sizes.is_valid_size(size) for size in range(1, most))
 
 
 def sides_beside_the_rule(most: int = 1000) -> int:
@@ -107,7 +109,7 @@ def sides_beside_the_rule(most: int = 1000) -> int:
 
 def borders() -> tuple:
     """What all sides up to 1000 px that fit lose: one number, if it is constant."""
-    lost = {size - unet.output_size(size) for size in valid_sizes(1, 1000)}
+    lost = {size - sizes.output_size(size) for size in valid_sizes(1, 1000)}
     return tuple(sorted(lost))
 
 
@@ -116,23 +118,14 @@ def parameters(variant: str) -> int:
 
 
 def work(tile: int, base: int = 64, depth: int = 4) -> int:
-    """Floating-point operations of one forward pass with valid convolutions: two a multiplication.
-
-    `unet.layer_costs` counts the same from the layers as they run, and max-pooling besides.
-    """
-    path = unet.feature_map_sizes(tile, depth)
-    widths = [base * 2**min(level, 2 * depth - level) for level in range(2 * depth + 1)]
-    total = 0
-    for level, (arrives, first, second) in enumerate(path):
-        above = 1 if level == 0 else widths[level - 1]  # up, a skip and the map have that together
-        if level > depth:
-            total += above * widths[level] * arrives**2  # the up-convolution, one tap a pixel
-        total += 9 * widths[level] * (above * first**2 + widths[level] * second**2)
-    return 2 * (total + 2 * base * path[-1][-1] ** 2)
+    """Floating-point operations of the convolutions in one forward pass: two a multiplication."""
+    with torch.device("meta"):
+        net = UNet(base_channels=base, depth=depth)
+    return sum(layer.flop for layer in layer_costs(net, tile) if "conv" in layer.kind)
 
 
 def work_per_pixel(tile: int) -> float:
-    return work(tile) / unet.output_size(tile) ** 2
+    return work(tile) / sizes.output_size(tile) ** 2
 
 
 # ---- Section 1: overlap-tile
@@ -334,7 +327,7 @@ def steps_of_the_titan() -> float:
 def most_memory(tile: int = 572) -> float:
     """GB that a training step can take at most: every map and its gradient, the weights, their
     gradients and the momentum, all at once, in float32."""
-    path, widths = unet.feature_map_sizes(tile), channels()
+    path, widths = sizes.feature_map_sizes(tile), channels()
     maps = tile**2
     for level, (arrives, first, second) in enumerate(path):
         maps += widths[level] * (first**2 + second**2)

@@ -57,7 +57,7 @@ INTRODUCTION = [
     shown(
         "upsampling-raises-size", ABSTRACT,
         "Up-convolutions in the place of poolings bring the resolution back.",
-        3, "tests/test_unet.py::test_feature_map_sizes_are_those_of_the_network",
+        3, "tests/test_sizes.py::test_feature_map_sizes_are_those_of_the_network",
     ),
     claim(
         "skips-place", ABSTRACT,
@@ -68,7 +68,7 @@ INTRODUCTION = [
     claim(
         "symmetric", ABSTRACT,
         "The expanding path has as many channels, level by level, as the contracting one.",
-        3, "tests/test_unet.py::test_costs_follow_the_order_and_the_sizes_of_the_drawing",
+        3, "tests/test_costs.py::test_costs_follow_the_order_and_the_sizes_of_the_drawing",
         (True,), lambda: (m.channels()[:4] == m.channels()[:4:-1],),
         reason="64, 128, 256 and 512, down and up.",
     ),
@@ -80,7 +80,7 @@ INTRODUCTION = [
     shown(
         "valid-only", ABSTRACT,
         "An answer is given only where all of its context lies in the tile.",
-        3, "tests/test_unet.py::test_no_pixel_outside_the_window_changes_an_output_pixel",
+        3, "tests/test_sizes.py::test_no_pixel_outside_the_window_changes_an_output_pixel",
     ),
     claim(
         "seamless", ABSTRACT,
@@ -132,22 +132,22 @@ NETWORK = [
     claim(
         "tile-572", S2, "A tile of 572 x 572 pixels gives 388 x 388 answers.",
         3, "tests/test_unet.py::test_572_pixels_become_388",
-        388, lambda: m.unet.output_size(572), unit="px",
+        388, lambda: m.sizes.output_size(572), unit="px",
     ),
     claim(
         "sizes", S2, "The sides along the network, from the tile to the last map.",
-        3, "tests/test_unet.py::test_sizes_along_the_network_are_those_of_the_drawing",
+        3, "tests/test_sizes.py::test_sizes_along_the_network_are_those_of_the_drawing",
         (572, 570, 568, 284, 282, 280, 140, 138, 136, 68, 66, 64, 32, 30, 28, 56, 54, 52, 104, 102,
-         100, 200, 198, 196, 392, 390, 388), m.sizes,
+         100, 200, 198, 196, 392, 390, 388), m.sides,
     ),
     claim(
         "lowest", S2, "In the drawing the lowest resolution has 32 x 32 pixels.",
-        3, "book/03_architecture.ipynb#down-3", 32, lambda: m.unet.feature_map_sizes(572)[4][0],
+        3, "book/03_architecture.ipynb#down-3", 32, lambda: m.sizes.feature_map_sizes(572)[4][0],
         unit="px",
     ),
     claim(
         "channels", S2, "Channels double with each level down, from 64 to 1024, and come back.",
-        3, "tests/test_unet.py::test_costs_follow_the_order_and_the_sizes_of_the_drawing",
+        3, "tests/test_costs.py::test_costs_follow_the_order_and_the_sizes_of_the_drawing",
         (64, 128, 256, 512, 1024, 512, 256, 128, 64), m.channels,
     ),
     claim(
@@ -192,7 +192,7 @@ NETWORK = [
     ),
     claim(
         "even-sides", S2, "A tile fits if every pooling meets an even side.",
-        3, "tests/test_unet.py::test_a_size_is_valid_where_the_network_can_compute_it",
+        3, "tests/test_sizes.py::test_a_size_is_valid_where_the_network_can_compute_it",
         0, m.odd_poolings_accepted, unit="sides below 800 otherwise",
     ),
 ]
@@ -207,7 +207,7 @@ TRAINING = [
     ),
     claim(
         "constant-border", S3, "Output and input differ by a border that is always the same.",
-        3, "tests/test_unet.py::test_at_depth_4_the_output_loses_184_pixels",
+        3, "tests/test_sizes.py::test_at_depth_4_the_output_loses_184_pixels",
         1, lambda: len(m.borders()), unit="value for all sides up to 1000",
         reason="It is 92 px a side, a number that the paper does not print.",
     ),
@@ -541,7 +541,7 @@ CONCLUSION = [
     closed("titan", S5, "On one NVIDIA Titan.", 11, "book/11_results.ipynb#budget", TITAN),
     claim(
         "six-gigabytes", S5, "Its 6 GB are enough.",
-        9, "tests/test_memory.py::test_the_papers_network_by_hand", 6, m.most_memory,
+        9, "tests/test_costs_memory.py::test_the_papers_network_by_hand", 6, m.most_memory,
         relation="at most", form=".1f", unit="GB",
         reason="All maps of a tile of 572 and their gradients, weights, their gradients and the "
         "momentum at once: more than is ever alive, and without what a GPU's kernels take for "
@@ -564,7 +564,7 @@ LATER = [
     ),
     claim(
         "12-mod-16", NOT_THERE, "A tile fits if it is 12 (mod 16), from 188 on (derived here).",
-        3, "tests/test_unet.py::test_at_depth_4_a_size_fits_if_it_is_12_mod_16_and_at_least_188",
+        3, "tests/test_sizes.py::test_at_depth_4_a_size_fits_if_it_is_12_mod_16_and_at_least_188",
         0, m.sides_beside_the_rule, unit="sides up to 1000 otherwise",
     ),
     closed(

@@ -11,9 +11,9 @@ TABLE = '<div class="scroll" tabindex="0" role="region" aria-label="levels"><tab
 def tile_sizes(name: str = "tile-sizes", tile: int = 572, depth: int = 4, base_channels: int = 64):
     """Tile and depth in; every map's size, the crops, parameters, memory and work out.
 
-    The arithmetic is `unet.feature_map_sizes`, `unet.crop_offsets` and `unet.layer_costs`, for one
-    gray image, two classes and 4 bytes a value. Of a tile that does not fit it says which pooling
-    meets an odd map, and the nearest tiles that do.
+    The arithmetic is `sizes.feature_map_sizes`, `sizes.crop_offsets` and `costs.layer_costs`, for
+    one gray image, two classes and 4 bytes a value. Of a tile that does not fit it says which
+    pooling meets an odd map, and the nearest tiles that do.
 
     Returns an `IPython.display.HTML`. Raises ValueError for a tile that is no whole number from 16
     to 1100, a depth outside 1 to 6, or base channels other than 16, 32 or 64.

@@ -17,7 +17,9 @@ from torch import Tensor
 from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils._pytree import tree_leaves
 
-from unet_book.unet import UNet, layer_costs, nearest_valid_sizes, output_size
+from unet_book.costs.layers import LayerCost, layer_costs
+from unet_book.sizes import nearest_valid_sizes, output_size
+from unet_book.unet import UNet
 
 FLOAT, INT = 4, 8  # bytes of float32 (weights, gradients, energy), and of int64 (indices)
 PRECISIONS = {"fp32": 4, "bf16": 2}  # bytes of a value of a map
@@ -26,7 +28,7 @@ STEPPING = {"sgd": 0, "adam": 2, "adamw": 2}  # and those that it needs for a mo
 
 
 @dataclass(frozen=True)
-class Layer:
+class LayerMemory:
     """Bytes that one layer takes in a training step.
 
     `weights` and `optimizer` (its state, and the mean of the weights if there is one) are always
@@ -57,10 +59,10 @@ class Account:
     optimizer's step.
     """
 
-    layers: list[Layer]
+    layers: list[LayerMemory]
 
     @property
-    def at(self) -> Layer:
+    def at(self) -> LayerMemory:
         """The layer with the largest `moment`."""
         return max(self.layers, key=lambda layer: layer.moment)
 
@@ -108,64 +110,146 @@ def account(
     if batch < 1:
         raise ValueError(f"batch must be 1 or more, not {batch}")
     gpu = torch.device(device or next(model.parameters()).device).type == "cuda"
-    layers = _network(model, tile, batch, precision, gpu)
-    at_once = 0 if gpu else max(one.weights for one in layers)
-    layers.append(Layer("step", "optimizer", passing=STEPPING[optimizer] * at_once))
+    layers = _layers(_Step(model, tile, batch, precision, gpu))
+    at_once = 0 if gpu else max(layer.weights for layer in layers)
+    layers.append(LayerMemory("step", "optimizer", passing=STEPPING[optimizer] * at_once))
     states = STATES[optimizer] + average
-    layers = [replace(one, gradients=one.weights, optimizer=states * one.weights) for one in layers]
+    layers = [
+        replace(layer, gradients=layer.weights, optimizer=states * layer.weights)
+        for layer in layers
+    ]
     return Account(_moments(layers))
 
 
-def _network(model, tile, batch, precision, gpu) -> list[Layer]:
+@dataclass(frozen=True)
+class _Step:
+    """A training step, as far as it decides how many bytes each layer takes."""
+
+    model: UNet
+    tile: int
+    batch: int
+    precision: str
+    gpu: bool
+
+    @property
+    def answers(self) -> int:
+        """Pixels that the batch gets an answer for."""
+        return self.batch * output_size(self.tile, self.model.depth, self.model.variant) ** 2
+
+    def map(self, cost: LayerCost) -> int:
+        """Bytes of the layer's map, for the whole batch."""
+        return self.batch * cost.values * PRECISIONS[self.precision]
+
+    def rounded(self, values: int) -> int:
+        """Bytes of the copy that autocast rounds to bfloat16, of float32 values that it reads."""
+        return 0 if self.precision == "fp32" else values * PRECISIONS[self.precision]
+
+
+def _layers(step: _Step) -> list[LayerMemory]:
     """The layers with their weights, what they keep and what passes by."""
-    each, narrow = PRECISIONS[precision], precision != "fp32"
-    answers = batch * output_size(tile, model.depth, model.variant) ** 2
-    image = batch * model.in_channels * tile**2
-    # Autocast reads a rounded copy of the image.
-    given = image * (FLOAT + narrow * each) + answers * 2 * FLOAT
-    layers, read = [Layer("batch", "batch", kept=given)], 0
-    costs, skips = layer_costs(model, tile), []
+    costs = layer_costs(step.model, step.tile)
+    layers, skips = [_batch(step)], []
+    read = 0  # bytes of the map that a layer reads and whose gradient it makes; the image has none
     for number, cost in enumerate(costs):
-        values = batch * cost.values
-        written, rounded = values * each, narrow * cost.parameters * each
-        kept, passing, waiting = written, read, 0
         if cost.kind == "conv 3x3":
-            passing = max(read, written)  # of the convolution, of its ReLU
-            if model.dropout.p and cost.name in (f"encoders.{model.depth - 1}.2", "bottom.2"):
-                kept += written + values * (1 if gpu else each)
+            layer = _convolution(step, cost, read)
         elif cost.kind == "max-pool 2x2":
-            kept += values * INT
             skips.append(costs[number - 1])
-            waiting = -read * (2 if model.variant == "same" else 1)
+            layer = _pooling(step, cost, read)
+        elif cost.kind == "up-conv 2x2":
+            layer = _up_convolution(step, cost, read, joined=costs[number + 1])
         elif cost.kind == "concatenation":
-            skip = skips.pop()
-            whole = batch * skip.values * each
-            passing, waiting = whole * cost.height // skip.height, whole
-            if model.variant == "same":  # nothing is cropped: both halves of the gradient wait
-                passing, waiting = 0, written
-        elif cost.kind == "conv 1x1":
-            kept, passing = 0, read + written
-        else:  # an up-convolution; the gradient of the concatenation is still there
-            kept = written if model.variant == "released" else 0
-            passing = read + batch * costs[number + 1].values * each
-        layers.append(Layer(cost.name, cost.kind, cost.parameters * FLOAT, kept=kept + rounded,
-                            passing=passing + rounded, waiting=waiting))  # fmt: skip
-        read = written
-    # Logarithms of the softmax, weights and classes; gradients of the logarithms and the logits.
-    logs = answers * model.num_classes * FLOAT
-    layers.append(Layer("energy", "energy", kept=logs + answers * (FLOAT + INT), passing=2 * logs))
-    return layers
+            layer = _concatenation(step, cost, skips.pop())
+        else:
+            layer = _classifier(step, cost, read)
+        layers.append(layer)
+        read = step.map(cost)
+    return [*layers, _energy(step)]
 
 
-def _moments(layers: list[Layer]) -> list[Layer]:
+def _batch(step) -> LayerMemory:
+    """The image, and for each answer its class and its weight."""
+    image = step.batch * step.model.in_channels * step.tile**2
+    kept = image * FLOAT + step.rounded(image) + step.answers * 2 * FLOAT
+    return LayerMemory("batch", "batch", kept=kept)
+
+
+def _convolution(step, cost, read) -> LayerMemory:
+    """A 3 x 3 convolution and its ReLU, which writes over the convolution's map.
+
+    On the way back the ReLU makes a gradient as large as the map, then the convolution one as large
+    as what it has read.
+    """
+    written = step.map(cost)
+    kept = written
+    if step.model.dropout.p and _is_before_dropout(cost, step.model):
+        mask = step.batch * cost.values if step.gpu else written
+        kept += written + mask  # the map once more, behind the dropout
+    return _layer(step, cost, kept, passing=max(read, written))
+
+
+def _is_before_dropout(cost, model):
+    """Whether it is the last encoder's last convolution, or the bottom's."""
+    return cost.name in (f"encoders.{model.depth - 1}.2", "bottom.2")
+
+
+def _pooling(step, cost, read) -> LayerMemory:
+    """A pooling, which keeps the places of its maxima. Here the skip's gradient is used up."""
+    places = step.batch * cost.values * INT
+    both_halves = 2 if step.model.variant == "same" else 1  # see `_concatenation`
+    return _layer(step, cost, step.map(cost) + places, read, waiting=-both_halves * read)
+
+
+def _up_convolution(step, cost, read, joined) -> LayerMemory:
+    """An up-convolution, whose map is copied into the concatenation; a ReLU behind it keeps it.
+
+    While the backward pass is here, the gradient of the concatenation is still there.
+    """
+    kept = step.map(cost) if step.model.variant == "released" else 0
+    return _layer(step, cost, kept, passing=read + step.map(joined))
+
+
+def _concatenation(step, cost, skip) -> LayerMemory:
+    """A skip beside an upsampled map: from here on the gradient of the skip waits for its pooling.
+
+    The crop is undone along one axis, then along the other. If nothing was cropped, the skip's
+    gradient is a view of the whole, and both halves wait.
+    """
+    written = step.map(cost)
+    if step.model.variant == "same":
+        return _layer(step, cost, written, passing=0, waiting=written)
+    whole = step.map(skip)
+    return _layer(step, cost, written, passing=whole * cost.height // skip.height, waiting=whole)
+
+
+def _classifier(step, cost, read) -> LayerMemory:
+    """The last, 1 x 1 convolution: the energy keeps what it needs of the logits."""
+    return _layer(step, cost, kept=0, passing=read + step.map(cost))
+
+
+def _energy(step) -> LayerMemory:
+    """The logarithms of the softmax, weights and classes; gradients of logarithms and logits."""
+    logarithms = step.answers * step.model.num_classes * FLOAT
+    kept = logarithms + step.answers * (FLOAT + INT)
+    return LayerMemory("energy", "energy", kept=kept, passing=2 * logarithms)
+
+
+def _layer(step, cost, kept, passing, waiting=0) -> LayerMemory:
+    """A layer of the network, with its weights, their rounded copy and that copy's gradient."""
+    copy = step.rounded(cost.parameters)
+    return LayerMemory(cost.name, cost.kind, cost.parameters * FLOAT, kept=kept + copy,
+                       passing=passing + copy, waiting=waiting)  # fmt: skip
+
+
+def _moments(layers: list[LayerMemory]) -> list[LayerMemory]:
     """The layers with all that is alive when the backward pass is at each, last to first."""
     *network, step = layers
-    alive = sum(one.weights + one.optimizer + one.kept for one in network)
+    alive = sum(layer.weights + layer.optimizer + layer.kept for layer in network)
     found = []
-    for one in reversed(network):
-        alive += one.gradients + max(one.waiting, 0)
-        found.append(replace(one, moment=alive + one.passing))
-        alive += min(one.waiting, 0) - one.kept
+    for layer in reversed(network):
+        alive += layer.gradients + max(layer.waiting, 0)
+        found.append(replace(layer, moment=alive + layer.passing))
+        alive += min(layer.waiting, 0) - layer.kept
     return [*reversed(found), replace(step, moment=alive + network[0].kept + step.passing)]
 
 

@@ -4,10 +4,12 @@ import pytest
 import torch
 from torch._subclasses.fake_tensor import FakeTensorMode
 
-from unet_book import loss, memory
+from unet_book import loss
+from unet_book.costs import memory
 from unet_book.loss import weighted_cross_entropy
+from unet_book.sizes import is_valid_size
 from unet_book.training import Preset, averaging
-from unet_book.unet import UNet, is_valid_size
+from unet_book.unet import UNet
 
 OPTIMIZERS = {
     "sgd": lambda weights: torch.optim.SGD(weights, lr=1e-3, momentum=0.99),
@@ -66,6 +68,22 @@ def test_the_account_is_what_a_step_has(network_has, tile, step_has):
     assert memory.account(model, tile, **step_has).peak == pytest.approx(counted, rel=0.06)
 
 
+@pytest.mark.parametrize(
+    "network_has, tile, at",
+    [
+        ({}, 60, "join"),
+        ({"variant": "released"}, 60, "join"),
+        ({"variant": "released", "depth": 1}, 62, "decoders.0.0"),
+        ({"base": 32}, 60, "pool"),
+    ],
+)
+def test_in_float32_the_account_is_exact_wherever_the_peak_is(network_has, tile, at):
+    model = network(**network_has)
+    found = memory.account(model, tile)
+    assert found.at.name == at
+    assert found.peak == pytest.approx(memory.peak(step_of(model, tile)), rel=1e-4)
+
+
 @pytest.mark.parametrize("precision", ["fp32", "bf16"])
 def test_the_padded_network_within_a_tenth(precision):
     model = network(variant="same")
@@ -111,6 +129,56 @@ def test_the_papers_network_by_hand(papers):
     assert kept["conv 3x3"] == 4 * (convolved + 2 * dropped)
 
 
+# Kept, passing and waiting of the smallest network, in float32 numbers: tile 18, base 2, depth 1.
+BY_HAND = {
+    "batch": (18**2 + 2 * 2**2, 0, 0),  # the image; class and weight of 2 x 2 answers
+    "encoders.0.0": (2 * 16**2, 2 * 16**2, 0),  # the ReLU's gradient; the image gets none
+    "encoders.0.2": (3 * 2 * 14**2, 2 * 16**2, 0),  # the map before dropout, behind it, the mask
+    "pool": (3 * 2 * 7**2, 2 * 14**2, -2 * 14**2),  # a place takes as much as two numbers
+    "bottom.0": (4 * 5**2, 4 * 5**2, 0),
+    "bottom.2": (3 * 4 * 3**2, 4 * 5**2, 0),
+    "up_convolutions.0": (0, 4 * 3**2 + 4 * 6**2, 0),
+    "join": (4 * 6**2, 2 * 6 * 14, 2 * 14**2),
+    "decoders.0.0": (2 * 4**2, 4 * 6**2, 0),
+    "decoders.0.2": (2 * 2**2, 2 * 4**2, 0),
+    "classifier": (0, 2 * 2 * 2**2, 0),
+    "energy": (2 * 2**2 + 3 * 2**2, 2 * 2 * 2**2, 0),  # logarithms; weight and class, in int64
+    "step": (0, 0, 0),
+}
+
+
+def columns(found):
+    return {layer.name: (layer.kept, layer.passing, layer.waiting) for layer in found.layers}
+
+
+@pytest.mark.parametrize("batch", [1, 3])
+def test_the_smallest_network_by_hand(batch):
+    found = columns(memory.account(network(2, 1), 18, batch=batch))
+    assert found == {name: tuple(4 * batch * n for n in row) for name, row in BY_HAND.items()}
+
+
+def test_without_dropout_no_map_is_kept_twice():
+    found = columns(memory.account(network(2, 1, dropout=0), 18))
+    assert found["encoders.0.2"][0] == 4 * 2 * 14**2 and found["bottom.2"][0] == 4 * 4 * 3**2
+
+
+def test_where_nothing_is_cropped_the_whole_gradient_of_the_concatenation_waits():
+    found = columns(memory.account(network(2, 1, "same"), 16))
+    assert found["join"] == (4 * 4 * 16**2, 0, 4 * 4 * 16**2)
+    assert found["pool"][2] == -4 * 4 * 16**2
+
+
+def test_adam_needs_room_for_two_copies_of_the_largest_weights():
+    model = network(2, 1)
+    largest = 4 * 9 * 4 + 4  # of bottom.2
+    for optimizer, device, numbers in [("adamw", "cpu", 2 * largest), ("adam", "cuda", 0)]:
+        found = memory.account(model, 18, optimizer=optimizer, device=device)
+        batch, *_, step = found.layers
+        assert step.passing == 4 * numbers
+        always = found.total("weights") + found.total("gradients") + found.total("optimizer")
+        assert step.moment == always + batch.kept + step.passing
+
+
 def test_the_peak_is_where_the_first_skip_gets_its_gradient(papers):
     found = memory.account(papers, 572)
     joins = [layer for layer in found.layers if layer.kind == "concatenation"]
@@ -128,11 +196,13 @@ def test_half_the_bytes_save_less_than_half(papers):
     assert single.peak > half.peak > on_gpu.peak
 
 
-def test_bf16_keeps_half_the_maps_and_a_copy_of_the_weights(papers):
+def test_bf16_has_half_the_maps_and_a_copy_of_image_and_weights(papers):
     single, half = (memory.account(papers, 572, precision=p).layers for p in ("fp32", "bf16"))
+    assert half[0].kept == single[0].kept + 2 * 572**2
     for one, other in zip(single, half):
         if "conv" in one.kind:
             assert other.kept == one.kept // 2 + one.weights // 2
+            assert other.passing == one.passing // 2 + one.weights // 2  # the copy's gradient
 
 
 def test_a_relu_behind_an_up_convolution_keeps_its_map():

@@ -1,0 +1,174 @@
+"""The arithmetic of the network's sizes: what fits, what comes out, and how far an answer sees.
+
+Three things happen to the side of a map: a pair of valid 3 x 3 convolutions takes 4 pixels off it,
+a pooling halves it, an up-convolution doubles it. Let b be the side that arrives at the bottom. One
+level higher the pooling has seen 2 b, and the pair before it 2 b + 4. So each level takes n to
+2 n + 4, and d levels make
+
+    input = 2^d (b + 4) - 4.
+
+The bottom puts out b - 4, and each level of the expanding path takes m to 2 m - 4:
+
+    output = 2^d (b - 8) + 4.
+
+What fits, and what is lost, can be read off these two lines. Where the convolutions are padded,
+nothing is taken, and input and output are both 2^d b.
+"""
+
+from numbers import Integral
+
+VARIANTS = ("paper", "released", "same")
+PAIR = 4  # pixels that a pair of valid 3 x 3 convolutions takes off a side
+
+
+def output_size(size: int, depth: int = 4, variant: str = "paper") -> int:
+    """Side length of the output, in pixels, for an input tile of side `size` (Section 2).
+
+    With valid convolutions an input fits if it is 12 (mod 16) and at least 188 at depth 4, and
+    loses 184 pixels; with ``variant="same"`` it fits if it is a multiple of 2^depth, and loses
+    none.
+
+    Raises ValueError, naming the nearest sizes that fit, if a pooling would see an odd size or
+    nothing would be left.
+
+    >>> output_size(572)
+    388
+    """
+    if not is_valid_size(size, depth, variant):
+        below, above = nearest_valid_sizes(size, depth, variant)
+        fits = f"{below} and {above}" if below else f"{above}, the smallest there is"
+        raise ValueError(
+            f"a side of {size} pixels does not fit a U-Net of depth {depth} (variant {variant!r}): "
+            f"the nearest sizes that do are {fits}"
+        )
+    return int(size) - 2 * border(depth, variant)
+
+
+def is_valid_size(size: int, depth: int = 4, variant: str = "paper") -> bool:
+    """Whether every pooling sees an even size and at least one output pixel is left (Section 2).
+
+    The first is so if `size` + 4 is a multiple of 2^depth (with ``variant="same"``, `size` itself).
+    """
+    size, depth = whole_number("size", size), whole_number("depth", depth, least=1)
+    halves = (size + _taken_by_pair(variant)) % 2**depth == 0
+    return halves and size > 2 * border(depth, variant)
+
+
+def nearest_valid_sizes(size: int, depth: int = 4, variant: str = "paper"):
+    """The largest valid size <= `size` (None if there is none) and the smallest >= `size`.
+
+    >>> nearest_valid_sizes(512)
+    (508, 524)
+    """
+    size, depth = whole_number("size", size), whole_number("depth", depth, least=1)
+    step, taken = 2**depth, _taken_by_pair(variant)
+    # Go down, and up, to where size + taken is a multiple of 2^depth.
+    below = size - (size + taken) % step
+    above = max(size, 2 * border(depth, variant) + 1)  # at least one output pixel is left
+    above += -(above + taken) % step
+    return below if is_valid_size(below, depth, variant) else None, above
+
+
+def border(depth: int = 4, variant: str = "paper") -> int:
+    """Pixels that the output loses on each side: 6 * 2^depth - 4 with valid convolutions, else 0.
+
+    A `depth` of 0 is the bottom alone, a pair of convolutions.
+
+    >>> border()
+    92
+    """
+    depth = whole_number("depth", depth, least=0)
+    return 0 if is_padded(variant) else 6 * 2**depth - 4
+
+
+def crop_offsets(depth: int = 4, variant: str = "paper") -> list[int]:
+    """Pixels cut from each side of the skip at each level, the finest first (Fig. 1).
+
+    What the U below a level takes off each side is, at the level's resolution, twice as much.
+
+    >>> crop_offsets()
+    [88, 40, 16, 4]
+    """
+    depth = whole_number("depth", depth, least=1)
+    return [2 * border(depth - level, variant) for level in range(1, depth + 1)]
+
+
+def feature_map_sizes(
+    size: int, depth: int = 4, variant: str = "paper"
+) -> list[tuple[int, int, int]]:
+    """Side lengths along the network, in the order of Fig. 1.
+
+    One triple a level, down to the bottom and up again: what arrives there, and what each of the
+    two convolutions leaves. Raises ValueError as `output_size` does.
+
+    >>> feature_map_sizes(572)[4]
+    (32, 30, 28)
+    """
+    output_size(size, depth, variant)  # refuses what does not fit
+    taken = _taken_by_pair(variant)
+    arriving, path = int(size), []
+    for station in range(2 * depth + 1):
+        leaving = arriving - taken
+        path.append((arriving, arriving - taken // 2, leaving))
+        arriving = leaving // 2 if station < depth else 2 * leaving
+    return path
+
+
+def input_window(first: int, last: int, depth: int = 4, variant: str = "paper") -> tuple[int, int]:
+    """First and last input pixel, along one axis, that the output pixels `first` to `last` can see.
+
+    With valid convolutions both are counted from the first pixel of their own map, so that output
+    pixel 0 lies over input pixel `border(depth)`. With ``variant="same"`` the window may reach
+    beyond the image, into the zeros.
+
+    >>> input_window(0, 0)
+    (0, 187)
+    """
+    depth = whole_number("depth", depth, least=0)
+    # A pair of convolutions sees 4 pixels more. Padding puts half of them before the window.
+    before = PAIR // 2 if is_padded(variant) else 0
+    after = PAIR - before
+    first, last = first - before, last + after
+    if depth == 0:
+        return first, last
+    # Down, around and up again is the widest way: what the skip sees lies within it.
+    low, high = input_window(first // 2, last // 2, depth - 1, variant)
+    return 2 * low - before, 2 * high + 1 + after
+
+
+def receptive_field(depth: int = 4, variant: str = "paper") -> int:
+    """Side, in input pixels, of the largest window that one output pixel can see.
+
+    Windows differ with the pixel's place in the 2^depth raster of the poolings.
+    """
+    windows = (input_window(pixel, pixel, depth, variant) for pixel in range(2**depth))
+    return max(last - first + 1 for first, last in windows)
+
+
+def is_padded(variant: str) -> bool:
+    """Whether this variant's convolutions are padded with zeros, so that they keep the size.
+
+    Raises ValueError, naming those there are, for an unknown variant.
+    """
+    if variant not in VARIANTS:
+        raise ValueError(f"variant is one of {', '.join(VARIANTS)}, not {variant!r}")
+    return variant == "same"
+
+
+def whole_number(name: str, value, least: int | None = None) -> int:
+    """`value` as an int.
+
+    Raises ValueError, which calls it by its `name`, if it is no whole number or below `least`.
+
+    >>> whole_number("depth", 4, least=1)
+    4
+    """
+    if not isinstance(value, Integral) or (least is not None and value < least):
+        wanted = "a whole number" + ("" if least is None else f", {least} or more")
+        raise ValueError(f"{name} must be {wanted}, not {value!r}")
+    return int(value)
+
+
+def _taken_by_pair(variant):
+    """Pixels that a pair of 3 x 3 convolutions takes off a side."""
+    return 0 if is_padded(variant) else PAIR
