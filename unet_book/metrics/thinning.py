@@ -6,10 +6,10 @@ cells; so the challenge thins each prediction before it scores it.
 """
 
 import numpy as np
-from numba import njit
 from scipy import ndimage
 
 from unet_book._arrays import like, to_numpy
+from unet_book._compiled import compiled
 
 
 def thin(cells):
@@ -42,7 +42,7 @@ def thin(cells):
     return like(grown, cells)
 
 
-@njit(cache=True, nogil=True)
+@compiled
 def _flood(labels):
     """Grow the labels in place, the nearest pixels first; the frame of one pixel stays 0."""
     height, width = labels.shape

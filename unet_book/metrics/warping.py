@@ -6,10 +6,10 @@ shrink. What still differs in the end differs in topology (Jain et al. 2010).
 """
 
 import numpy as np
-from numba import njit
 from scipy import ndimage
 
 from unet_book._arrays import to_numpy
+from unet_book._compiled import compiled
 from unet_book.metrics.segments import pair, stacked
 
 # The neighbors of a pixel as (row, column), clockwise from north; bit k of a ring is neighbor k.
@@ -157,7 +157,7 @@ def _whole(truth):
     return truth
 
 
-@njit(cache=True, nogil=True)
+@compiled
 def _turn_over(cells, places, steps, simple):
     """Turn over those of the `places` that are simple, in their order, until none is left."""
     waiting, before = places.size, -1
