@@ -135,6 +135,16 @@ def test_warping_follows_its_definition(pair, seed):
             assert KINDS[kinds[y, x]] == (slow_kind(warped, y, x) if differs else "agrees")
 
 
+@settings(drawn, max_examples=60)
+@given(pairs())
+def test_kinds_of_mistakes_follow_the_table_before_any_warping_too(pair):
+    cells, prediction = pair
+    kinds = mistake_kinds(cells, prediction)
+    for y, x in np.ndindex(cells.shape):
+        differs = cells[y, x] != prediction[y, x]
+        assert KINDS[kinds[y, x]] == (slow_kind(cells, y, x) if differs else "agrees")
+
+
 @drawn
 @given(pairs())
 def test_warping_keeps_the_topology_of_the_truth(pair):
