@@ -20,6 +20,7 @@ import learning_rates  # noqa: E402
 import metrics as scoring  # noqa: E402
 import training  # noqa: E402
 
+DATA = _package.ROOM.parent / "data"
 TINY = Preset(base_channels=2, depth=1, tile=28, steps=2, measure_every=1)
 
 
@@ -27,6 +28,9 @@ TINY = Preset(base_channels=2, depth=1, tile=28, steps=2, measure_every=1)
 def checkout(monkeypatch, tmp_path):
     """Records go to a folder of their own, as from an unchanged checkout."""
     monkeypatch.setattr(_package, "ROOM", tmp_path / "unet_book")
+    (tmp_path / "unet_book" / "data").mkdir(parents=True)
+    for part in ("nuclei", "weights"):
+        (tmp_path / "unet_book" / "data" / part).symlink_to(DATA / part)
     monkeypatch.setattr(records, "revision", lambda: "0123456789ab")
     monkeypatch.setattr(harness, "installed", lambda *packages: [])
     threads = torch.get_num_threads()

@@ -18,17 +18,20 @@ from pathlib import Path
 import numpy as np
 
 from unet_book import phantom
-from unet_book.datasets.challenges import CTC, CTC_MARGIN, load_ctc, load_isbi2012
+from unet_book.datasets.challenges import CTC as CTC
+from unet_book.datasets.challenges import CTC_MARGIN as CTC_MARGIN
+from unet_book.datasets.challenges import load_ctc, load_isbi2012
 from unet_book.datasets.download import ORIGINS, data_folder, fetch, find
-from unet_book.datasets.files import SUFFIXES, read_image, read_labels, to_unit, write_labels
+from unet_book.datasets.files import SUFFIXES as SUFFIXES
+from unet_book.datasets.files import read_image, read_labels, to_unit, write_labels
 from unet_book.datasets.folder import read_folder
 from unet_book.datasets.masks import instances
-from unet_book.datasets.stack import Stack, cut, train_count
+from unet_book.datasets.stack import Stack, train_count
+from unet_book.datasets.stack import cut as cut
 
 __all__ = [
     "Stack", "load", "fetch", "is_here", "names", "data_folder", "read_folder", "to_unit",
-    "instances", "read_image", "read_labels", "write_labels", "train_count", "SUFFIXES",
-    "CTC", "CTC_MARGIN",
+    "instances", "read_image", "read_labels", "write_labels", "train_count",
 ]  # fmt: skip
 
 
