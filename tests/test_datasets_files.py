@@ -126,6 +126,25 @@ def test_a_file_that_names_its_sisters_is_one_page(tmp_path):
         assert np.array_equal(datasets.read_image(tmp_path / name), datasets.to_unit(gray(t)))
 
 
+@pytest.mark.parametrize("name", ["own.ome.tif", "renamed.ome.tif"])
+def test_channels_of_a_file_that_names_itself_are_no_frames(tmp_path, name):
+    """Bio-Formats writes a file's own name into it; the file may have another one by now."""
+    blocks = "".join(
+        f'<TiffData FirstC="{c}" IFD="{c}" PlaneCount="1"><UUID FileName="own.ome.tif">urn:uuid:7'
+        "</UUID></TiffData>" for c in range(2)
+    )  # fmt: skip
+    text = ('<?xml version="1.0"?><OME xmlns="http://www.openmicroscopy.org/Schemas/OME/2016-06" '
+            'UUID="urn:uuid:7"><Image ID="Image:0"><Pixels ID="Pixels:0" DimensionOrder="XYCZT" '
+            'Type="uint8" SizeX="32" SizeY="24" SizeZ="1" SizeC="2" SizeT="1">'
+            f"{blocks}</Pixels></Image></OME>")  # fmt: skip
+    with tifffile.TiffWriter(tmp_path / name) as file:
+        file.write(gray(0), description=text, metadata=None)
+        file.write(gray(1), metadata=None)
+    assert "2 channels" in said(files.read_frames, tmp_path / name)
+    (frame,) = files.read_frames(tmp_path / name, 1)
+    assert np.array_equal(frame, datasets.to_unit(gray(1)))
+
+
 def test_of_a_pyramid_the_full_page_is_read(tmp_path):
     large = gray(0, (64, 96)).astype(np.uint16) * 16
     with tifffile.TiffWriter(tmp_path / "p.ome.tif", ome=True) as file:

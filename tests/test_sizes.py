@@ -7,6 +7,7 @@ import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from test_unet import outputs, slender
 from torch import nn
 
 from unet_book import sizes
@@ -23,21 +24,6 @@ FIG_1 = [
 
 steady = settings(deadline=None, derandomize=True, database=None)  # the same examples every time
 every_network = pytest.mark.parametrize("depth, variant", EVERY_NETWORK)
-
-
-def slender(**arguments):
-    """A network that does to sizes what the wide ones do."""
-    return UNet(**{"base_channels": 1, **arguments}).eval().requires_grad_(False)
-
-
-def outputs(model, image, *parts):
-    """What the modules `parts` put out when `model` sees `image`."""
-    seen = []
-    hooks = [part.register_forward_hook(lambda *call: seen.append(call[-1])) for part in parts]
-    model(image)
-    for hook in hooks:
-        hook.remove()
-    return seen
 
 
 def walked(size, depth, variant):

@@ -5,6 +5,7 @@ turned cameras are read as a viewer shows them.
 """
 
 import io
+import re
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -280,8 +281,8 @@ def _own_pages_only(path):
     """Of a file whose description names others of the same acquisition, its own pages count."""
     with tifffile.TiffFile(path) as file:
         text = file.ome_metadata or "" if file.is_ome else ""
-    others = "FileName=" in text
-    return {"is_ome": False} if others else {}
+    named = set(re.findall(r'FileName="([^"]*)"', text))
+    return {"is_ome": False} if len(named) > 1 else {}
 
 
 def _upright(pixels, axes, orientation):
