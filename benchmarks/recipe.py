@@ -50,6 +50,7 @@ def membranes(preset: Preset, stretch: bool = False, images: int | None = None) 
 
 MEMBRANES = {
     "base": membranes(replace(BASE, measure_every=250)),  # its curves are chapter 9's
+    "together": membranes(elastic(0.1, replace(WIDE, steps=6000)), stretch=True),
     "dropout 0.5": membranes(replace(BASE, dropout=0.5)),
     "elastic 0": membranes(elastic(0, BASE)),
     "elastic 0.07": membranes(elastic(0.07, BASE)),
