@@ -63,8 +63,9 @@ execute: .venv/all.ready  ## re-run the chapters in fresh kernels and store the 
 bench: .venv/bench.ready  ## time this package beside its peers on a quiet machine (ONLY=weight_map, BENCH=--trial)
 	set -e; for name in $(ONLY); do $(BIN)/python benchmarks/$$name.py $(BENCH); done
 
-lint: .venv/all.ready  ## look for mistakes that need no running
+lint: .venv/all.ready  ## look for mistakes that need no running, and for code out of its one format
 	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
 
 lock: $(UV_READY)  ## pin every package anew after pyproject.toml changed (UPGRADE=--upgrade for newer ones)
 	$(PIN) --extra book --extra test --output-file requirements.lock

@@ -42,7 +42,7 @@ def main(trial):
         "revision": made_at,
         "seconds": round(time.perf_counter() - began, 1),
         "sets": sets,
-    }  # fmt: skip
+    }
     lines = json.dumps(record, indent=1)
     text = re.sub(r"(?<=[\[\d,])\s+(?=[\d\]-])", " ", lines)  # each list of numbers on one line
     if trial:

@@ -70,9 +70,15 @@ METHODS = {
     FORWARD: "16 to 128 channels, batch 1, channels last, inference mode",
     TRAINING: "the same network in training mode, with the gradients of all parameters",
 }
-NEEDS = {PAPERS: "elasticdeform", PAPERS_CUBIC: "elasticdeform", REMAP: "opencv-python-headless",
-         GRID_ELASTIC: "albumentations", ELASTIC: "albumentations", APPROXIMATE: "albumentations",
-         MONAI: "monai"}  # fmt: skip
+NEEDS = {
+    PAPERS: "elasticdeform",
+    PAPERS_CUBIC: "elasticdeform",
+    REMAP: "opencv-python-headless",
+    GRID_ELASTIC: "albumentations",
+    ELASTIC: "albumentations",
+    APPROXIMATE: "albumentations",
+    MONAI: "monai",
+}
 PACKAGES = ("elasticdeform", "albumentations", "opencv-python-headless", "monai")
 
 
@@ -115,8 +121,10 @@ def of_scipy(image, mask, order=1):
 
     def run():
         places = grid + random_displacement(image.shape, GRID, SIGMA, generator)
-        return [ndimage.map_coordinates(one, places, order=o, mode="mirror")
-                for one, o in ((image, order), (mask, 0))]  # fmt: skip
+        return [
+            ndimage.map_coordinates(one, places, order=o, mode="mirror")
+            for one, o in ((image, order), (mask, 0))
+        ]
 
     return run
 
@@ -129,8 +137,10 @@ def of_opencv(image, mask):
 
     def run():
         rows, columns = grid + random_displacement(image.shape, GRID, SIGMA, generator)
-        return [cv2.remap(one, columns, rows, how, borderMode=cv2.BORDER_REFLECT_101)
-                for one, how in ((image, cv2.INTER_LINEAR), (mask, cv2.INTER_NEAREST))]  # fmt: skip
+        return [
+            cv2.remap(one, columns, rows, how, borderMode=cv2.BORDER_REFLECT_101)
+            for one, how in ((image, cv2.INTER_LINEAR), (mask, cv2.INTER_NEAREST))
+        ]
 
     return run
 
@@ -151,9 +161,13 @@ def of_monai(image, mask):
     from monai.transforms import Rand2DElasticd
 
     transform = Rand2DElasticd(
-        ["image", "mask"], spacing=(image.shape[0] / 2,) * 2, magnitude_range=(SIGMA, SIGMA),
-        prob=1, mode=["bilinear", "nearest"], padding_mode="reflection",
-    )  # fmt: skip
+        ["image", "mask"],
+        spacing=(image.shape[0] / 2,) * 2,
+        magnitude_range=(SIGMA, SIGMA),
+        prob=1,
+        mode=["bilinear", "nearest"],
+        padding_mode="reflection",
+    )
     both = {"image": torch.from_numpy(image)[None], "mask": torch.from_numpy(mask).float()[None]}
     return lambda: transform(both)
 
@@ -194,8 +208,11 @@ def difference(image) -> dict:
     bent = elasticdeform.deform_grid(image, vectors, order=1, mode="mirror")
     mine = [deform(image, d, 1).astype(np.float64) for d in (field.astype(np.float32), field)]
     single, double = (float(255 * np.abs(one - bent).max()) for one in mine)
-    return {"field_px": float(np.abs(places - theirs)[:, inside].max()),
-            "gray_levels": single, "gray_levels_float64_field": double}  # fmt: skip
+    return {
+        "field_px": float(np.abs(places - theirs)[:, inside].max()),
+        "gray_levels": single,
+        "gray_levels_float64_field": double,
+    }
 
 
 # ---- one training tile and the network that it is for
@@ -253,8 +270,11 @@ def rows_of(names: list[str], methods: list[str]) -> list[Row]:
     for side in SIDES:
         if case_of(side) in names:
             both = pair(side)
-            rows += [Row(case_of(side), method, BUILD[method](*both))
-                     for method in BUILD if method in methods]  # fmt: skip
+            rows += [
+                Row(case_of(side), method, BUILD[method](*both))
+                for method in BUILD
+                if method in methods
+            ]
     for tile in TILES:
         if tile_case(tile) in names:
             rows += [Row(tile_case(tile), method, run) for method, run in tile_runs(tile).items()]

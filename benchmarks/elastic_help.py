@@ -30,9 +30,19 @@ ARMS = {
     "and elastic deformation": Augmentation(sigma=10),
 }
 PRESET = Preset(
-    base_channels=8, depth=2, dropout=0.0, tile=124, batch_size=1, steps=240, optimizer="adam",
-    learning_rate=2e-3, schedule="cosine", balance=False, w0=0.0, measure_every=80,
-)  # fmt: skip
+    base_channels=8,
+    depth=2,
+    dropout=0.0,
+    tile=124,
+    batch_size=1,
+    steps=240,
+    optimizer="adam",
+    learning_rate=2e-3,
+    schedule="cosine",
+    balance=False,
+    w0=0.0,
+    measure_every=80,
+)
 
 
 def slices():

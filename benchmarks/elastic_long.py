@@ -31,9 +31,19 @@ ARMS = {
     "shift, rotation, mirror, gray, elastic": Augmentation(sigma=10),
 }
 PRESET = Preset(
-    base_channels=8, depth=3, dropout=0.0, tile=188, batch_size=1, steps=2000, optimizer="adam",
-    learning_rate=2e-3, schedule="cosine", balance=False, w0=0.0, measure_every=250,
-)  # fmt: skip
+    base_channels=8,
+    depth=3,
+    dropout=0.0,
+    tile=188,
+    batch_size=1,
+    steps=2000,
+    optimizer="adam",
+    learning_rate=2e-3,
+    schedule="cosine",
+    balance=False,
+    w0=0.0,
+    measure_every=250,
+)
 
 
 def one_run(seed_and_arm):

@@ -112,10 +112,17 @@ def peak_mib(
     """
     if not Path("/proc/self/clear_refs").exists():
         return None
-    program = (f"import torch; torch.set_num_threads({threads}); import harness; "
-               f"from {script} import *; ({warm_up})(); print(harness.growth({call}))")  # fmt: skip
-    done = subprocess.run([sys.executable, "-c", program], cwd=HERE, capture_output=True, text=True,
-                          env=os.environ | (environment or {}))  # fmt: skip
+    program = (
+        f"import torch; torch.set_num_threads({threads}); import harness; "
+        f"from {script} import *; ({warm_up})(); print(harness.growth({call}))"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", program],
+        cwd=HERE,
+        capture_output=True,
+        text=True,
+        env=os.environ | (environment or {}),
+    )
     if done.returncode:
         raise RuntimeError(f"{script}: {call} failed: {done.stderr[-2000:]}")
     return float(done.stdout.splitlines()[-1])
@@ -185,10 +192,12 @@ def machine() -> dict:
         lines = cpuinfo.read_text(encoding="utf-8").split("\n\n")[0].splitlines()
         fields = {key.strip(): value.strip() for key, _, value in (s.partition(":") for s in lines)}
     flags = fields.get("flags", fields.get("Features", "")).split()
-    return {"processor": fields.get("model name") or platform.machine(),
-            "instruction_sets": [name for name in INSTRUCTIONS if name in flags],
-            "torch_uses": torch.backends.cpu.get_cpu_capability(),
-            "threads": torch.get_num_threads()}  # fmt: skip
+    return {
+        "processor": fields.get("model name") or platform.machine(),
+        "instruction_sets": [name for name in INSTRUCTIONS if name in flags],
+        "torch_uses": torch.backends.cpu.get_cpu_capability(),
+        "threads": torch.get_num_threads(),
+    }
 
 
 def installed(*packages: str) -> list[str]:
@@ -220,10 +229,15 @@ def parser(doc: str, rounds: int, threads: int | None = None) -> argparse.Argume
     options.set_defaults(usual_rounds=rounds)
     told = "as many as PyTorch takes" if threads is None else "%(default)s"
     options.add_argument("--threads", type=at_least_one, default=threads, help=f"default: {told}")
-    options.add_argument("--only", nargs="+", metavar="WORD",
-                         help="what has one of these words in its name; no record")
-    options.add_argument("--trial", action="store_true",
-                         help="few rounds, print the tables, write no record")
+    options.add_argument(
+        "--only",
+        nargs="+",
+        metavar="WORD",
+        help="what has one of these words in its name; no record",
+    )
+    options.add_argument(
+        "--trial", action="store_true", help="few rounds, print the tables, write no record"
+    )
     return options
 
 
@@ -250,9 +264,13 @@ def begin(name: str, options, arguments, packages: list[str]) -> dict:
         torch.set_num_threads(options.threads)
     torch.manual_seed(0)
     typed = sys.argv[1:] if arguments is None else arguments
-    return {"command": " ".join([f"python benchmarks/{name}.py", *typed]), "revision": made_at,
-            "versions": versions("numpy", *packages), "machine": machine(),
-            "rounds": options.rounds}  # fmt: skip
+    return {
+        "command": " ".join([f"python benchmarks/{name}.py", *typed]),
+        "revision": made_at,
+        "versions": versions("numpy", *packages),
+        "machine": machine(),
+        "rounds": options.rounds,
+    }
 
 
 def is_recorded(options) -> bool:
@@ -270,8 +288,10 @@ def finish(name: str, options, record: dict) -> None:
 def table(record: dict) -> str:
     """The rows and the targets for reading."""
     where = record["machine"]
-    text = [f"{where['processor']}, {where['torch_uses']}, threads: {where['threads']}; "
-            f"medians of {record['rounds']} rounds"]  # fmt: skip
+    text = [
+        f"{where['processor']}, {where['torch_uses']}, threads: {where['threads']}; "
+        f"medians of {record['rounds']} rounds"
+    ]
     case = None
     for row in record["rows"]:
         if row["case"] != case:

@@ -35,8 +35,10 @@ RATES = {
     "isbi2012": {SGD: (1e-4, 3e-4, 1e-3, 3e-3), ADAM: (2e-3,)},
 }
 PRESET = Preset(base_channels=8, depth=2, tile=124, steps=600, measure_every=100)
-RECIPES = {SGD: {"optimizer": "sgd", "momentum": 0.99, "schedule": "constant"},
-           ADAM: {"optimizer": "adam", "schedule": "cosine"}}  # fmt: skip
+RECIPES = {
+    SGD: {"optimizer": "sgd", "momentum": 0.99, "schedule": "constant"},
+    ADAM: {"optimizer": "adam", "schedule": "cosine"},
+}
 LEARNED, NOT_LEARNED, NO_NUMBER = OUTCOMES = "learned", "not learned", "not a number"
 LOOKED = 0.25  # balanced error below which a network has learned: half of what guessing gives
 
@@ -116,16 +118,21 @@ def main(arguments=None):
         return
     record = {
         "command": "UNET_BOOK_DATA=... python benchmarks/learning_rates.py",
-        "data": {"nuclei": "the embedded image: its left part trains, its right part is held out",
-                 "isbi2012": "slices 0 ... 23 train, the middle of 24 ... 29 is held out"},
-        "preset": {key: value for key, value in asdict(PRESET).items()
-                   if key not in ("optimizer", "momentum", "schedule", "learning_rate")},
+        "data": {
+            "nuclei": "the embedded image: its left part trains, its right part is held out",
+            "isbi2012": "slices 0 ... 23 train, the middle of 24 ... 29 is held out",
+        },
+        "preset": {
+            key: value
+            for key, value in asdict(PRESET).items()
+            if key not in ("optimizer", "momentum", "schedule", "learning_rate")
+        },
         "recipes": RECIPES,
         "seeds": list(seeds),
         **circumstances(made_at, time.perf_counter() - began),
         "rows": summary(runs),
         "runs": runs,
-    }  # fmt: skip
+    }
     print(records.write_run("learning_rates", record))
 
 

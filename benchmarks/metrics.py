@@ -114,16 +114,25 @@ def rows_of(names: list[str], methods: list[str]) -> list[Row]:
     labels, true_cells, found_cells = segments(mask), *cells(SIDE)
     runs = {
         FAMILY: {OURS: lambda: family(truth, mask)},
-        RAND: {OURS: lambda: metrics.rand_error(truth, labels),
-               ADAPTED: lambda: adapted(truth, labels)},
+        RAND: {
+            OURS: lambda: metrics.rand_error(truth, labels),
+            ADAPTED: lambda: adapted(truth, labels),
+        },
         THIN: {OURS: lambda: metrics.thin(mask), WATERSHED: lambda: watershed(mask)},
         WARP: {OURS: lambda: metrics.warping_error(truth, mask)},
         ALL: {OURS: lambda: metrics.challenge_scores(truth, probability, [THRESHOLD])},
-        SEG: {OURS: lambda: metrics.seg(true_cells, found_cells),
-              CTC: lambda: of_ctcmetrics(true_cells, found_cells)},
-    }  # fmt: skip
-    return [Row(case_of(what), method, run) for what, of in runs.items() if case_of(what) in names
-            for method, run in of.items() if method in methods]  # fmt: skip
+        SEG: {
+            OURS: lambda: metrics.seg(true_cells, found_cells),
+            CTC: lambda: of_ctcmetrics(true_cells, found_cells),
+        },
+    }
+    return [
+        Row(case_of(what), method, run)
+        for what, of in runs.items()
+        if case_of(what) in names
+        for method, run in of.items()
+        if method in methods
+    ]
 
 
 def difference(methods: list[str]) -> dict:

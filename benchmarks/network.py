@@ -80,8 +80,12 @@ def count(network: Network) -> dict:
                 output.sum().backward()
         gflop[what] = counter.get_total_flops() / 1e9
     parameters = sum(p.numel() for p in model.parameters())
-    return {"tile": network.tile, "output": output.shape[-1], "parameters": parameters,
-            "gflop": gflop}  # fmt: skip
+    return {
+        "tile": network.tile,
+        "output": output.shape[-1],
+        "parameters": parameters,
+        "gflop": gflop,
+    }
 
 
 def is_there(network: Network) -> bool:
@@ -100,11 +104,17 @@ def rows_of(network: Network, precisions, compiler: bool) -> list[Row]:
     for what in (FORWARD, TRAINING):
         rows += [Row(network, what, layout) for layout in LAYOUTS]
         if network.name == OURS:
-            rows += [Row(network, what, layout, precision)
-                     for precision in precisions if precision != "fp32" for layout in LAYOUTS]
+            rows += [
+                Row(network, what, layout, precision)
+                for precision in precisions
+                if precision != "fp32"
+                for layout in LAYOUTS
+            ]
             if compiler:
-                rows += [Row(network, what, "channels_last", precision, compiled=True)
-                         for precision in precisions]  # fmt: skip
+                rows += [
+                    Row(network, what, "channels_last", precision, compiled=True)
+                    for precision in precisions
+                ]
     return rows
 
 
@@ -163,9 +173,12 @@ def interleave(rows, gemms, rounds: int):
 def summary(times, gflop: float) -> dict:
     """Median, quickest and slowest second, and the GFLOP/s of the median."""
     median = statistics.median(times)
-    return {"median_s": round(median, 4), "min_s": round(min(times), 4),
-            "max_s": round(max(times), 4),
-            "gflop_per_s": float(f"{gflop / median:.4g}")}  # fmt: skip
+    return {
+        "median_s": round(median, 4),
+        "min_s": round(min(times), 4),
+        "max_s": round(max(times), 4),
+        "gflop_per_s": float(f"{gflop / median:.4g}"),
+    }
 
 
 def measure(networks, rounds: int, precisions=("fp32",), gemm_sizes=GEMM_SIZES, compiler=False):
@@ -174,21 +187,34 @@ def measure(networks, rounds: int, precisions=("fp32",), gemm_sizes=GEMM_SIZES, 
     rows = [row for network in networks for row in rows_of(network, precisions, compiler)]
     gemms = {(p, size): gemm_of(size, p) for p in precisions for size in gemm_sizes}
     row_times, gemm_times = interleave(rows, gemms, rounds)
-    products = [{"precision": p, "size": size, **summary(times, 2 * size**3 / 1e9)}
-                for (p, size), times in gemm_times.items()]  # fmt: skip
-    ceiling = {p: max(g["gflop_per_s"] for g in products if g["precision"] == p)
-               for p in precisions}  # fmt: skip
+    products = [
+        {"precision": p, "size": size, **summary(times, 2 * size**3 / 1e9)}
+        for (p, size), times in gemm_times.items()
+    ]
+    ceiling = {
+        p: max(g["gflop_per_s"] for g in products if g["precision"] == p) for p in precisions
+    }
     lines = []
     for row, times in zip(rows, row_times):
         counted = counts[row.network.name]
-        line = {"network": row.network.name, "what": row.what, "layout": row.layout,
-                "precision": row.precision, "compiled": row.compiled}  # fmt: skip
+        line = {
+            "network": row.network.name,
+            "what": row.what,
+            "layout": row.layout,
+            "precision": row.precision,
+            "compiled": row.compiled,
+        }
         line |= summary(times, counted["gflop"][row.what])
         line["of_ceiling"] = round(line["gflop_per_s"] / ceiling[row.precision], 3)
         line["us_per_output_pixel"] = round(1e6 * line["median_s"] / counted["output"] ** 2, 2)
         lines.append(line)
-    return {"networks": counts, "gemm": products, "ceiling_gflop_per_s": ceiling, "rows": lines,
-            "to_best_peer": ratios(lines)}  # fmt: skip
+    return {
+        "networks": counts,
+        "gemm": products,
+        "ceiling_gflop_per_s": ceiling,
+        "rows": lines,
+        "to_best_peer": ratios(lines),
+    }
 
 
 def ratios(lines) -> dict:
@@ -198,15 +224,20 @@ def ratios(lines) -> dict:
     """
     found = {}
     for what in (FORWARD, TRAINING):
-        plain = [line for line in lines if line["what"] == what
-                 and line["precision"] == "fp32" and not line["compiled"]]  # fmt: skip
+        plain = [
+            line
+            for line in lines
+            if line["what"] == what and line["precision"] == "fp32" and not line["compiled"]
+        ]
         ours = [line["gflop_per_s"] for line in plain if line["network"] == OURS]
         theirs = [line for line in plain if line["network"] != OURS]
         if ours and theirs:
             as_used = max(line["gflop_per_s"] for line in theirs if line["layout"] == "NCHW")
             at_best = max(line["gflop_per_s"] for line in theirs)
-            found[what] = {"peers in NCHW": round(max(ours) / as_used, 2),
-                           "peers in their better layout": round(max(ours) / at_best, 2)}
+            found[what] = {
+                "peers in NCHW": round(max(ours) / as_used, 2),
+                "peers in their better layout": round(max(ours) / at_best, 2),
+            }
     return found
 
 
@@ -216,19 +247,25 @@ def ratios(lines) -> dict:
 def table(record) -> str:
     """The record for reading."""
     where = record["machine"]
-    text = [f"{where['processor']}, {where['torch_uses']}, {where['threads']} threads; "
-            f"medians of {record['rounds']} rounds"]  # fmt: skip
+    text = [
+        f"{where['processor']}, {where['torch_uses']}, {where['threads']} threads; "
+        f"medians of {record['rounds']} rounds"
+    ]
     for product in record["gemm"]:
-        text.append(f"GEMM {product['precision']} {product['size']}: {product['gflop_per_s']:.0f} "
-                    f"GFLOP/s ({product['min_s']:.3f} to {product['max_s']:.3f} s)")  # fmt: skip
+        text.append(
+            f"GEMM {product['precision']} {product['size']}: {product['gflop_per_s']:.0f} "
+            f"GFLOP/s ({product['min_s']:.3f} to {product['max_s']:.3f} s)"
+        )
     for what in (FORWARD, TRAINING):
         text.append(f"\n{what:38}       s      range   GFLOP/s  of ceiling  us a pixel")
         for line in (line for line in record["rows"] if line["what"] == what):
             how = f"{line['layout']} {line['precision']}" + " compiled" * line["compiled"]
             spread = f"{line['min_s']:.2f}-{line['max_s']:.2f}"
-            text.append(f"{line['network']:16}{how:24}{line['median_s']:6.2f} {spread:>12}"
-                        f"{line['gflop_per_s']:8.0f}{100 * line['of_ceiling']:9.0f} %"
-                        f"{line['us_per_output_pixel']:11.2f}")  # fmt: skip
+            text.append(
+                f"{line['network']:16}{how:24}{line['median_s']:6.2f} {spread:>12}"
+                f"{line['gflop_per_s']:8.0f}{100 * line['of_ceiling']:9.0f} %"
+                f"{line['us_per_output_pixel']:11.2f}"
+            )
         for against, ratio in record["to_best_peer"].get(what, {}).items():
             text.append(f"  {ratio:.2f} times the GFLOP/s of the best peer, {against}")
     return "\n".join(text)

@@ -94,8 +94,10 @@ def stepped_by_output(model: UNet, image: np.ndarray, tile: int) -> np.ndarray:
     result = np.empty((model.num_classes, *image.shape), np.float32)
     for top in range(0, image.shape[0], step):
         for left in range(0, image.shape[1], step):
-            axes = [mirror_index(np.arange(start - cut, start - cut + tile), size)
-                    for start, size in zip((top, left), image.shape)]  # fmt: skip
+            axes = [
+                mirror_index(np.arange(start - cut, start - cut + tile), size)
+                for start, size in zip((top, left), image.shape)
+            ]
             with torch.no_grad():
                 logits = model.eval()(torch.from_numpy(image[np.ix_(*axes)])[None, None])
             part = result[:, top : top + step, left : left + step]
@@ -220,8 +222,12 @@ def few(side: int, rounds: int) -> int:
 
 def time_rows(names: list[str], rounds: int) -> list[dict]:
     """Tiles and one pass, interleaved."""
-    rows = [Row(case_of(side), method, run_of(method, side), rounds=few(side, rounds))
-            for side in SIDES if case_of(side) in names for method in ways(side)]  # fmt: skip
+    rows = [
+        Row(case_of(side), method, run_of(method, side), rounds=few(side, rounds))
+        for side in SIDES
+        if case_of(side) in names
+        for method in ways(side)
+    ]
     return harness.timed(rows, rounds)
 
 

@@ -44,9 +44,11 @@ class LabmlLike(PaddedUNet):
     @staticmethod
     def block(in_channels, out_channels):
         return nn.Sequential(
-            nn.Conv2d(in_channels, out_channels, 3, padding=1), nn.ReLU(),
-            nn.Conv2d(out_channels, out_channels, 3, padding=1), nn.ReLU(),
-        )  # fmt: skip
+            nn.Conv2d(in_channels, out_channels, 3, padding=1),
+            nn.ReLU(),
+            nn.Conv2d(out_channels, out_channels, 3, padding=1),
+            nn.ReLU(),
+        )
 
     @staticmethod
     def join(skip, x):
@@ -63,8 +65,11 @@ class MilesialLike(PaddedUNet):
         layers = []
         for channels in (in_channels, out_channels):
             # The normalization subtracts the mean, and any bias with it.
-            layers += [nn.Conv2d(channels, out_channels, 3, padding=1, bias=False),
-                       nn.BatchNorm2d(out_channels), nn.ReLU(inplace=True)]  # fmt: skip
+            layers += [
+                nn.Conv2d(channels, out_channels, 3, padding=1, bias=False),
+                nn.BatchNorm2d(out_channels),
+                nn.ReLU(inplace=True),
+            ]
         return nn.Sequential(*layers)
 
     @staticmethod

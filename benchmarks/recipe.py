@@ -33,19 +33,36 @@ def elastic(ratio: float, preset: Preset) -> Preset:
     return replace(preset, augmentation=replace(preset.augmentation, sigma=ratio * spacing))
 
 
-BASE = elastic(PAPER, Preset(
-    base_channels=16, depth=3, dropout=0.0, tile=236, steps=3000, optimizer="adamw",
-    learning_rate=1e-3, schedule="cosine", warmup=100, clip=1.0, weight_decay=0.01, average=0.999,
-    balance=False, w0=2.0, augmentation=Augmentation(), measure_every=1000,
-))  # fmt: skip
+BASE = elastic(
+    PAPER,
+    Preset(
+        base_channels=16,
+        depth=3,
+        dropout=0.0,
+        tile=236,
+        steps=3000,
+        optimizer="adamw",
+        learning_rate=1e-3,
+        schedule="cosine",
+        warmup=100,
+        clip=1.0,
+        weight_decay=0.01,
+        average=0.999,
+        balance=False,
+        w0=2.0,
+        augmentation=Augmentation(),
+        measure_every=1000,
+    ),
+)
 WIDE = replace(BASE, base_channels=32)
 
 
 def membranes(preset: Preset, stretch: bool = False, images: int | None = None) -> Table:
     """A trial on ISBI 2012."""
     parts = tuple(Part(fold=4, seed=seed, inner=True) for seed in SEEDS)
-    return Table("isbi2012", preset, parts, membranes=True, stretch=stretch, images=images,
-                 trial=True)  # fmt: skip
+    return Table(
+        "isbi2012", preset, parts, membranes=True, stretch=stretch, images=images, trial=True
+    )
 
 
 MEMBRANES = {
@@ -82,8 +99,9 @@ def u373(preset: Preset, shrink: int = 1) -> Table:
     """A trial on PhC-U373."""
     parts = tuple(Part(fold=0, seed=seed, inner=True) for seed in SEEDS)
     preset = replace(preset, sigma=5.0 / shrink)
-    return Table("phc-u373", preset, parts, folds=3, shrink=shrink, stretch=True, validation=3,
-                 trial=True)  # fmt: skip
+    return Table(
+        "phc-u373", preset, parts, folds=3, shrink=shrink, stretch=True, validation=3, trial=True
+    )
 
 
 def hela(preset: Preset, shrink: int = 1) -> Table:

@@ -26,9 +26,14 @@ from unet_book.training import PRESETS, train
 
 SEEDS = (1, 2, 3)
 SMALL = replace(
-    PRESETS["quick"], base_channels=8, depth=4, tile=284, steps=600, measure_every=600,
+    PRESETS["quick"],
+    base_channels=8,
+    depth=4,
+    tile=284,
+    steps=600,
+    measure_every=600,
     augmentation=Augmentation(sigma=7.0),
-)  # fmt: skip
+)
 RECIPES = {"paper": SMALL, "same": replace(SMALL, variant="same", tile=256)}
 
 

@@ -36,16 +36,37 @@ LEARNED = slice(0, 24, 6)  # the slices, of those that were learned, that choose
 RECIPES = {
     # Half the paper's width; eight tiles fill the GPU, and their mean allows twice the usual rate.
     "cuda": Preset(
-        base_channels=32, dropout=0.0, tile=380, batch_size=8, steps=2000, optimizer="adamw",
-        learning_rate=2e-3, schedule="cosine", warmup=50, weight_decay=0.01, clip=1.0,
-        balance=False, w0=2.0, augmentation=Augmentation(sigma=7.0), measure_every=100,
+        base_channels=32,
+        dropout=0.0,
+        tile=380,
+        batch_size=8,
+        steps=2000,
+        optimizer="adamw",
+        learning_rate=2e-3,
+        schedule="cosine",
+        warmup=50,
+        weight_decay=0.01,
+        clip=1.0,
+        balance=False,
+        w0=2.0,
+        augmentation=Augmentation(sigma=7.0),
+        measure_every=100,
     ),
     "cpu": Preset(
-        base_channels=16, depth=3, dropout=0.0, tile=236, steps=6000, optimizer="adam",
-        learning_rate=2e-3, schedule="cosine", balance=False, w0=2.0,
-        augmentation=Augmentation(sigma=4.0), measure_every=500,
+        base_channels=16,
+        depth=3,
+        dropout=0.0,
+        tile=236,
+        steps=6000,
+        optimizer="adam",
+        learning_rate=2e-3,
+        schedule="cosine",
+        balance=False,
+        w0=2.0,
+        augmentation=Augmentation(sigma=4.0),
+        measure_every=500,
     ),
-}  # fmt: skip
+}
 
 
 class Reached(Exception):
@@ -71,8 +92,14 @@ class Clock:
         if step:
             threshold, _ = least_error(model, self.learned)
             error = error_at(probabilities([model], self.held_out), self.held_out, threshold)
-            self.measurements.append({"step": step, "seconds": round(self.seconds, 2),
-                                      "threshold": threshold, "error": error})  # fmt: skip
+            self.measurements.append(
+                {
+                    "step": step,
+                    "seconds": round(self.seconds, 2),
+                    "threshold": threshold,
+                    "error": error,
+                }
+            )
             print(self.measurements[-1], flush=True)
             if error <= self.goal:
                 raise Reached
@@ -100,8 +127,11 @@ def race(data, held_out, preset, engine, device, seed: int = 0, goal: float = GO
         reached = False
     except Reached:
         reached = True
-    return {"seed": seed, "seconds_to_goal": clock.measurements[-1]["seconds"] if reached else None,
-            "measurements": clock.measurements}  # fmt: skip
+    return {
+        "seed": seed,
+        "seconds_to_goal": clock.measurements[-1]["seconds"] if reached else None,
+        "measurements": clock.measurements,
+    }
 
 
 def paper_recipe(data, device, steps: int = TIMED_STEPS) -> dict:
@@ -115,8 +145,12 @@ def paper_recipe(data, device, steps: int = TIMED_STEPS) -> dict:
     preset = replace(PRESETS["paper"], steps=2 * steps, measure_every=steps)
     train(data, preset, device=device, engine=Engine(graph=True), progress=False, watch=watch)
     each = (ends[2] - ends[1]) / steps  # of the second half, when all is warm
-    return {"timed_steps": steps, "seconds_a_step": each, "steps": PAPER_STEPS,
-            "minutes": PAPER_STEPS * each / 60}  # fmt: skip
+    return {
+        "timed_steps": steps,
+        "seconds_a_step": each,
+        "steps": PAPER_STEPS,
+        "minutes": PAPER_STEPS * each / 60,
+    }
 
 
 def main(arguments=None):
@@ -136,11 +170,17 @@ def main(arguments=None):
     began, paper = time.perf_counter(), None
     if device.type == "cuda":  # first: if its graph fails, no race is lost
         paper = paper_recipe(data, device, 4 if choice.trial else TIMED_STEPS)
-    runs = [race(data, held_out, preset, engine, device, seed)
-            for seed in range(1 if choice.trial else choice.seeds)]  # fmt: skip
+    runs = [
+        race(data, held_out, preset, engine, device, seed)
+        for seed in range(1 if choice.trial else choice.seeds)
+    ]
     record = {
-        "command": " ".join(["UNET_BOOK_DATA=... python benchmarks/speedrun.py",
-                             *(sys.argv[1:] if arguments is None else arguments)]),
+        "command": " ".join(
+            [
+                "UNET_BOOK_DATA=... python benchmarks/speedrun.py",
+                *(sys.argv[1:] if arguments is None else arguments),
+            ]
+        ),
         "data": "ISBI 2012, training volume: slices 0 ... 23 learned, 24 ... 29 held out",
         "goal": {"measure": "1 - F of cells, one pass, threshold of learned slices", "error": GOAL},
         "recipe": asdict(preset),
@@ -148,7 +188,7 @@ def main(arguments=None):
         **circumstances(made_at, time.perf_counter() - began, device),
         "runs": runs,
         "paper_recipe": paper,
-    }  # fmt: skip
+    }
     if choice.trial:
         print(json.dumps(record, indent=1))
     else:

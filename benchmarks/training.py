@@ -148,12 +148,18 @@ class Elsewhere:
     """The step of a case, made in a process of its own whenever it is called."""
 
     def __init__(self, case: Case, method: str, environment: dict):
-        program = (f"import torch; torch.set_num_threads({torch.get_num_threads()}); "
-                   f"import training; training.serve({case.name!r}, {method!r})")  # fmt: skip
+        program = (
+            f"import torch; torch.set_num_threads({torch.get_num_threads()}); "
+            f"import training; training.serve({case.name!r}, {method!r})"
+        )
         self.process = subprocess.Popen(
-            [sys.executable, "-c", program], cwd=harness.HERE, env=os.environ | environment,
-            stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True,
-        )  # fmt: skip
+            [sys.executable, "-c", program],
+            cwd=harness.HERE,
+            env=os.environ | environment,
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            text=True,
+        )
 
     def __call__(self):
         print("go", file=self.process.stdin, flush=True)
@@ -279,12 +285,18 @@ def memory_rows(precision: str, tile: int = 572, base_channels: int = 64) -> lis
     elif precision == "fp32" or has_bf16("cpu"):  # elsewhere convolutions make float32 copies
         how = f"{precision!r}, {tile}, {base_channels}"
         found[PROCESS] = harness.peak_mib(
-            "training", f"lambda: two_steps({how})", f"lambda: two_steps({precision!r}, 188, 2)",
-            torch.get_num_threads(), GIVE,
-        )  # fmt: skip
+            "training",
+            f"lambda: two_steps({how})",
+            f"lambda: two_steps({precision!r}, 188, 2)",
+            torch.get_num_threads(),
+            GIVE,
+        )
     case = memory_case(precision)
-    return [{"case": case, "method": name, "peak_mib": round(value, 1)}
-            for name, value in found.items() if value is not None]  # fmt: skip
+    return [
+        {"case": case, "method": name, "peak_mib": round(value, 1)}
+        for name, value in found.items()
+        if value is not None
+    ]
 
 
 def memory_case(precision: str) -> str:

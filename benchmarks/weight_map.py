@@ -108,8 +108,13 @@ def row_of(case: str, method: str, labels, rounds: int) -> Row:
         edt, size = STACKS[method]
         cells = int(labels.max())
         if 2 * size * labels.size * cells > LARGEST:
-            return Row(case, method, lambda: peers.share_of_stack_and_sort(labels, FEWER, edt),
-                       times=cells / FEWER, rounds=min(rounds, 1))  # fmt: skip
+            return Row(
+                case,
+                method,
+                lambda: peers.share_of_stack_and_sort(labels, FEWER, edt),
+                times=cells / FEWER,
+                rounds=min(rounds, 1),
+            )
         if labels.size > 2**18:
             rounds = min(rounds, 2)  # seconds each, and far from any target
     if method == TORCH and labels.size > 2**22:

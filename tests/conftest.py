@@ -1,5 +1,4 @@
-"""What several test files need: a browser, a page that listens for errors, processors of two kinds.
-"""
+"""What several test files need: a browser, a page that listens for errors, two processors."""
 
 import os
 import shutil

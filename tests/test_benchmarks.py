@@ -23,8 +23,19 @@ TINY = [
     network.Network("labml-like", partial(peers.LabmlLike, widths=(2, 4)), 16),
     network.Network("milesial-like", partial(peers.MilesialLike, widths=(2, 4)), 16),
 ]
-ROW = {"network", "what", "layout", "precision", "compiled", "median_s", "min_s", "max_s",
-       "gflop_per_s", "of_ceiling", "us_per_output_pixel"}  # fmt: skip
+ROW = {
+    "network",
+    "what",
+    "layout",
+    "precision",
+    "compiled",
+    "median_s",
+    "min_s",
+    "max_s",
+    "gflop_per_s",
+    "of_ceiling",
+    "us_per_output_pixel",
+}
 
 
 def double(a, b, each):
@@ -71,8 +82,9 @@ def test_monai_is_the_installed_one_with_the_papers_widths():
 
 
 def test_padding_costs_less_an_output_pixel():
-    per_pixel = [c["gflop"][network.FORWARD] / c["output"] ** 2
-                 for c in map(network.count, (OURS, LABML))]  # fmt: skip
+    per_pixel = [
+        c["gflop"][network.FORWARD] / c["output"] ** 2 for c in map(network.count, (OURS, LABML))
+    ]
     assert per_pixel[0] / per_pixel[1] == pytest.approx(1.36, abs=0.005)
 
 
@@ -100,14 +112,25 @@ def test_every_row_is_measured_and_the_ratios_are_its_figures():
 
 def test_the_headline_takes_each_peers_better_layout():
     def line(name, layout, speed, **more):
-        return {"network": name, "what": network.FORWARD, "layout": layout, "precision": "fp32",
-                "compiled": False, "gflop_per_s": speed} | more  # fmt: skip
+        return {
+            "network": name,
+            "what": network.FORWARD,
+            "layout": layout,
+            "precision": "fp32",
+            "compiled": False,
+            "gflop_per_s": speed,
+        } | more
 
-    lines = [line(network.OURS, "NCHW", 120), line(network.OURS, "channels_last", 156),
-             line(network.OURS, "channels_last", 900, compiled=True),
-             line(network.OURS, "channels_last", 900, precision="bf16"),
-             line("a", "NCHW", 104), line("a", "channels_last", 90),
-             line("b", "NCHW", 100), line("b", "channels_last", 130)]  # fmt: skip
+    lines = [
+        line(network.OURS, "NCHW", 120),
+        line(network.OURS, "channels_last", 156),
+        line(network.OURS, "channels_last", 900, compiled=True),
+        line(network.OURS, "channels_last", 900, precision="bf16"),
+        line("a", "NCHW", 104),
+        line("a", "channels_last", 90),
+        line("b", "NCHW", 100),
+        line("b", "channels_last", 130),
+    ]
     assert network.ratios(lines) == {
         network.FORWARD: {"peers in NCHW": 1.5, "peers in their better layout": 1.2}
     }
@@ -145,8 +168,9 @@ def test_record_says_how_it_was_made(monkeypatch, tmp_path, capsys):
     assert {"python", "torch"} <= set(record["versions"])
     assert set(record["machine"]) == {"processor", "instruction_sets", "torch_uses", "threads"}
     assert set(record["networks"]) == {n.name for n in TINY}
-    assert all({"tile", "output", "parameters", "gflop"} == set(n)
-               for n in record["networks"].values())  # fmt: skip
+    assert all(
+        {"tile", "output", "parameters", "gflop"} == set(n) for n in record["networks"].values()
+    )
     assert record["ceiling_gflop_per_s"]["fp32"] > 0
     printed = capsys.readouterr().out
     assert all(n.name in printed for n in TINY) and "of the best peer" in printed

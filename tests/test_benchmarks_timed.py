@@ -51,20 +51,40 @@ def ticking(monkeypatch, *times):
 
 def test_rows_take_turns_and_the_first_round_is_not_counted(monkeypatch):
     order = []
-    rows = [harness.Row("a", harness.OURS, lambda: order.append(0)),
-            harness.Row("a", "peer", lambda: order.append(1)),
-            harness.Row("b", "peer", lambda: order.append(2), times=10, rounds=1)]  # fmt: skip
+    rows = [
+        harness.Row("a", harness.OURS, lambda: order.append(0)),
+        harness.Row("a", "peer", lambda: order.append(1)),
+        harness.Row("b", "peer", lambda: order.append(2), times=10, rounds=1),
+    ]
     ticking(monkeypatch, 50, 60, 70, 1, 4, 5, 3, 16, 2, 10)
     lines = harness.timed(rows, rounds=3)
     assert order == [0, 1, 2, 0, 1, 2, 0, 1, 0, 1]
     assert lines == [
-        {"case": "a", "method": harness.OURS, "median_s": 2, "min_s": 1, "max_s": 3,
-         "ratio_to_ours": 1},
-        {"case": "a", "method": "peer", "median_s": 10, "min_s": 4, "max_s": 16,
-         "ratio_to_ours": 5},
-        {"case": "b", "method": "peer", "median_s": 50, "min_s": 50, "max_s": 50,
-         "extrapolated": True},
-    ]  # fmt: skip
+        {
+            "case": "a",
+            "method": harness.OURS,
+            "median_s": 2,
+            "min_s": 1,
+            "max_s": 3,
+            "ratio_to_ours": 1,
+        },
+        {
+            "case": "a",
+            "method": "peer",
+            "median_s": 10,
+            "min_s": 4,
+            "max_s": 16,
+            "ratio_to_ours": 5,
+        },
+        {
+            "case": "b",
+            "method": "peer",
+            "median_s": 50,
+            "min_s": 50,
+            "max_s": 50,
+            "extrapolated": True,
+        },
+    ]
 
 
 def test_the_collector_rests_while_the_clock_runs():
@@ -82,7 +102,11 @@ def test_memory_is_what_a_run_adds():
 def test_a_targets_bound_is_on_one_side_and_may_be_left_open():
     assert harness.target("a", 100.0, least=100)["reached"] is True
     assert harness.target("a", 99.0, least=100) == {
-        "what": "a", "target": "at least 100", "measured": 99.0, "reached": False}  # fmt: skip
+        "what": "a",
+        "target": "at least 100",
+        "measured": 99.0,
+        "reached": False,
+    }
     assert harness.target("a", 1.31, most=1.3)["reached"] is False
     assert harness.target("a", None, most=1.3)["reached"] is None
 
@@ -277,8 +301,12 @@ def test_overlap_tiles_record(checkout, monkeypatch):
     record = check_record("overlap_tile", checkout)
     assert f"{overlap_tile.BASE} channels" in record["cases"][overlap_tile.MEMORY]
     flips = {row["method"]: row["flipped"] for row in record["rows"] if "flipped" in row}
-    assert set(flips) == {overlap_tile.OURS, overlap_tile.NO_PHASE, overlap_tile.WHOLE,
-                          overlap_tile.SAME}  # fmt: skip
+    assert set(flips) == {
+        overlap_tile.OURS,
+        overlap_tile.NO_PHASE,
+        overlap_tile.WHOLE,
+        overlap_tile.SAME,
+    }
     assert flips[overlap_tile.OURS] < 1e-5 and flips[overlap_tile.SAME] < 1e-5
     assert flips[overlap_tile.NO_PHASE] > 1e-4
     measured = {t["what"]: t["measured"] for t in record["targets"]}

@@ -86,8 +86,14 @@ def test_the_plain_loop_and_ours_make_the_same_step(small, monkeypatch, arithmet
 def test_only_what_this_machine_has_is_timed(small, monkeypatch):
     monkeypatch.setattr(training, "has_bf16", lambda device: False)
     names = training.methods_for(small, list(training.METHODS))
-    assert names == [training.PLAIN, training.OURS, training.LAST, training.KEPT, training.ALL,
-                     training.TILES]  # fmt: skip
+    assert names == [
+        training.PLAIN,
+        training.OURS,
+        training.LAST,
+        training.KEPT,
+        training.ALL,
+        training.TILES,
+    ]
     monkeypatch.setattr(training, "has_bf16", lambda device: True)
     assert {training.BF16, training.BOTH} <= set(training.methods_for(small, [*training.METHODS]))
     gpu = training.methods_for(training.GPU_CASES[0], list(training.METHODS))
@@ -118,9 +124,14 @@ def made_of(program, real=training.subprocess.Popen):
 
 @pytest.mark.usefixtures("arithmetic")
 def test_the_tensors_are_counted_and_foretold():
-    rows = [{"case": training.memory_case("fp32"), "method": method, "peak_mib": value}
-            for method, value in ((training.ACCOUNT, 100), (training.COUNTED, 95),
-                                  (training.PROCESS, 115))]  # fmt: skip
+    rows = [
+        {"case": training.memory_case("fp32"), "method": method, "peak_mib": value}
+        for method, value in (
+            (training.ACCOUNT, 100),
+            (training.COUNTED, 95),
+            (training.PROCESS, 115),
+        )
+    ]
     lines = {line["what"]: line for line in training.targets(rows)}
     line = lines["memory, fp32: tensors counted from the account"]
     assert line["measured"] == pytest.approx(0.05) and line["reached"]
@@ -146,8 +157,9 @@ def test_the_trainings_record(small, checkout, monkeypatch):
     assert rows["tiny", training.TILES]["of_a_step"] > 0
     for precision in ("fp32", "bf16"):
         case = training.memory_case(precision)
-        predicted, counted = (rows[case, method]["peak_mib"]
-                              for method in (training.ACCOUNT, training.COUNTED))  # fmt: skip
+        predicted, counted = (
+            rows[case, method]["peak_mib"] for method in (training.ACCOUNT, training.COUNTED)
+        )
         assert counted == pytest.approx(predicted, rel=0.2)
     assert {row["case"] for row in record["rows"]} == set(record["cases"])
 
@@ -187,9 +199,14 @@ def test_peers_and_we_agree_where_we_define_the_same(monkeypatch):
 def test_a_learning_rates_runs_and_their_row(monkeypatch):
     data = datasets.load("nuclei", "train")
     held_out = datasets.Stack("part", data.images[:, :96, :96], data.labels[:, :96, :96])
-    lines = [learning_rates.train_once("nuclei", data, held_out, TINY, recipe, rate, 1)
-             for recipe, rate in ((learning_rates.SGD, 1e-3), (learning_rates.ADAM, 1e-3),
-                                  (learning_rates.SGD, 1e30))]  # fmt: skip
+    lines = [
+        learning_rates.train_once("nuclei", data, held_out, TINY, recipe, rate, 1)
+        for recipe, rate in (
+            (learning_rates.SGD, 1e-3),
+            (learning_rates.ADAM, 1e-3),
+            (learning_rates.SGD, 1e30),
+        )
+    ]
     assert [len(line["history"]) for line in lines] == [2, 2, 0]
     assert lines[2]["outcome"] == learning_rates.NO_NUMBER and "step" in lines[2]["stopped"]
     rows = learning_rates.summary(lines)

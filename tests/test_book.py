@@ -23,10 +23,16 @@ CONFIG = yaml.safe_load((ROOT / "_config.yml").read_text(encoding="utf-8"))
 TOC = yaml.safe_load((ROOT / "_toc.yml").read_text(encoding="utf-8"))
 PAGES = [TOC["root"]] + [page["file"] for part in TOC["parts"] for page in part["chapters"]]
 SHELVES = [("", unet_book.__path__), ("pages.", unet_book.pages.__path__)]
-ROOMS = [prefix + module.name for prefix, path in SHELVES for module in pkgutil.iter_modules(path)
-         if not module.name.startswith("_") and module.name != "pages"]  # fmt: skip
+ROOMS = [
+    prefix + module.name
+    for prefix, path in SHELVES
+    for module in pkgutil.iter_modules(path)
+    if not module.name.startswith("_") and module.name != "pages"
+]
 
 WIDE, PHONE = 1280, 390  # px
+
+
 @pytest.fixture(scope="module", autouse=True)
 def built():
     if not (HTML / "index.html").exists():

@@ -70,9 +70,19 @@ def test_a_function_that_was_called_too_early_is_told_so():
 
 
 @pytest.mark.parametrize(
-    "answer", [836, 836.0, np.int16(836), np.float32(836), np.array(836), Fraction(836),
-               Decimal(836), torch.tensor(836), torch.tensor(836.0, requires_grad=True)]
-)  # fmt: skip
+    "answer",
+    [
+        836,
+        836.0,
+        np.int16(836),
+        np.float32(836),
+        np.array(836),
+        Fraction(836),
+        Decimal(836),
+        torch.tensor(836),
+        torch.tensor(836.0, requires_grad=True),
+    ],
+)
 def test_a_number_may_come_from_anywhere(answer):
     assert check.largest_answer(answer)
 

@@ -164,8 +164,14 @@ def test_a_link_stays_and_what_it_links_to_is_replaced(saved, tmp_path):
 
 
 def test_what_a_killed_process_left_is_removed_before_the_next_training(saved, tmp_path):
-    old, new, others = (tmp_path / f".{name}.partial" for name in (
-        f"{saved.name}.0123abcd", f"{saved.name}.4567cdef", f"{saved.name}.json.0123abcd"))
+    old, new, others = (
+        tmp_path / f".{name}.partial"
+        for name in (
+            f"{saved.name}.0123abcd",
+            f"{saved.name}.4567cdef",
+            f"{saved.name}.json.0123abcd",
+        )
+    )
     for left in (old, new, others):
         left.write_bytes(b"half of it")
     for left in (old, others):
@@ -192,6 +198,7 @@ def test_to_peek_no_tensor_is_read(saved, monkeypatch):
 def fail(error):
     def instead(*_, **__):
         raise error
+
     return instead
 
 
@@ -261,7 +268,10 @@ def test_a_process_killed_while_it_saves_leaves_a_whole_file(tmp_path):
     moments = [f"{draw.uniform(0.01, 0.1):.4f}" for _ in range(15)]
     done = subprocess.run(
         [sys.executable, "-c", KILLED, tmp_path / "a", *moments],
-        capture_output=True, text=True, timeout=120, env=os.environ | {"OMP_NUM_THREADS": "1"},
+        capture_output=True,
+        text=True,
+        timeout=120,
+        env=os.environ | {"OMP_NUM_THREADS": "1"},
         cwd=Path(unet_book.__file__).parents[1],
     )
     assert done.stdout == "whole after every kill\n", done.stderr
@@ -298,10 +308,17 @@ def test_a_file_that_is_no_checkpoint_is_refused_by_name(tmp_path, what):
         assert str(path) in str(error.value)
 
 
-@pytest.mark.parametrize("how", [
-    {"base_channels": 3}, {"depth": 2}, {"num_classes": 3}, {"in_channels": 2},
-    {"variant": "released"}, {"variant": "same"},  # the last has weights of the same shapes
-])
+@pytest.mark.parametrize(
+    "how",
+    [
+        {"base_channels": 3},
+        {"depth": 2},
+        {"num_classes": 3},
+        {"in_channels": 2},
+        {"variant": "released"},
+        {"variant": "same"},  # the last has weights of the same shapes
+    ],
+)
 def test_another_networks_file_is_refused_and_the_network_stays_as_it_was(saved, how):
     model = network(5, **how)
     before = {name: value.clone() for name, value in model.state_dict().items()}
@@ -347,13 +364,22 @@ BROKEN = {
     "another word": (lambda header, tensors: header["network"].update(color=1), "color"),
     "another width": (wide, "is damaged: model.*has the shape"),
     "a weight less": (lambda header, tensors: tensors.pop("model.bottom.0.bias"), "of nothing"),
-    "a weight more": (lambda header, tensors: tensors.update({"model.x": torch.ones(1)}),
-                      "no such weight"),
-    "no number": (lambda header, tensors: (tensors["model.bottom.0.bias"].fill_(torch.nan),
-                                           header.pop("checksum")), "NaN or infinite"),
-    "another number": (lambda header, tensors: tensors["model.bottom.0.bias"].zero_(),
-                       "its numbers are not those that were saved"),
-}  # fmt: skip
+    "a weight more": (
+        lambda header, tensors: tensors.update({"model.x": torch.ones(1)}),
+        "no such weight",
+    ),
+    "no number": (
+        lambda header, tensors: (
+            tensors["model.bottom.0.bias"].fill_(torch.nan),
+            header.pop("checksum"),
+        ),
+        "NaN or infinite",
+    ),
+    "another number": (
+        lambda header, tensors: tensors["model.bottom.0.bias"].zero_(),
+        "its numbers are not those that were saved",
+    ),
+}
 
 
 @pytest.mark.parametrize("what", BROKEN)

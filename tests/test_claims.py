@@ -99,8 +99,11 @@ def project(tmp_path):
     (tmp_path / "tests").mkdir()
     (tmp_path / "tests" / "test_it.py").write_text(TESTS)
     cell = {"id": "run", "source": "1", "metadata": {}, "execution_count": 1}
-    cells = [cell, cell | {"id": "never-run", "execution_count": None},
-             cell | {"id": "ignored", "source": "# NBVAL_IGNORE_OUTPUT"}]  # fmt: skip
+    cells = [
+        cell,
+        cell | {"id": "never-run", "execution_count": None},
+        cell | {"id": "ignored", "source": "# NBVAL_IGNORE_OUTPUT"},
+    ]
     (tmp_path / "page.ipynb").write_text(json.dumps({"cells": cells}))
     return tmp_path
 
@@ -112,12 +115,19 @@ def test_a_check_that_is_there_is_found(project, check):
 
 @pytest.mark.parametrize(
     "check, words",
-    [("tests/test_it.py::test_gone", "has no"), ("tests/gone.py::test_kept", "not there"),
-     ("tests/test_it.py::test_skipped", "not always"), ("page.ipynb#gone", "no cell"),
-     ("tests/test_it.py::test_skipped_somewhere", "not always"), ("page.ipynb#ignored", "not run"),
-     ("tests/test_it.py::test_gives_up", "not always"), ("page.ipynb#never-run", "not run"),
-     ("gone.ipynb#run", "not there"), ("data/gone.json", "not there")],
-)  # fmt: skip
+    [
+        ("tests/test_it.py::test_gone", "has no"),
+        ("tests/gone.py::test_kept", "not there"),
+        ("tests/test_it.py::test_skipped", "not always"),
+        ("page.ipynb#gone", "no cell"),
+        ("tests/test_it.py::test_skipped_somewhere", "not always"),
+        ("page.ipynb#ignored", "not run"),
+        ("tests/test_it.py::test_gives_up", "not always"),
+        ("page.ipynb#never-run", "not run"),
+        ("gone.ipynb#run", "not there"),
+        ("data/gone.json", "not there"),
+    ],
+)
 def test_a_check_that_proves_nothing_is_named(project, check, words):
     assert words in missing(check, project)
 
@@ -206,12 +216,22 @@ def made(**changes):
 
 @pytest.mark.parametrize(
     "relation, value, verdict",
-    [("equals", 1.1, REPRODUCED), ("equals", 0.9, REPRODUCED), ("equals", 1.11, DIFFERS),
-     ("at most", 1.1, REPRODUCED), ("at most", -5, REPRODUCED), ("at most", 1.2, DIFFERS),
-     ("at least", 0.9, REPRODUCED), ("at least", 5, REPRODUCED), ("at least", 0.8, DIFFERS),
-     ("surely above", (1.2, 2), REPRODUCED), ("surely above", (0.9, 2), UNTESTABLE),
-     ("surely above", (0.1, 0.2), DIFFERS), ("equals", float("nan"), DIFFERS)],
-)  # fmt: skip
+    [
+        ("equals", 1.1, REPRODUCED),
+        ("equals", 0.9, REPRODUCED),
+        ("equals", 1.11, DIFFERS),
+        ("at most", 1.1, REPRODUCED),
+        ("at most", -5, REPRODUCED),
+        ("at most", 1.2, DIFFERS),
+        ("at least", 0.9, REPRODUCED),
+        ("at least", 5, REPRODUCED),
+        ("at least", 0.8, DIFFERS),
+        ("surely above", (1.2, 2), REPRODUCED),
+        ("surely above", (0.9, 2), UNTESTABLE),
+        ("surely above", (0.1, 0.2), DIFFERS),
+        ("equals", float("nan"), DIFFERS),
+    ],
+)
 def test_the_verdict_on_one_number(relation, value, verdict):
     claim = made(asked=1, measure=lambda: value, relation=relation, tolerance=0.1)
     assert claim.find().verdict == verdict

@@ -27,8 +27,18 @@ from unet_book.unet import UNet
 from unet_book.weight_map import part_touching_cells
 
 TINY = Preset(
-    base_channels=2, depth=1, tile=44, steps=60, optimizer="adam", learning_rate=1e-2, dropout=0.0,
-    schedule="cosine", balance=False, w0=0.0, measure_every=30, augmentation=Augmentation.none(),
+    base_channels=2,
+    depth=1,
+    tile=44,
+    steps=60,
+    optimizer="adam",
+    learning_rate=1e-2,
+    dropout=0.0,
+    schedule="cosine",
+    balance=False,
+    w0=0.0,
+    measure_every=30,
+    augmentation=Augmentation.none(),
 )
 
 
@@ -83,10 +93,30 @@ def image(tmp_path):
 
 HELP = {
     "fetch": ["name"],
-    "train": ["--data", "--preset", "--out", "--steps", "--seed", "--device", "--precision",
-              "--compile", "--from", "--log", "--classes", "--ignore"],
-    "predict": ["TRAINED", "images", "--data", "--split", "--out", "--probability", "--device",
-                "--channel"],
+    "train": [
+        "--data",
+        "--preset",
+        "--out",
+        "--steps",
+        "--seed",
+        "--device",
+        "--precision",
+        "--compile",
+        "--from",
+        "--log",
+        "--classes",
+        "--ignore",
+    ],
+    "predict": [
+        "TRAINED",
+        "images",
+        "--data",
+        "--split",
+        "--out",
+        "--probability",
+        "--device",
+        "--channel",
+    ],
     "evaluate": ["TRAINED", "--data", "--split", "--device"],
 }
 
@@ -110,8 +140,10 @@ def test_help_names_the_commands_and_how_to_arrange_images(capsys):
     assert [word for word in words if word not in text] == []
 
 
-@pytest.mark.parametrize("line", [one.strip() for one in cli.EXAMPLES.splitlines()
-                                  if one.strip().startswith("unet-book")])
+@pytest.mark.parametrize(
+    "line",
+    [one.strip() for one in cli.EXAMPLES.splitlines() if one.strip().startswith("unet-book")],
+)
 def test_the_examples_in_the_help_are_commands_that_exist(line):
     assert callable(cli.parser().parse_args(line.split()[1:]).run)
 
@@ -131,7 +163,9 @@ def test_version_is_that_of_the_package(capsys):
 def test_it_runs_as_a_program_of_its_own(tmp_path):
     done = subprocess.run(
         [sys.executable, "-m", "unet_book.cli", "train", "--data", "nowhere", "--out", tmp_path],
-        capture_output=True, text=True, cwd=Path(unet_book.__file__).parents[1],
+        capture_output=True,
+        text=True,
+        cwd=Path(unet_book.__file__).parents[1],
         env=os.environ | {"OMP_NUM_THREADS": "1"},
     )
     assert done.returncode == 2
@@ -330,6 +364,7 @@ def test_the_tile_of_predictions_fits_the_network(depth, variant):
 @pytest.fixture
 def complaint(capsys):
     """Runs a command that must fail, and gives the one line that it says."""
+
     def of(*arguments, status=2):
         capsys.readouterr()
         assert run(*arguments) == status
@@ -338,6 +373,7 @@ def complaint(capsys):
         assert said.err.startswith("unet-book: ")
         assert said.err.count("\n") == 1
         return said.err.removeprefix("unet-book: ").strip()
+
     return of
 
 
@@ -436,8 +472,13 @@ def test_a_wildcard_that_no_shell_expanded_is_expanded(complaint, trained, image
 
 def test_a_stack_is_predicted_frame_by_frame_and_its_pixels_size_kept(trained, tmp_path):
     frames = np.stack([np.uint8(255 * phantom.cells((60, 66), seed=k)[0]) for k in range(3)])
-    tifffile.imwrite(tmp_path / "film.ome.tif", frames, metadata={"axes": "TYX"},
-                     resolution=(31000, 31000), resolutionunit="centimeter")  # fmt: skip
+    tifffile.imwrite(
+        tmp_path / "film.ome.tif",
+        frames,
+        metadata={"axes": "TYX"},
+        resolution=(31000, 31000),
+        resolutionunit="centimeter",
+    )
     assert run("predict", trained, tmp_path / "film.ome.tif", "--out", tmp_path) == 0
     cells = tifffile.imread(tmp_path / "film_cells.tif")
     assert cells.shape == (3, 60, 66) and all(frame.any() for frame in cells)
@@ -485,8 +526,10 @@ def test_a_trained_network_without_its_checkpoint_is_not_replaced(complaint, fol
 def test_a_training_may_begin_with_a_trained_network(complaint, trained, folder, tmp_path):
     how = ["--steps", 1, "--precision", "fp32"]
     assert train(folder, tmp_path / "a", *how, "--from", trained) == 0
-    began, ended = (checkpoint.load_model(path / run_room.MODEL).state_dict()
-                    for path in (trained, tmp_path / "a"))  # fmt: skip
+    began, ended = (
+        checkpoint.load_model(path / run_room.MODEL).state_dict()
+        for path in (trained, tmp_path / "a")
+    )
     apart = max((began[name] - ended[name]).abs().max() for name in began)
     assert 0 < apart < 0.05
     words = complaint("train", "--data", folder, "--out", tmp_path / "a", *how, "--device", "cpu")
@@ -543,10 +586,13 @@ def test_an_unknown_split_is_refused(complaint, trained, folder):
     assert "split='half'" in words
 
 
-@pytest.mark.parametrize("option, value, expected", [
-    ("--steps", 0, "steps must be a whole number, 1 or more, not 0"),
-    ("--seed", -1, "seed is a whole number from 0 to 2^63 - 1, not -1"),
-])
+@pytest.mark.parametrize(
+    "option, value, expected",
+    [
+        ("--steps", 0, "steps must be a whole number, 1 or more, not 0"),
+        ("--seed", -1, "seed is a whole number from 0 to 2^63 - 1, not -1"),
+    ],
+)
 def test_a_number_out_of_range_is_refused(complaint, folder, tmp_path, option, value, expected):
     assert complaint("train", "--data", folder, "--out", tmp_path, option, value) == expected
 
@@ -584,8 +630,10 @@ def test_a_log_without_its_package_is_refused_before_training(
     monkeypatch.setitem(sys.modules, "torch.utils.tensorboard", None)
     monkeypatch.setattr(training, "training_step", None)
     words = complaint("train", "--data", folder, "--out", tmp_path, "--log", tmp_path / "log")
-    assert words == ("log= writes event files, which needs the package tensorboard: "
-                     "pip install tensorboard, or unet_book[log]")  # fmt: skip
+    assert words == (
+        "log= writes event files, which needs the package tensorboard: "
+        "pip install tensorboard, or unet_book[log]"
+    )
 
 
 def test_one_image_alone_cannot_be_trained_on_and_tested(complaint, tmp_path):

@@ -103,8 +103,9 @@ def test_stack_refuses(images, labels, words):
 
 # --- gray values ----------------------------------------------------------------------------------
 
-ANY_DTYPE = st.sampled_from([np.bool_, np.uint8, np.int8, np.uint16, np.int32, np.int64,
-                             np.float16, np.float32, np.float64])  # fmt: skip
+ANY_DTYPE = st.sampled_from(
+    [np.bool_, np.uint8, np.int8, np.uint16, np.int32, np.int64, np.float16, np.float32, np.float64]
+)
 
 
 @settings(max_examples=150, deadline=None)
@@ -114,8 +115,13 @@ def test_to_unit_stays_in_range_and_keeps_order(data):
     elements = {}
     if np.issubdtype(dtype, np.floating):
         elements = {"allow_nan": False, "allow_infinity": False}
-    image = data.draw(hnp.arrays(dtype, hnp.array_shapes(min_dims=2, max_dims=2, max_side=9),
-                                 elements=hnp.from_dtype(np.dtype(dtype), **elements)))
+    image = data.draw(
+        hnp.arrays(
+            dtype,
+            hnp.array_shapes(min_dims=2, max_dims=2, max_side=9),
+            elements=hnp.from_dtype(np.dtype(dtype), **elements),
+        )
+    )
     with np.errstate(all="raise", under="ignore"):
         got = datasets.to_unit(image)
     assert got.dtype == np.float32 and got.shape == image.shape
@@ -148,10 +154,16 @@ def test_to_unit_at_its_edges():
 # --- single files ---------------------------------------------------------------------------------
 
 
-@settings(max_examples=60, deadline=None,
-          suppress_health_check=[HealthCheck.function_scoped_fixture])
-@given(labels=hnp.arrays(np.int64, hnp.array_shapes(min_dims=2, max_dims=2, max_side=12),
-                         elements=st.integers(-1, 2**31 - 1) | st.integers(0, 9)))  # fmt: skip
+@settings(
+    max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+)
+@given(
+    labels=hnp.arrays(
+        np.int64,
+        hnp.array_shapes(min_dims=2, max_dims=2, max_side=12),
+        elements=st.integers(-1, 2**31 - 1) | st.integers(0, 9),
+    )
+)
 def test_labels_come_back_as_written(tmp_path, labels):
     path = tmp_path / "labels.tif"
     datasets.write_labels(path, labels)
@@ -346,8 +358,9 @@ def test_instance_masks_keep_their_numbers_and_unknown_stays_unknown(tmp_path):
 
     stack = datasets.load(make_folder(tmp_path, mask=instances), "all")
     assert np.array_equal(stack.labels[0], instances())
-    binary = make_folder(tmp_path, mask=lambda: np.where(instances() > 0, 5, instances()),
-                         folder="binary")
+    binary = make_folder(
+        tmp_path, mask=lambda: np.where(instances() > 0, 5, instances()), folder="binary"
+    )
     assert np.unique(datasets.read_folder(binary).labels).tolist() == [-1, 0, 1, 2]
 
 
@@ -477,8 +490,16 @@ def test_phantoms_train_and_test_on_different_images(name):
 
 def test_names_splits_and_truths_that_do_not_exist():
     text = message(ValueError, datasets.load, "nucleus")
-    for name in ("'nucleus'", "'nuclei'", "'phantom'", "'phantom-membranes'", "'isbi2012'",
-                 "'phc-u373'", "'dic-hela'", "images/"):  # fmt: skip
+    for name in (
+        "'nucleus'",
+        "'nuclei'",
+        "'phantom'",
+        "'phantom-membranes'",
+        "'isbi2012'",
+        "'phc-u373'",
+        "'dic-hela'",
+        "images/",
+    ):
         assert name in text
     text = message(ValueError, datasets.load, "nuclei", "validation")
     assert "'validation'" in text and "'train', 'test', 'all'" in text and "challenge" not in text
@@ -550,9 +571,7 @@ def make_ctc(folder, sequences, shape=(120, 130)):
         (folder / sequence).mkdir(parents=True, exist_ok=True)
         for t in range(max(truths.values())):
             pixels = image_like(shape, seed=100 * int(sequence) + t)
-            Image.fromarray(pixels).save(
-                folder / sequence / f"t{t:03}.tif", compression="tiff_lzw"
-            )
+            Image.fromarray(pixels).save(folder / sequence / f"t{t:03}.tif", compression="tiff_lzw")
         for kind, n in truths.items():
             (folder / f"{sequence}_{kind}" / "SEG").mkdir(parents=True)
             for t in range(n):
@@ -647,8 +666,12 @@ def served(tmp_path, place, monkeypatch):
             for path, content in files.items():
                 file.writestr(path, content)
         digest = hashlib.sha256((folder / archive).read_bytes()).hexdigest()
-        set_origin(monkeypatch, name, f"http://127.0.0.1:{server.server_port}/{archive}",
-                   digest if sha256 == "right" else sha256)
+        set_origin(
+            monkeypatch,
+            name,
+            f"http://127.0.0.1:{server.server_port}/{archive}",
+            digest if sha256 == "right" else sha256,
+        )
         return folder / archive
 
     yield offer
@@ -664,8 +687,11 @@ def set_origin(monkeypatch, name, url, sha256):
 
 
 def files_of(folder, top):
-    return {f"{top}{path.relative_to(folder).as_posix()}": path.read_bytes()
-            for path in sorted(folder.rglob("*")) if path.is_file()}  # fmt: skip
+    return {
+        f"{top}{path.relative_to(folder).as_posix()}": path.read_bytes()
+        for path in sorted(folder.rglob("*"))
+        if path.is_file()
+    }
 
 
 @pytest.fixture

@@ -23,9 +23,10 @@ def said(call, *arguments):
 
 
 COLORS = {
-    "rgb": lambda g: np.dstack([g] * 3), "rgba": lambda g: np.dstack([g] * 3 + [g * 0 + 255]),
+    "rgb": lambda g: np.dstack([g] * 3),
+    "rgba": lambda g: np.dstack([g] * 3 + [g * 0 + 255]),
     "la": lambda g: np.dstack([g, g * 0 + 255]),
-}  # fmt: skip
+}
 
 
 @pytest.mark.parametrize("suffix", ["png", "tif"])
@@ -35,8 +36,11 @@ def test_equal_channels_are_gray(tmp_path, kind, suffix):
     if suffix == "png":
         Image.fromarray(pixels).save(path)
     else:
-        how = {"rgb": {"photometric": "rgb"}, "rgba": {"photometric": "rgb"},
-               "la": {"photometric": "minisblack", "planarconfig": "contig"}}[kind]  # fmt: skip
+        how = {
+            "rgb": {"photometric": "rgb"},
+            "rgba": {"photometric": "rgb"},
+            "la": {"photometric": "minisblack", "planarconfig": "contig"},
+        }[kind]
         tifffile.imwrite(path, pixels, **how)
     assert np.array_equal(datasets.read_image(path), datasets.to_unit(gray()))
 
@@ -93,8 +97,9 @@ def test_axes_of_one_are_dropped_and_frames_are_counted(tmp_path):
     tifffile.imwrite(tmp_path / "t.tif", stack, imagej=True, metadata={"axes": "TYX"})
     tifffile.imwrite(tmp_path / "z.tif", stack[:1][None], imagej=True, metadata={"axes": "TZYX"})
     tifffile.imwrite(tmp_path / "1hw.tif", stack[:1], photometric="minisblack")
-    tifffile.imwrite(tmp_path / "hw1.tif", stack[0][..., None], photometric="minisblack",
-                     metadata=None)  # fmt: skip
+    tifffile.imwrite(
+        tmp_path / "hw1.tif", stack[0][..., None], photometric="minisblack", metadata=None
+    )
     for name in ("z.tif", "1hw.tif", "hw1.tif"):
         assert np.array_equal(datasets.read_image(tmp_path / name), datasets.to_unit(gray(0)))
     frames = files.read_frames(tmp_path / "t.tif")
@@ -114,13 +119,16 @@ def test_a_file_that_names_its_sisters_is_one_page(tmp_path):
     names = [f"run_T{t}.ome.tif" for t in range(3)]
     data = "".join(
         f'<TiffData FirstT="{t}" IFD="0" PlaneCount="1"><UUID FileName="{name}">urn:uuid:{t}</UUID>'
-        "</TiffData>" for t, name in enumerate(names)
-    )  # fmt: skip
+        "</TiffData>"
+        for t, name in enumerate(names)
+    )
     for t, name in enumerate(names):
-        text = (f'<?xml version="1.0"?><OME xmlns="http://www.openmicroscopy.org/Schemas/OME/2016-06"'
-                f' UUID="urn:uuid:{t}"><Image ID="Image:0"><Pixels ID="Pixels:0" '
-                'DimensionOrder="XYZCT" Type="uint8" SizeX="32" SizeY="24" SizeZ="1" SizeC="1" '
-                f'SizeT="3">{data}</Pixels></Image></OME>')  # fmt: skip
+        text = (
+            f'<?xml version="1.0"?><OME xmlns="http://www.openmicroscopy.org/Schemas/OME/2016-06"'
+            f' UUID="urn:uuid:{t}"><Image ID="Image:0"><Pixels ID="Pixels:0" '
+            'DimensionOrder="XYZCT" Type="uint8" SizeX="32" SizeY="24" SizeZ="1" SizeC="1" '
+            f'SizeT="3">{data}</Pixels></Image></OME>'
+        )
         tifffile.imwrite(tmp_path / name, gray(t), description=text, metadata=None)
     for t, name in enumerate(names):
         assert np.array_equal(datasets.read_image(tmp_path / name), datasets.to_unit(gray(t)))
@@ -131,12 +139,15 @@ def test_channels_of_a_file_that_names_itself_are_no_frames(tmp_path, name):
     """Bio-Formats writes a file's own name into it; the file may have another one by now."""
     blocks = "".join(
         f'<TiffData FirstC="{c}" IFD="{c}" PlaneCount="1"><UUID FileName="own.ome.tif">urn:uuid:7'
-        "</UUID></TiffData>" for c in range(2)
-    )  # fmt: skip
-    text = ('<?xml version="1.0"?><OME xmlns="http://www.openmicroscopy.org/Schemas/OME/2016-06" '
-            'UUID="urn:uuid:7"><Image ID="Image:0"><Pixels ID="Pixels:0" DimensionOrder="XYCZT" '
-            'Type="uint8" SizeX="32" SizeY="24" SizeZ="1" SizeC="2" SizeT="1">'
-            f"{blocks}</Pixels></Image></OME>")  # fmt: skip
+        "</UUID></TiffData>"
+        for c in range(2)
+    )
+    text = (
+        '<?xml version="1.0"?><OME xmlns="http://www.openmicroscopy.org/Schemas/OME/2016-06" '
+        'UUID="urn:uuid:7"><Image ID="Image:0"><Pixels ID="Pixels:0" DimensionOrder="XYCZT" '
+        'Type="uint8" SizeX="32" SizeY="24" SizeZ="1" SizeC="2" SizeT="1">'
+        f"{blocks}</Pixels></Image></OME>"
+    )
     with tifffile.TiffWriter(tmp_path / name) as file:
         file.write(gray(0), description=text, metadata=None)
         file.write(gray(1), metadata=None)
@@ -223,8 +234,9 @@ def test_a_very_large_image_is_no_attack(tmp_path, monkeypatch):
 
 def test_the_pixels_size_is_carried_over(tmp_path):
     per = 1 / 0.325
-    tifffile.imwrite(tmp_path / "fiji.tif", gray(), imagej=True, resolution=(per, per),
-                     metadata={"unit": "um"})  # fmt: skip
+    tifffile.imwrite(
+        tmp_path / "fiji.tif", gray(), imagej=True, resolution=(per, per), metadata={"unit": "um"}
+    )
     tifffile.imwrite(tmp_path / "inch.tif", gray(), resolution=(300, 200), resolutionunit="inch")
     tifffile.imwrite(tmp_path / "none.tif", gray(), metadata=None)
     size, unit = files.read_resolution(tmp_path / "fiji.tif")

@@ -174,19 +174,30 @@ def write(folder, names):
     for part in ("images", "masks"):
         (folder / part).mkdir(parents=True)
     for i, (image, mask) in enumerate(names):
-        for part, name, pixels in (("images", image, phantom.cells(SIZE, seed=i)[0]),
-                                   ("masks", mask, cells(i))):  # fmt: skip
+        for part, name, pixels in (
+            ("images", image, phantom.cells(SIZE, seed=i)[0]),
+            ("masks", mask, cells(i)),
+        ):
             (folder / part / name).parent.mkdir(exist_ok=True)
             whole = np.uint8(255 * pixels) if part == "images" else pixels.astype(np.uint16)
             tifffile.imwrite(folder / part / name, whole)
     return folder
 
 
-@pytest.mark.parametrize("image, mask", [
-    ("a{}.tif", "a{}_mask.tif"), ("a{}.tif", "a{}_cp_masks.tif"), ("a{}_0000.tif", "a{}.tif"),
-    ("a{}.ome.tif", "a{}.tif"), ("day{}/x.tif", "day{}/x_labels.tif"),
-    (unicodedata.normalize("NFC", "Zelle_ü{}.tif"), unicodedata.normalize("NFD", "Zelle_ü{}.tif")),
-])  # fmt: skip
+@pytest.mark.parametrize(
+    "image, mask",
+    [
+        ("a{}.tif", "a{}_mask.tif"),
+        ("a{}.tif", "a{}_cp_masks.tif"),
+        ("a{}_0000.tif", "a{}.tif"),
+        ("a{}.ome.tif", "a{}.tif"),
+        ("day{}/x.tif", "day{}/x_labels.tif"),
+        (
+            unicodedata.normalize("NFC", "Zelle_ü{}.tif"),
+            unicodedata.normalize("NFD", "Zelle_ü{}.tif"),
+        ),
+    ],
+)
 def test_a_mask_is_found_by_its_images_name(tmp_path, image, mask):
     names = [(image.format(i), mask.format(i)) for i in (2, 10, 1)]
     stack = datasets.load(write(tmp_path / "mine", names), "all")
@@ -208,7 +219,9 @@ def test_the_data_science_bowls_layout_is_read(tmp_path):
             Image.fromarray(cell).save(folder / "masks" / f"hash{number}.png")
     stack = datasets.load(tmp_path / "stage1_train", "all")
     assert isinstance(stack.images, list) and [one.shape for one in stack.images] == [
-        (60, 70), (80, 64)]  # fmt: skip
+        (60, 70),
+        (80, 64),
+    ]
     for i, shape in enumerate([(60, 70), (80, 64)]):
         assert same_cells(stack.labels[i], phantom.cells(shape, seed=i)[1])
     assert "60 x 70 to 80 x 64" in repr(stack)

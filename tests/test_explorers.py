@@ -138,16 +138,20 @@ def test_colors_stand_out_from_a_light_and_from_a_dark_page(page):
         for name in ("blue", "orange", "green", "purple"):
             page.evaluate(
                 "([ink, name]) => { const box = document.querySelector('#grays');"
-                "box.style.color = ink; box.style.borderColor = `var(--${name})`; }", [ink, name])
+                "box.style.color = ink; box.style.borderColor = `var(--${name})`; }",
+                [ink, name],
+            )
             painted = page.evaluate(
                 "() => { const c = document.createElement('canvas').getContext('2d');"
                 "c.fillStyle = getComputedStyle(document.querySelector('#grays')).borderTopColor;"
-                "c.fillRect(0, 0, 1, 1); return [...c.getImageData(0, 0, 1, 1).data]; }")
+                "c.fillRect(0, 0, 1, 1); return [...c.getImageData(0, 0, 1, 1).data]; }"
+            )
             assert contrast(painted[:3], paper) >= 3, (name, ink, painted)
 
 
 def contrast(one, other):
     """The contrast ratio of two sRGB colors, 1 to 21, as WCAG 2 defines it."""
+
     def luminance(color):
         c = np.asarray(color) / 255
         linear = np.where(c <= 0.04045, c / 12.92, ((c + 0.055) / 1.055) ** 2.4)

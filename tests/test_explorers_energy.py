@@ -49,15 +49,18 @@ def test_the_dot_lies_on_the_curve_and_the_arrows_point_downhill(move, page):
     for cell, truth in [(-3, 1), (2, 1), (3, 0)]:
         move(background=0.5, cell=cell, weight=2, truth=truth)
         x, y = page.eval_on_selector(
-            ".loss circle", "e => [+e.getAttribute('cx'), +e.getAttribute('cy')]")
+            ".loss circle", "e => [+e.getAttribute('cx'), +e.getAttribute('cy')]"
+        )
         curve = page.eval_on_selector(".loss polyline", "e => e.getAttribute('points')")
         points = [tuple(map(float, pair.split(","))) for pair in curve.split()]
         nearest = min(points, key=lambda point: abs(point[0] - x))
         assert nearest == pytest.approx((x, y), abs=0.01)
         ends = page.eval_on_selector_all(
-            ".pulls polygon", "all => all.map(e => +e.getAttribute('points').split(',')[0])")
+            ".pulls polygon", "all => all.map(e => +e.getAttribute('points').split(',')[0])"
+        )
         dots = page.eval_on_selector_all(
-            ".pulls circle", "all => all.map(e => +e.getAttribute('cx'))")
+            ".pulls circle", "all => all.map(e => +e.getAttribute('cx'))"
+        )
         assert (ends[truth] > dots[truth]) and (ends[1 - truth] < dots[1 - truth])
 
 
@@ -66,11 +69,14 @@ def test_the_tangent_is_straight_through_the_dot_and_below_the_curve(move, page)
     for cell, weight in itertools.product([-3, -0.5, 0, 0.5, 3], [0, 1, 3]):
         move(background=0, cell=cell, weight=weight, truth=1)
         x, y = page.eval_on_selector(
-            ".loss circle", "e => [+e.getAttribute('cx'), +e.getAttribute('cy')]")
+            ".loss circle", "e => [+e.getAttribute('cx'), +e.getAttribute('cy')]"
+        )
         curve, tangent = (
             [tuple(map(float, pair.split(","))) for pair in points.split()]
             for points in page.eval_on_selector_all(
-                ".loss polyline", "all => all.map(e => e.getAttribute('points'))"))
+                ".loss polyline", "all => all.map(e => e.getAttribute('points'))"
+            )
+        )
         (x0, y0), (x1, y1) = tangent
         assert x0 <= x <= x1
         assert y0 + (y1 - y0) * (x - x0) / (x1 - x0) == pytest.approx(y, abs=0.01)

@@ -10,8 +10,10 @@ from unet_book import datasets
 from unet_book.pages import explorers, survey
 
 RECORD = datasets.data_folder() / "runs" / "data_sets.json"
-SETS = {"nuclei": survey.describe(datasets.load("nuclei", "all")),
-        **json.loads(RECORD.read_text(encoding="utf-8"))["sets"]}  # fmt: skip
+SETS = {
+    "nuclei": survey.describe(datasets.load("nuclei", "all")),
+    **json.loads(RECORD.read_text(encoding="utf-8"))["sets"],
+}
 
 
 def numbers(text):

@@ -16,13 +16,23 @@ def cells(page):
     """The texts of the table's cells, row by row, without the head."""
     return page.eval_on_selector_all(
         "#tile-sizes tr",
-        "rows => rows.slice(1).map(r => [...r.querySelectorAll('td')].map(c => c.innerText))")
+        "rows => rows.slice(1).map(r => [...r.querySelectorAll('td')].map(c => c.innerText))",
+    )
 
 
 @pytest.mark.parametrize(
-    "tile, depth, base", [(572, 4, 64), (188, 4, 32), (188, 3, 16), (18, 1, 16), (1100, 4, 64),
-                          (700, 5, 32), (380, 6, 16), (828, 6, 64)]
-)  # fmt: skip
+    "tile, depth, base",
+    [
+        (572, 4, 64),
+        (188, 4, 32),
+        (188, 3, 16),
+        (18, 1, 16),
+        (1100, 4, 64),
+        (700, 5, 32),
+        (380, 6, 16),
+        (828, 6, 64),
+    ],
+)
 def test_it_says_what_the_package_computes(move, page, tile, depth, base):
     text = move(explorers.tile_sizes(), tile=tile, depth=depth, base=base)
     if not sizes.is_valid_size(tile, depth):
@@ -57,10 +67,18 @@ def rows_of(costs, tile, depth, base):
         up = path[2 * depth - level] if level < depth else ()
         flop = sum(layer.flop for layer in layers if "conv" in layer.kind)
         mebibytes = 4 * sum(layer.values for layer in layers) / 2**20
-        rows.append([str(level + 1), str(base * 2**level), " → ".join(map(str, path[level])),
-                     str(crops[level]), " → ".join(map(str, up)),
-                     f"{sum(layer.parameters for layer in layers):,}",
-                     f"{flop / 1e9:.1f}", f"{mebibytes:.1f}"])  # fmt: skip
+        rows.append(
+            [
+                str(level + 1),
+                str(base * 2**level),
+                " → ".join(map(str, path[level])),
+                str(crops[level]),
+                " → ".join(map(str, up)),
+                f"{sum(layer.parameters for layer in layers):,}",
+                f"{flop / 1e9:.1f}",
+                f"{mebibytes:.1f}",
+            ]
+        )
     return rows
 
 

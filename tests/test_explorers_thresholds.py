@@ -24,23 +24,36 @@ def record():
         return {measure: np.round(values, 7).tolist() for measure, values in drawn.items()}
 
     ways = ("one pass", "8 symmetries")
-    return {"folds": [
-        {"fold": k, "test": [3 * k, 3 * k + 1, 3 * k + 2],
-         "scores": {way: {"thresholds": CUTS, "train": scores(), "test": scores()}
-                    for way in ways}}
-        for k in range(2)
-    ]}  # fmt: skip
+    return {
+        "folds": [
+            {
+                "fold": k,
+                "test": [3 * k, 3 * k + 1, 3 * k + 2],
+                "scores": {
+                    way: {"thresholds": CUTS, "train": scores(), "test": scores()} for way in ways
+                },
+            }
+            for k in range(2)
+        ]
+    }
 
 
 def test_it_says_what_the_package_scores(move, record):
     move(explorers.thresholds(record))
-    settings = [{"measure": measure, "fold": fold, "way": way, "cut": cut} for measure in MEASURES
-                for fold in (0, 1) for way in ("one pass", "8 symmetries") for cut in (0, 2)]
+    settings = [
+        {"measure": measure, "fold": fold, "way": way, "cut": cut}
+        for measure in MEASURES
+        for fold in (0, 1)
+        for way in ("one pass", "8 symmetries")
+        for cut in (0, 2)
+    ]
     for how, text in zip(settings, move.each(settings)):
         measure, scores = how["measure"], record["folds"][how["fold"]]["scores"][how["way"]]
         test = np.array(scores["test"][measure])
-        at = [how["cut"], *(results.best_threshold(scores[look][measure], measure)
-                            for look in ("train", "test"))]  # fmt: skip
+        at = [
+            how["cut"],
+            *(results.best_threshold(scores[look][measure], measure) for look in ("train", "test")),
+        ]
         errors = 1 - test[at] if results.rises(measure) else test[at]
         said = [float(number) for number in re.findall(r"\d\.\d+", text)]
         assert [said[i] for i in (0, 2, 4)] == pytest.approx(errors, abs=5.1e-5)

@@ -37,8 +37,10 @@ def expected(size, tile, step, depth):
         phase[start : start + step] = start % block
     read, dropped = (len(starts) * tile / size) ** 2, 1 - (size / (len(starts) * answer)) ** 2
     tiles = f"{len(starts) ** 2:,} tiles, which overlap by {tile - step} px and read each pixel "
-    first = (f"{tiles if starts != [0] else '1 tile, which reads each pixel '}{two_digits(read)} "
-             f"times; {percent(dropped)} of the answers are dropped.\n")  # fmt: skip
+    first = (
+        f"{tiles if starts != [0] else '1 tile, which reads each pixel '}{two_digits(read)} "
+        f"times; {percent(dropped)} of the answers are dropped.\n"
+    )
     if asked > answer:
         first += f"The step is cut to {answer}, the answer of a tile. "
     if starts == [0]:
@@ -47,17 +49,21 @@ def expected(size, tile, step, depth):
         return starts, first + f"{step} is a multiple of {block}: no seam, as one pass."
     share = 1 - np.mean(phase == 0) ** 2
     named = ", ".join(str(start % block) for start in starts[:5]) + ", …" * (len(starts) > 5)
-    return starts, first + (f"Phases {named} (mod {block}): {percent(share)} of the "
-                            "image is pooled otherwise than in one pass.")  # fmt: skip
+    return starts, first + (
+        f"Phases {named} (mod {block}): {percent(share)} of the "
+        "image is pooled otherwise than in one pass."
+    )
 
 
 def test_it_says_what_counting_pixel_by_pixel_gives(move, page):
     move(explorers.tiling())
     settings = [
         {"size": size, "tile": tile, "step": step, "depth": depth}
-        for size in (64, 512, 1100, 2048) for tile in (116, 252, 564, 572, 1212)
-        for step in (64, 129, 388, 384, 1028) for depth in (3, 4)
-    ]  # fmt: skip
+        for size in (64, 512, 1100, 2048)
+        for tile in (116, 252, 564, 572, 1212)
+        for step in (64, 129, 388, 384, 1028)
+        for depth in (3, 4)
+    ]
     for setting, found in zip(settings, page.evaluate(MOVE_ALL, settings)):
         starts, says = expected(**setting)
         assert json.loads(found["phases"]) == [start % 2 ** setting["depth"] for start in starts]
@@ -66,9 +72,18 @@ def test_it_says_what_counting_pixel_by_pixel_gives(move, page):
 
 @pytest.mark.parametrize("depth", [3, 4])
 @pytest.mark.parametrize(
-    "size, tile", [(512, 572), (64, 1212), (2048, 572), (1100, 252), (764, 444), (64, 116),
-                   (68, 252), (100, 444)]
-)  # fmt: skip
+    "size, tile",
+    [
+        (512, 572),
+        (64, 1212),
+        (2048, 572),
+        (1100, 252),
+        (764, 444),
+        (64, 116),
+        (68, 252),
+        (100, 444),
+    ],
+)
 def test_the_button_sets_the_packages_tiles(move, page, size, tile, depth):
     move(explorers.tiling(), size=size, tile=tile, depth=depth)
     page.click("[name=even]")

@@ -14,7 +14,7 @@ GRID = [*itertools.product([26, 31, 47], [-17, 0, 8], [0, 10, 50], [1, 5, 11.5])
 
 
 def labels_of(right, down):
-    y, x = np.mgrid[: HEIGHT, : WIDTH]
+    y, x = np.mgrid[:HEIGHT, :WIDTH]
     cx, cy = FIRST
     labels = np.zeros(x.shape, np.int32)
     for number, (u, v) in enumerate([(cx, cy), (cx + right, cy + down)], start=1):

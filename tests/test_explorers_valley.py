@@ -35,7 +35,11 @@ def largest_root(rate, momentum, curvature):
 def test_it_goes_where_pytorch_goes(move, page):
     move(explorers.valley())
     for exponent, momentum, noise, average in (
-        (-1.5, 0, 0, 0), (-3, 0.99, 0, 0), (0, 0.9, 0.5, 0), (0.25, 0.3, 1, 0.9), (-4, 0.5, 0, 0.5)
+        (-1.5, 0, 0, 0),
+        (-3, 0.99, 0, 0),
+        (0, 0.9, 0.5, 0),
+        (0.25, 0.3, 1, 0.9),
+        (-4, 0.5, 0, 0.5),
     ):
         move(exponent=exponent, momentum=momentum, noise=noise, average=average)
         told = page.locator(".explorer").evaluate("figure => ({...figure.dataset})")

@@ -316,9 +316,7 @@ def test_the_papers_rule_in_the_papers_network():
 
 
 def test_the_frameworks_count_does_what_a_relu_behind_the_up_convolution_would():
-    miscounted = predicted_mean_squares(
-        ghost(), lambda layer: (2 / framework_fan_in(layer), 0.0)
-    )
+    miscounted = predicted_mean_squares(ghost(), lambda layer: (2 / framework_fan_in(layer), 0.0))
     assert miscounted[-1] == pytest.approx(5.45, abs=0.01)
     assert miscounted[11] == pytest.approx((13.603 + 17.114) / 2, rel=1e-3)
 
@@ -327,9 +325,12 @@ def test_the_frameworks_count_does_what_a_relu_behind_the_up_convolution_would()
 @pytest.mark.parametrize("image", [Moments(1.0, 0.0), Moments(0.0275, 0.027)])
 @pytest.mark.parametrize(
     "draw, rule",
-    [(he_normal_, he_variances), (xavier_normal_, xavier_variances),
-     (framework_default_, framework_variances)],
-)  # fmt: skip
+    [
+        (he_normal_, he_variances),
+        (xavier_normal_, xavier_variances),
+        (framework_default_, framework_variances),
+    ],
+)
 def test_the_theory_is_what_many_draws_average_to(variant, image, draw, rule):
     """Two levels, where few draws are enough; the image's pixels all share one number."""
     model, measured = UNet(base_channels=32, depth=2, variant=variant), []
@@ -383,8 +384,11 @@ def test_behind_a_relu_the_rule_is_hes():
     variances = unit_variances(model)
     same = [layer for layer in variances if variances[layer] == pytest.approx(2 / fan_in(layer))]
     seconds = [block[2] for block in (*model.encoders, model.bottom, *model.decoders)]
-    assert same == [layer for layer in variances
-                    if layer in [*seconds, *model.up_convolutions, model.classifier]]  # fmt: skip
+    assert same == [
+        layer
+        for layer in variances
+        if layer in [*seconds, *model.up_convolutions, model.classifier]
+    ]
     assert variances[model.encoders[0][0]] == pytest.approx(1 / 9)
     assert variances[model.decoders[0][0]] == pytest.approx(1 / (9 * 1024 * 0.75))
 

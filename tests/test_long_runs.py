@@ -51,10 +51,12 @@ def test_a_part_that_another_makes_is_left_to_it(made, tmp_path):
 
 
 def test_a_lock_ends_with_its_process(made, tmp_path):
-    program = ("import sys, time; sys.path.insert(0, sys.argv[1]); import long_runs\n"
-               "from pathlib import Path\n"
-               "with long_runs.locked(Path(sys.argv[2])):\n"
-               "    print('mine', flush=True)\n    time.sleep(60)")  # fmt: skip
+    program = (
+        "import sys, time; sys.path.insert(0, sys.argv[1]); import long_runs\n"
+        "from pathlib import Path\n"
+        "with long_runs.locked(Path(sys.argv[2])):\n"
+        "    print('mine', flush=True)\n    time.sleep(60)"
+    )
     arguments = [sys.executable, "-c", program, HERE / "tools", tmp_path / "a-seed1.lock"]
     with subprocess.Popen(arguments, stdout=subprocess.PIPE, text=True) as other:
         assert other.stdout.readline() == "mine\n"

@@ -42,8 +42,9 @@ def pairs(draw):
 
 def dense(truth, prediction):
     """All pairs, each counted in its own pass; float64. Row 0 and column 0 are the background's."""
-    true_ids, found_ids = ([0, *sorted({*one.ravel().tolist()} - {-1, 0})]
-                           for one in (truth, prediction))  # fmt: skip
+    true_ids, found_ids = (
+        [0, *sorted({*one.ravel().tolist()} - {-1, 0})] for one in (truth, prediction)
+    )
     table = [[np.sum((truth == t) & (prediction == p)) for p in found_ids] for t in true_ids]
     return np.array(table, np.float64), true_ids, found_ids
 
@@ -81,8 +82,12 @@ def dense_scores(truth, prediction):
 def test_the_sparse_table_is_the_dense_one_without_its_zeros(pair):
     table, true_ids, found_ids = dense(*pair)
     met = contingency(*pair)
-    entries = dict(zip(zip(met.true_ids[met.i].tolist(), met.predicted_ids[met.j].tolist()),
-                       met.shared.tolist()))  # fmt: skip
+    entries = dict(
+        zip(
+            zip(met.true_ids[met.i].tolist(), met.predicted_ids[met.j].tolist()),
+            met.shared.tolist(),
+        )
+    )
     assert len(entries) == len(met.shared)  # each pair once
     assert entries == {
         (t, p): table[row, column]
@@ -130,11 +135,13 @@ def test_the_metrics_follow_from_the_dense_table(pair):
 @drawn
 @given(pairs(), *[st.sampled_from(sorted(LAYOUTS))] * 2, *[st.sampled_from("<>")] * 2)
 def test_neither_layout_nor_byte_order_matters(pair, true_layout, layout, true_order, order):
-    other = [LAYOUTS[name](labels.astype(f"{sign}i8"))
-             for name, labels, sign in zip((true_layout, layout), pair, (true_order, order))
-             ]  # fmt: skip
-    for name, mine, expected in zip(contingency(*pair)._fields, contingency(*other),
-                                    contingency(*pair)):  # fmt: skip
+    other = [
+        LAYOUTS[name](labels.astype(f"{sign}i8"))
+        for name, labels, sign in zip((true_layout, layout), pair, (true_order, order))
+    ]
+    for name, mine, expected in zip(
+        contingency(*pair)._fields, contingency(*other), contingency(*pair)
+    ):
         assert np.array_equal(mine, expected), name
     for score in scores:
         assert score(*other) == score(*pair)
@@ -277,15 +284,19 @@ def test_a_mask_that_is_not_all_annotated_is_to_keep_that(score):
 
 
 @pytest.mark.parametrize("score", scores)
-@pytest.mark.parametrize("labels", [
-    HONEST,  # several numbers
-    np.array([[1, 1, 0, 2, 1]]),  # one of them in two parts
-    np.array([[0, 7, 7, 7, 0]]),  # a single cell
-    np.stack([7 * (HONEST == 1), 7 * (HONEST == 2)]),  # one in each slice
-    np.stack([HONEST, TWO]),
-    TWO > 0,
-    np.array([[-1, 1, 1, 1, 0]]),
-], ids=str)  # fmt: skip
+@pytest.mark.parametrize(
+    "labels",
+    [
+        HONEST,  # several numbers
+        np.array([[1, 1, 0, 2, 1]]),  # one of them in two parts
+        np.array([[0, 7, 7, 7, 0]]),  # a single cell
+        np.stack([7 * (HONEST == 1), 7 * (HONEST == 2)]),  # one in each slice
+        np.stack([HONEST, TWO]),
+        TWO > 0,
+        np.array([[-1, 1, 1, 1, 0]]),
+    ],
+    ids=str,
+)
 def test_honest_labels_are_not_warned_of(score, labels):
     other = np.broadcast_to(HONEST, labels.shape)
     with warnings.catch_warnings():

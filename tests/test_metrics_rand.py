@@ -264,9 +264,10 @@ def loop_thin(mask):
 
     cells = [pixel for pixel in np.ndindex(mask.shape) if mask[pixel]]
     waiting = [
-        pixel for pixel in np.ndindex(mask.shape)
+        pixel
+        for pixel in np.ndindex(mask.shape)
         if not mask[pixel] and any(mask[side] for side in sides(*pixel))
-    ]  # fmt: skip
+    ]
     met = set(waiting) | set(cells)
     for pixel in waiting:  # it grows while we go
         parts = {labels[side] for side in sides(*pixel)} - {0}
@@ -340,6 +341,7 @@ def test_scikit_images_watershed_draws_the_same_dams_up_to_ties():
         assert from_mine[theirs == 0].max() <= 3
     odd = np.ones((9, 31), bool)
     odd[:, 14:17] = False  # three pixels wide: one middle
-    theirs = segmentation.watershed(~odd, ndimage.label(odd)[0], connectivity=1,
-                                    watershed_line=True)  # fmt: skip
+    theirs = segmentation.watershed(
+        ~odd, ndimage.label(odd)[0], connectivity=1, watershed_line=True
+    )
     assert np.array_equal(thin(odd), theirs)

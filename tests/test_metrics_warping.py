@@ -268,10 +268,12 @@ def test_labels_that_touch_are_one_cell_to_it():
 @pytest.fixture(scope="module")
 def stack():
     rng = np.random.default_rng(5)
-    truth = np.stack([
-        ndimage.label(ndimage.gaussian_filter(rng.standard_normal((40, 50)), 3) > -0.05)[0]
-        for _ in range(2)
-    ])  # fmt: skip
+    truth = np.stack(
+        [
+            ndimage.label(ndimage.gaussian_filter(rng.standard_normal((40, 50)), 3) > -0.05)[0]
+            for _ in range(2)
+        ]
+    )
     noise = 0.5 * rng.standard_normal(truth.shape)
     smooth = np.stack([ndimage.gaussian_filter(one, 1) for one in (truth > 0) + noise])
     return truth, smooth.clip(0, 1)

@@ -184,8 +184,12 @@ def test_a_zero_padded_tile_is_cut_by_what_the_zeros_reach(depth):
 
 
 @steady
-@given(size=st.integers(1, 400), depth=st.integers(1, 4), data=st.data(),
-       variant=st.sampled_from([*VALID, "same"]))  # fmt: skip
+@given(
+    size=st.integers(1, 400),
+    depth=st.integers(1, 4),
+    data=st.data(),
+    variant=st.sampled_from([*VALID, "same"]),
+)
 def test_tiles_are_even_few_and_cover_the_line(size, depth, data, variant):
     largest = data.draw(st.sampled_from(fitting_tiles(depth, variant, largest=400)))
     tile, step = even_tiles(size, largest, depth, variant)
@@ -198,8 +202,10 @@ def test_tiles_are_even_few_and_cover_the_line(size, depth, data, variant):
     assert count * step - size < count * 2**depth  # no more waste than the raster asks for
 
 
-@pytest.mark.parametrize("size, even", [(512, (444, 256)), (384, (572, 384)), (1, (204, 16)),
-                                        (385, (396, 208)), (2048, (540, 352))])  # fmt: skip
+@pytest.mark.parametrize(
+    "size, even",
+    [(512, (444, 256)), (384, (572, 384)), (1, (204, 16)), (385, (396, 208)), (2048, (540, 352))],
+)
 def test_two_tiles_share_what_one_can_not_answer(size, even):
     assert even_tiles(size, 572) == even
 

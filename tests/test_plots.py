@@ -112,8 +112,11 @@ def test_the_drawing_of_the_network_says_what_the_network_does(depth, tile):
     assert sorted(numbers[1::2]) == sorted([*sides, sizes.output_size(tile, depth)])
     layers = [c for c in layer_costs(model, tile) if not c.kind.startswith("up-conv")]
     assert numbers[::2] == [1, *(layer.channels for layer in layers)]
-    boxes = {box for box in plots.u_shape(model, tile).axes[0].patches
-             if isinstance(box, plots.plt.Rectangle)}
+    boxes = {
+        box
+        for box in plots.u_shape(model, tile).axes[0].patches
+        if isinstance(box, plots.plt.Rectangle)
+    }
     skips = [box for box in boxes if box.get_facecolor()[:3] == (0.75, 0.75, 0.75)]
     assert len(boxes) == 1 + len(layers) + depth and len(skips) == depth
     assert len({round(box.get_y() + box.get_height() / 2, 6) for box in boxes}) == depth + 1
@@ -130,8 +133,13 @@ def test_the_skip_s_share_stands_where_the_network_has_it():
         model = unet.UNet(base_channels=8, depth=1, variant=variant)
         boxes = plots.u_shape(model, 18).axes[0].patches
         gray = next(b for b in boxes if b.get_facecolor()[:3] == (0.75, 0.75, 0.75))
-        under = next(b for b in boxes if b is not gray and b.get_x() <= gray.get_x()
-                     and b.get_x() + b.get_width() >= gray.get_x() + gray.get_width() - 1e-9)
+        under = next(
+            b
+            for b in boxes
+            if b is not gray
+            and b.get_x() <= gray.get_x()
+            and b.get_x() + b.get_width() >= gray.get_x() + gray.get_width() - 1e-9
+        )
         return gray.get_x() - under.get_x(), gray.get_width() / under.get_width()
 
     assert gray_from_the_left("paper") == pytest.approx((0, 1 / 2))

@@ -274,8 +274,10 @@ def test_metadata_is_what_make_execute_leaves(path):
 def tracked_files():
     listing = subprocess.run(
         ["git", "ls-files", "--cached", "--others", "--exclude-standard", "-z"],
-        cwd=ROOT, capture_output=True, text=True,
-    )  # fmt: skip
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+    )
     if listing.returncode:
         pytest.skip("not a git checkout")
     return [ROOT / name for name in listing.stdout.split("\0") if name]
@@ -296,8 +298,10 @@ def wheel_folder(tmp_path_factory):
     folder = tmp_path_factory.mktemp("wheel")
     subprocess.run(
         [sys.executable, "-m", "hatchling", "build", "--target", "wheel", "--directory", folder],
-        cwd=ROOT, check=True, capture_output=True,
-    )  # fmt: skip
+        cwd=ROOT,
+        check=True,
+        capture_output=True,
+    )
     (wheel,) = folder.glob("*.whl")
     with zipfile.ZipFile(wheel) as archive:
         archive.extractall(folder / "site")
@@ -323,9 +327,11 @@ def test_wheel_alone_finds_its_data(wheel_folder, tmp_path):
     environment = {k: v for k, v in os.environ.items() if k != "UNET_BOOK_DATA"}
     run = subprocess.run(
         [sys.executable, "-c", program],
-        cwd=tmp_path, env=environment | {"PYTHONPATH": str(wheel_folder)},
-        capture_output=True, text=True,
-    )  # fmt: skip
+        cwd=tmp_path,
+        env=environment | {"PYTHONPATH": str(wheel_folder)},
+        capture_output=True,
+        text=True,
+    )
     assert run.returncode == 0, run.stderr
     file, dtype = run.stdout.split()
     assert Path(file).is_relative_to(wheel_folder) and dtype == "float32"
@@ -364,11 +370,21 @@ def read_only_package():
 @pytest.mark.skipif(not hasattr(os, "getuid"), reason="needs users")
 def test_it_works_from_a_read_only_place_for_somebody_without_a_home(read_only_package):
     as_nobody = {"user": 65534, "group": 65534, "extra_groups": []} if os.getuid() == 0 else {}
-    environment = {"PATH": os.environ["PATH"], "PYTHONPATH": str(read_only_package),
-                   "HOME": "/nonexistent", "PYTHONDONTWRITEBYTECODE": "1"}  # fmt: skip
+    environment = {
+        "PATH": os.environ["PATH"],
+        "PYTHONPATH": str(read_only_package),
+        "HOME": "/nonexistent",
+        "PYTHONDONTWRITEBYTECODE": "1",
+    }
     try:
-        run = subprocess.run([sys.executable, "-c", ANOTHER_USER], cwd="/", env=environment,
-                             capture_output=True, text=True, **as_nobody)  # fmt: skip
+        run = subprocess.run(
+            [sys.executable, "-c", ANOTHER_USER],
+            cwd="/",
+            env=environment,
+            capture_output=True,
+            text=True,
+            **as_nobody,
+        )
     except PermissionError:
         pytest.skip("another user may not run this Python")
     assert run.stdout == "True 1.0 0.0 2 1\n", run.stderr

@@ -32,10 +32,14 @@ def small_sets(monkeypatch):
     monkeypatch.setattr(reproduce.datasets, "load", lambda name, part: sets[name])
     monkeypatch.setattr(reproduce, "MARGIN", slice(10, -10))
     monkeypatch.setattr(reproduce, "THRESHOLDS", np.array([0.4, 0.6]))
-    monkeypatch.setattr(reproduce, "TABLES", {
-        "drawn": Table("drawn", TINY, tuple(map(Part, range(5))), membranes=True),
-        "tracks": Table("tracks", TINY, (Part(seed=0), Part(seed=3))),
-    })  # fmt: skip
+    monkeypatch.setattr(
+        reproduce,
+        "TABLES",
+        {
+            "drawn": Table("drawn", TINY, tuple(map(Part, range(5))), membranes=True),
+            "tracks": Table("tracks", TINY, (Part(seed=0), Part(seed=3))),
+        },
+    )
 
 
 @pytest.mark.parametrize("count, folds", [(30, 5), (31, 5), (7, 2), (5, 5)])
@@ -198,7 +202,9 @@ def test_the_mean_of_networks_is_trained_where_one_is_missing(small_sets, tmp_pa
     engine = training.Engine("fp32")
     part = Part(fold=1, mean_of=(0, 2))
     assert part.name == "fold1-mean02" and [one.name for one in part.members] == [
-        "fold1-seed0", "fold1-seed2"]  # fmt: skip
+        "fold1-seed0",
+        "fold1-seed2",
+    ]
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(reproduce, "Engine", lambda: engine)
         run = reproduce.run_part("drawn", part, tmp_path, progress=False, table=table)
@@ -213,8 +219,11 @@ def test_the_mean_of_networks_is_trained_where_one_is_missing(small_sets, tmp_pa
 @pytest.mark.parametrize("name", ["a", "half 0.5"])
 def test_parts_of_tables_with_a_point_in_their_name_do_not_meet(name, tmp_path):
     places = [reproduce.place_of(name, Part(seed=seed), tmp_path) for seed in (0, 1)]
-    files = [file for place in places
-             for file in (*reproduce.files(place), reproduce.weights_file(place))]  # fmt: skip
+    files = [
+        file
+        for place in places
+        for file in (*reproduce.files(place), reproduce.weights_file(place))
+    ]
     assert len(set(files)) == 6 and all(file.name.startswith(f"{name}-seed") for file in files)
 
 

@@ -20,9 +20,9 @@ def record():
     def scores(test):
         of = {"train": [0.3, 0.1, math.nan], "test": test}
         rising = {look: [1 - value for value in values] for look, values in of.items()}
-        return {"8 symmetries": {
-            look: {"rand_error": of[look], "v_rand": rising[look]} for look in of
-        }}  # fmt: skip
+        return {
+            "8 symmetries": {look: {"rand_error": of[look], "v_rand": rising[look]} for look in of}
+        }
 
     tests = [(1, [0.2, 0.5, 0.4]), (0, [0.1, 0.3, 0.2]), (1, [0.2, 0.7, 0.4])]
     return {"folds": [{"fold": fold, "scores": scores(test)} for fold, test in tests]}
@@ -30,8 +30,10 @@ def record():
 
 def test_the_tables_are_the_papers():
     assert results.TABLE_1["u-net"] == {
-        "warping_error": 0.000353, "rand_error": 0.0382, "pixel_error": 0.0611,
-    }  # fmt: skip
+        "warping_error": 0.000353,
+        "rand_error": 0.0382,
+        "pixel_error": 0.0611,
+    }
     assert results.TABLE_2["u-net (2015)"] == {"phc-u373": 0.9203, "dic-hela": 0.7756}
     assert len(results.TABLE_1) == 6 and len(results.TABLE_2) == 5
 
@@ -65,13 +67,17 @@ def test_the_validation_slices_of_the_inner_trainings_choose_for_all():
         scores = {"8 symmetries": {side: {"v_rand": swept}, "test": {"v_rand": test}}}
         return {"fold": 0, "scores": scores} | more
 
-    record = {"folds": [
-        run("validation", [0.1, 0.9, 0.5], [0.11, 0.12, 0.13], inner=True),
-        run("validation", [0.1, 0.2, 0.7], [0.21, 0.22, 0.23], inner=True),  # together: the last
-        run("train", [0.9, 0.1, 0.1], [0.31, 0.32, 0.33]),
-        run("train", [0.9, 0.1, 0.1], [0.41, 0.42, 0.43], seeds=[0, 1]),
-        run("validation", [0.1, 0.9, 0.1], [0.51, 0.52, 0.53], inner=True, seeds=[0, 1]),
-    ]}  # fmt: skip
+    record = {
+        "folds": [
+            run("validation", [0.1, 0.9, 0.5], [0.11, 0.12, 0.13], inner=True),
+            run(
+                "validation", [0.1, 0.2, 0.7], [0.21, 0.22, 0.23], inner=True
+            ),  # together: the last
+            run("train", [0.9, 0.1, 0.1], [0.31, 0.32, 0.33]),
+            run("train", [0.9, 0.1, 0.1], [0.41, 0.42, 0.43], seeds=[0, 1]),
+            run("validation", [0.1, 0.9, 0.1], [0.51, 0.52, 0.53], inner=True, seeds=[0, 1]),
+        ]
+    }
 
     def score(networks, look="validation"):
         return results.fold_scores(record, "v_rand", look=look, networks=networks)

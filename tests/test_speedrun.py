@@ -16,8 +16,14 @@ from unet_book.training import Engine, Preset
 sys.path.insert(0, str(Path(__file__).parent.parent / "benchmarks"))
 import speedrun  # noqa: E402
 
-TINY = Preset(base_channels=2, depth=1, tile=44, steps=6, measure_every=2,
-              augmentation=Augmentation(sigma=2.0))  # fmt: skip
+TINY = Preset(
+    base_channels=2,
+    depth=1,
+    tile=44,
+    steps=6,
+    measure_every=2,
+    augmentation=Augmentation(sigma=2.0),
+)
 CPU = torch.device("cpu")
 
 
@@ -60,7 +66,8 @@ def test_the_threshold_is_the_one_of_least_error(data, monkeypatch):
     threshold, error = speedrun.least_error(None, data)
     assert (threshold, error) == (pytest.approx(0.35), 0.0)
     assert speedrun.error_at(shifted, data, 0.3) == metrics.f_error(
-        data.labels, np.ones(data.labels.shape, int))
+        data.labels, np.ones(data.labels.shape, int)
+    )
 
 
 @pytest.mark.parametrize("device", speedrun.RECIPES)

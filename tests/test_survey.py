@@ -14,9 +14,10 @@ from unet_book import datasets
 from unet_book.pages import survey
 
 small_labels = hnp.arrays(
-    np.int32, st.tuples(st.integers(1, 3), st.integers(1, 9), st.integers(1, 9)),
+    np.int32,
+    st.tuples(st.integers(1, 3), st.integers(1, 9), st.integers(1, 9)),
     elements=st.integers(-1, 4),
-)  # fmt: skip
+)
 
 
 def neighbors(shape):
@@ -29,8 +30,12 @@ def neighbors(shape):
 
 @given(small_labels)
 def test_touching_counts_cells_with_another_cell_beside_them(labels):
-    met = {(n, int(one[a])) for n, one in enumerate(labels) for a, b in neighbors(one.shape)
-           if one[a] > 0 and one[b] > 0 and one[a] != one[b]}  # fmt: skip
+    met = {
+        (n, int(one[a]))
+        for n, one in enumerate(labels)
+        for a, b in neighbors(one.shape)
+        if one[a] > 0 and one[b] > 0 and one[a] != one[b]
+    }
     assert survey.touching(labels) == len(met)
     assert survey.touching(labels) == sum(map(survey.touching, labels))
 
@@ -102,11 +107,16 @@ def test_autocorrelation_refuses_a_constant():
 
 def test_correlation_area_is_the_sum_over_the_plane():
     curve = np.array([1, 0.5, 0.25, 0.1, -0.2, 0.3])
-    expected = sum(curve[round(float(np.hypot(y, x)))] for y in range(-9, 10) for x in range(-9, 10)
-                   if round(float(np.hypot(y, x))) < 4)  # fmt: skip
+    expected = sum(
+        curve[round(float(np.hypot(y, x)))]
+        for y in range(-9, 10)
+        for x in range(-9, 10)
+        if round(float(np.hypot(y, x))) < 4
+    )
     assert survey.correlation_area(curve) == pytest.approx(expected)
     assert survey.correlation_area(np.exp(-np.arange(200) / 10)) == pytest.approx(
-        2 * np.pi * 10**2, rel=0.01)  # fmt: skip
+        2 * np.pi * 10**2, rel=0.01
+    )
     assert survey.correlation_area([1.0]) == 1.0
     assert survey.correlation_area([0.0, 1.0]) == 0
     assert survey.correlation_area(np.ones(3)) == 21  # without a zero, as far as the curve goes
@@ -190,9 +200,23 @@ def test_describe_leaves_the_margin_out_of_shares_and_keeps_whole_cells():
     whole, inner = survey.describe(two, 0, 5), survey.describe(two, 3, 5)
     part = datasets.Stack("inner", two.images[:, 3:-3, 3:-3], two.labels[:, 3:-3, 3:-3])
     expected = survey.describe(part, 0, 5)
-    of_images = ["fingerprint", "image_fingerprint", "shape", "unknown", "cells", "per_image",
-                 "touching", "pieces", "crumbs", "pieces_8", "crumbs_8", "chipped", "torn",
-                 "diameters", "gone_for_one"]  # fmt: skip
+    of_images = [
+        "fingerprint",
+        "image_fingerprint",
+        "shape",
+        "unknown",
+        "cells",
+        "per_image",
+        "touching",
+        "pieces",
+        "crumbs",
+        "pieces_8",
+        "crumbs_8",
+        "chipped",
+        "torn",
+        "diameters",
+        "gone_for_one",
+    ]
     for key, value in inner.items():
         assert value == (3 if key == "margin" else (whole if key in of_images else expected)[key])
     assert inner["pixels"] == 2 * 6 * 6 and inner["cell_pixels"] == 2 * 4 + 1
@@ -203,8 +227,11 @@ def test_the_guess_is_what_most_training_pixels_are():
     labels[:4, :, :5], labels[4, :2] = 1, 1  # mostly cell, and the last image mostly background
     found = survey.describe(datasets.Stack("five", labels / 2, labels), 0, 5)
     assert found["guessed"] == 0.75
-    assert found["copied_previous"] == found["copied_last_training"] == np.mean(
-        labels[3] != labels[4]).round(4)  # fmt: skip
+    assert (
+        found["copied_previous"]
+        == found["copied_last_training"]
+        == np.mean(labels[3] != labels[4]).round(4)
+    )
 
 
 def test_a_cell_that_is_gone_for_one_image():

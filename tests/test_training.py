@@ -23,11 +23,20 @@ from unet_book.weight_map import part_touching_cells, weight_map
 
 # save_every=2 and measure_every=3: some checkpoints hold losses that are not measured yet.
 TINY = Preset(
-    base_channels=2, depth=1, tile=44, steps=8, measure_every=3, dropout=0.5, momentum=0.9,
+    base_channels=2,
+    depth=1,
+    tile=44,
+    steps=8,
+    measure_every=3,
+    dropout=0.5,
+    momentum=0.9,
     augmentation=Augmentation(sigma=2.0),
 )
-TINIES = {"sgd": TINY, "adam": replace(TINY, optimizer="adam", schedule="cosine", batch_size=2),
-          "averaged": replace(TINY, optimizer="adamw", average=0.9)}  # fmt: skip
+TINIES = {
+    "sgd": TINY,
+    "adam": replace(TINY, optimizer="adam", schedule="cosine", batch_size=2),
+    "averaged": replace(TINY, optimizer="adamw", average=0.9),
+}
 HOW = {"seed": 3, "device": "cpu", "save_every": 2, "progress": False}
 
 
@@ -109,9 +118,18 @@ def test_the_initial_weights_are_drawn_as_told_from_the_seed(data):
 
 
 # Before the first checkpoint; behind one, behind a measurement, and between; in the last step.
-@pytest.mark.parametrize("kind, k", [
-    ("sgd", 0), ("sgd", 1), ("sgd", 3), ("sgd", 5), ("sgd", 7), ("adam", 2), ("adam", 5),
-])
+@pytest.mark.parametrize(
+    "kind, k",
+    [
+        ("sgd", 0),
+        ("sgd", 1),
+        ("sgd", 3),
+        ("sgd", 5),
+        ("sgd", 7),
+        ("adam", 2),
+        ("adam", 5),
+    ],
+)
 def test_broken_off_in_any_step_and_resumed_it_ends_the_same(
     data, held_out, uninterrupted, tmp_path, monkeypatch, kind, k
 ):
@@ -179,9 +197,15 @@ def test_killed_and_resumed_it_ends_the_same(data, held_out, tmp_path, one_threa
     assert content(tmp_path / "killed") == content(tmp_path / "whole")
 
 
-@pytest.mark.parametrize("how", [
-    {"preset": replace(TINY, w0=5.0)}, {"data": "others"}, {"seed": 4},
-], ids=lambda how: next(iter(how)))
+@pytest.mark.parametrize(
+    "how",
+    [
+        {"preset": replace(TINY, w0=5.0)},
+        {"data": "others"},
+        {"seed": 4},
+    ],
+    ids=lambda how: next(iter(how)),
+)
 def test_resuming_refuses_another_training(data, held_out, tmp_path, how):
     path = tmp_path / "a"
     train(data, TINY, checkpoint=path, **HOW)
@@ -262,9 +286,14 @@ def test_no_two_steps_share_a_seed():
     assert all(0 <= seed < 2**63 for seed in seeds)
 
 
-@pytest.mark.parametrize("variant, tile, output", [
-    ("paper", 60, 20), ("released", 60, 20), ("same", 56, 56),
-])
+@pytest.mark.parametrize(
+    "variant, tile, output",
+    [
+        ("paper", 60, 20),
+        ("released", 60, 20),
+        ("same", 56, 56),
+    ],
+)
 def test_batches_have_the_shapes_that_the_network_takes_and_gives(data, variant, tile, output):
     preset = replace(TINY, variant=variant, depth=2, tile=tile, batch_size=3)
     image, target, weight = Tiles(data, preset, 0, "cpu").batch(0)
@@ -297,7 +326,7 @@ def test_an_unaugmented_tile_is_a_piece_of_the_image_and_of_equation_2(data, bal
     for k in range(5):
         image, target, weight = (one[0].numpy() for one in tiles.batch(k))
         inner = image[0, cut:-cut, cut:-cut]
-        (i, row, column), = np.argwhere(np.isclose(windows, inner, atol=1e-6).all((3, 4)))
+        ((i, row, column),) = np.argwhere(np.isclose(windows, inner, atol=1e-6).all((3, 4)))
         place = i, slice(row, row + side), slice(column, column + side)
         assert np.array_equal(target, parted[place] > 0)
         np.testing.assert_allclose(weight, expected[place], rtol=1e-5, atol=1e-4)
@@ -387,8 +416,15 @@ def test_the_history_holds_mean_losses_and_errors_of_the_network_at_that_step(
 ):
     losses, errors, step = [], {}, training.training_step
     monkeypatch.setattr(training, "training_step", lambda *a: losses.append(step(*a)) or losses[-1])
-    result = train(data, TINY, held_out, **HOW, watch=lambda step, model: errors.update(
-        {step: training.held_out_error(model, held_out, TINY.tile)}))
+    result = train(
+        data,
+        TINY,
+        held_out,
+        **HOW,
+        watch=lambda step, model: errors.update(
+            {step: training.held_out_error(model, held_out, TINY.tile)}
+        ),
+    )
     assert [entry["step"] for entry in result.history] == [3, 6, 8]
     for entry, part in zip(result.history, [losses[:3], losses[3:6], losses[6:]]):
         assert entry["loss"] == pytest.approx(np.mean(part))
@@ -452,23 +488,26 @@ def test_weights_that_are_no_numbers_are_not_saved_though_the_loss_still_is_one(
 # Presets -----------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("change, words", [
-    ({"tile": 45}, "nearest sizes that do are 44 and 46"),
-    ({"tile": 45, "variant": "same"}, "nearest sizes that do are 44 and 46"),
-    ({"variant": "pipes"}, "variant is one of"),
-    ({"optimizer": "adagrad"}, '"sgd", "adam" or "adamw", not \'adagrad\''),
-    ({"schedule": "linear"}, '"constant" or "cosine", not \'linear\''),
-    ({"batch_size": 0}, "batch_size must be a whole number, 1 or more, not 0"),
-    ({"steps": 0}, "steps must be a whole number, 1 or more, not 0"),
-    ({"measure_every": -1}, "measure_every must be a whole number, 1 or more, not -1"),
-    ({"learning_rate": 0.0}, "learning_rate must be above 0, and finite: 0.0"),
-    ({"learning_rate": math.inf}, "learning_rate must be above 0, and finite: inf"),
-    ({"learning_rate": math.nan}, "learning_rate must be above 0, and finite: nan"),
-    ({"warmup": -1}, "warmup is a whole number of steps, 0 or more, not -1"),
-    ({"weight_decay": -0.1}, "weight_decay must be 0 or more, and finite: -0.1"),
-    ({"optimizer": "adam", "weight_decay": 0.1}, 'what "adamw" is'),
-    ({"clip": 0.0}, "clip must be above 0, and finite, or None: 0.0"),
-])
+@pytest.mark.parametrize(
+    "change, words",
+    [
+        ({"tile": 45}, "nearest sizes that do are 44 and 46"),
+        ({"tile": 45, "variant": "same"}, "nearest sizes that do are 44 and 46"),
+        ({"variant": "pipes"}, "variant is one of"),
+        ({"optimizer": "adagrad"}, '"sgd", "adam" or "adamw", not \'adagrad\''),
+        ({"schedule": "linear"}, '"constant" or "cosine", not \'linear\''),
+        ({"batch_size": 0}, "batch_size must be a whole number, 1 or more, not 0"),
+        ({"steps": 0}, "steps must be a whole number, 1 or more, not 0"),
+        ({"measure_every": -1}, "measure_every must be a whole number, 1 or more, not -1"),
+        ({"learning_rate": 0.0}, "learning_rate must be above 0, and finite: 0.0"),
+        ({"learning_rate": math.inf}, "learning_rate must be above 0, and finite: inf"),
+        ({"learning_rate": math.nan}, "learning_rate must be above 0, and finite: nan"),
+        ({"warmup": -1}, "warmup is a whole number of steps, 0 or more, not -1"),
+        ({"weight_decay": -0.1}, "weight_decay must be 0 or more, and finite: -0.1"),
+        ({"optimizer": "adam", "weight_decay": 0.1}, 'what "adamw" is'),
+        ({"clip": 0.0}, "clip must be above 0, and finite, or None: 0.0"),
+    ],
+)
 def test_a_preset_that_cannot_be_is_refused(change, words):
     with pytest.raises(ValueError, match=words):
         replace(TINY, **change)
@@ -502,8 +541,16 @@ def test_every_preset_makes_a_network_that_takes_its_tile(name):
 
 def test_the_papers_preset_is_the_papers_network_and_recipe():
     expected = {
-        "base_channels": 64, "depth": 4, "variant": "paper", "tile": 572, "batch_size": 1,
-        "optimizer": "sgd", "momentum": 0.99, "balance": True, "w0": 10.0, "sigma": 5.0,
+        "base_channels": 64,
+        "depth": 4,
+        "variant": "paper",
+        "tile": 572,
+        "batch_size": 1,
+        "optimizer": "sgd",
+        "momentum": 0.99,
+        "balance": True,
+        "w0": 10.0,
+        "sigma": 5.0,
     }
     paper = asdict(PRESETS["paper"])
     assert {name: paper[name] for name in expected} == expected
@@ -515,8 +562,17 @@ def test_the_papers_preset_is_the_papers_network_and_recipe():
 
 
 LEARNER = Preset(
-    base_channels=6, depth=2, dropout=0.0, tile=100, steps=60, optimizer="adam",
-    learning_rate=5e-3, schedule="cosine", balance=False, w0=0.0, measure_every=20,
+    base_channels=6,
+    depth=2,
+    dropout=0.0,
+    tile=100,
+    steps=60,
+    optimizer="adam",
+    learning_rate=5e-3,
+    schedule="cosine",
+    balance=False,
+    w0=0.0,
+    measure_every=20,
     augmentation=Augmentation(sigma=2.0),
 )
 
@@ -540,11 +596,17 @@ def test_one_tile_is_learned_by_heart():
 @pytest.mark.parametrize(
     "wrong",
     [
-        {"dropout": 1.5}, {"sigma": -1.0}, {"w0": -1.0}, {"base_channels": 0}, {"momentum": 5.0},
-        {"steps": 1.5}, {"depth": 3, "tile": 92}, {"variant": "same", "tile": 128},
+        {"dropout": 1.5},
+        {"sigma": -1.0},
+        {"w0": -1.0},
+        {"base_channels": 0},
+        {"momentum": 5.0},
+        {"steps": 1.5},
+        {"depth": 3, "tile": 92},
+        {"variant": "same", "tile": 128},
     ],
     ids=str,
-)  # fmt: skip
+)
 def test_a_preset_that_could_not_train_or_predict_is_refused(wrong):
     with pytest.raises(ValueError):
         Preset(**wrong)
@@ -619,10 +681,14 @@ def zeros(model, generator):
         torch.nn.init.zeros_(weight)
 
 
-@pytest.mark.parametrize("what, how", [
-    ("network", {"build": NoSkip}), ("initializer", {"initialize": zeros}),
-    ("engine", {"engine": training.Engine("bf16")}),
-])
+@pytest.mark.parametrize(
+    "what, how",
+    [
+        ("network", {"build": NoSkip}),
+        ("initializer", {"initialize": zeros}),
+        ("engine", {"engine": training.Engine("bf16")}),
+    ],
+)
 def test_another_network_initializer_or_precision_does_not_go_on(data, tmp_path, what, how):
     preset = replace(TINY, steps=2)
     train(data, preset, checkpoint=tmp_path / "a", **HOW, **how)
@@ -642,8 +708,13 @@ def test_a_trained_subclass_comes_back_as_itself(data, tmp_path):
 
 
 def test_numbers_of_numpy_make_a_preset_that_is_saved(data, tmp_path):
-    preset = replace(TINY, steps=np.int64(2), learning_rate=np.float32(1e-3), w0=np.float64(3),
-                     augmentation=Augmentation(sigma=np.float32(2)))  # fmt: skip
+    preset = replace(
+        TINY,
+        steps=np.int64(2),
+        learning_rate=np.float32(1e-3),
+        w0=np.float64(3),
+        augmentation=Augmentation(sigma=np.float32(2)),
+    )
     assert type(preset.steps) is int and type(preset.augmentation.sigma) is float
     train(data, preset, checkpoint=tmp_path / "a", **HOW)
 
@@ -657,8 +728,9 @@ def test_weights_that_no_float32_holds_are_refused(wrong):
 
 
 def test_parts_without_cells_or_annotation_are_told_before_the_first_step(data):
-    nothing, unknown = (Stack("", data.images, np.full(data.labels.shape, value))
-                        for value in (0, -1))  # fmt: skip
+    nothing, unknown = (
+        Stack("", data.images, np.full(data.labels.shape, value)) for value in (0, -1)
+    )
     never = {"watch": lambda *_: pytest.fail("a step was made")}
     with pytest.raises(ValueError, match="none of the 3 training images"):
         train(nothing, TINY, data, **HOW, **never)

@@ -16,8 +16,16 @@ from unet_book.training import Live, Preset, averaging, train
 from unet_book.unet import UNet
 
 TINY = Preset(
-    base_channels=2, depth=1, tile=44, steps=12, measure_every=1, dropout=0.5, optimizer="adam",
-    learning_rate=1e-2, augmentation=Augmentation(sigma=2.0), average=0.7,
+    base_channels=2,
+    depth=1,
+    tile=44,
+    steps=12,
+    measure_every=1,
+    dropout=0.5,
+    optimizer="adam",
+    learning_rate=1e-2,
+    augmentation=Augmentation(sigma=2.0),
+    average=0.7,
 )
 HOW = {"seed": 3, "device": "cpu", "progress": False}
 
@@ -72,8 +80,10 @@ def test_the_mean_is_the_weighted_sum_of_all_steps(decay, count, seed):
 def test_it_is_pytorchs_averaged_model_with_a_warm_up(data):
     raw, averaged, result = walk(data, TINY)
     start, _ = training.start(TINY, HOW["seed"], torch.device("cpu"))
-    theirs = AveragedModel(start, avg_fn=lambda mean, now, k: mean + (now - mean) * (
-        1 - min(0.7, k.item() / (9 + k.item()))))  # fmt: skip
+    theirs = AveragedModel(
+        start,
+        avg_fn=lambda mean, now, k: mean + (now - mean) * (1 - min(0.7, k.item() / (9 + k.item()))),
+    )
     theirs.n_averaged += 1  # the weights at the start count as one
     for weights, ours in zip(raw, averaged, strict=True):
         torch.nn.utils.vector_to_parameters(weights.float(), start.parameters())
@@ -86,8 +96,9 @@ def test_it_is_pytorchs_averaged_model_with_a_warm_up(data):
 def test_averaging_changes_no_step(data):
     raw, _, _ = walk(data, TINY)
     seen = []
-    train(data, replace(TINY, average=0.0), judge=lambda model: seen.append(flat(model)) or {},
-          **HOW)  # fmt: skip
+    train(
+        data, replace(TINY, average=0.0), judge=lambda model: seen.append(flat(model)) or {}, **HOW
+    )
     assert all(torch.equal(one, other) for one, other in zip(raw, seen, strict=True))
 
 
@@ -121,9 +132,14 @@ def test_without_averaging_there_is_nothing_raw(data):
 def test_what_is_measured_and_shown_is_the_mean(data):
     shown, judged = [], []
     watch = Live(data)
-    train(data, TINY, data, watch=lambda step, model: (watch(step, model),
-          shown.append(flat(model))), judge=lambda model: judged.append(flat(model)) or {},
-          **HOW)  # fmt: skip
+    train(
+        data,
+        TINY,
+        data,
+        watch=lambda step, model: (watch(step, model), shown.append(flat(model))),
+        judge=lambda model: judged.append(flat(model)) or {},
+        **HOW,
+    )
     assert all(torch.equal(one, other) for one, other in zip(shown[1:], judged[::2], strict=True))
 
 

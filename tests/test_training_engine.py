@@ -13,8 +13,16 @@ from unet_book.training import Engine, Preset, Tiles, several, train, usual_engi
 from unet_book.unet import UNet
 
 TINY = Preset(
-    base_channels=4, depth=1, tile=44, steps=6, measure_every=3, dropout=0.0, batch_size=2,
-    optimizer="adamw", weight_decay=0.01, augmentation=Augmentation(sigma=2.0),
+    base_channels=4,
+    depth=1,
+    tile=44,
+    steps=6,
+    measure_every=3,
+    dropout=0.0,
+    batch_size=2,
+    optimizer="adamw",
+    weight_decay=0.01,
+    augmentation=Augmentation(sigma=2.0),
 )
 HOW = {"seed": 3, "device": "cpu", "progress": False}
 PLAIN = Engine(precision="fp32", layout="channels_last")
@@ -39,24 +47,32 @@ def capability(monkeypatch, vectors, unit=None):
 # What "auto" is ----------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("vectors, unit, precision", [
-    ("AVX2", None, "fp32"),
-    ("AVX512", None, "fp32"),
-    ("AVX512", "_is_amx_tile_supported", "bf16"),
-    ("AVX512", "_is_avx512_bf16_supported", "bf16"),
-    ("AVX2", "_is_amx_tile_supported", "fp32"),  # PyTorch was told not to use it
-    ("DEFAULT", None, "fp32"),
-])
+@pytest.mark.parametrize(
+    "vectors, unit, precision",
+    [
+        ("AVX2", None, "fp32"),
+        ("AVX512", None, "fp32"),
+        ("AVX512", "_is_amx_tile_supported", "bf16"),
+        ("AVX512", "_is_avx512_bf16_supported", "bf16"),
+        ("AVX2", "_is_amx_tile_supported", "fp32"),  # PyTorch was told not to use it
+        ("DEFAULT", None, "fp32"),
+    ],
+)
 def test_a_cpu_takes_bf16_where_it_has_the_arithmetic(monkeypatch, vectors, unit, precision):
     capability(monkeypatch, vectors, unit)
     assert Engine().settled("cpu", 64).precision == precision
     assert usual_engine("cpu").settled("cpu", 64).precision == "fp32"
 
 
-@pytest.mark.parametrize("vectors, base_channels, layout", [
-    ("AVX2", 16, "channels_last"), ("AVX2", 32, "nchw"), ("AVX512", 64, "channels_last"),
-    ("DEFAULT", 64, "channels_last"),
-])
+@pytest.mark.parametrize(
+    "vectors, base_channels, layout",
+    [
+        ("AVX2", 16, "channels_last"),
+        ("AVX2", 32, "nchw"),
+        ("AVX512", 64, "channels_last"),
+        ("DEFAULT", 64, "channels_last"),
+    ],
+)
 def test_maps_lie_apart_for_wide_networks_on_narrow_processors(
     monkeypatch, vectors, base_channels, layout
 ):
@@ -72,18 +88,25 @@ def test_a_gpu_takes_bf16_if_it_is_newer_than_a_t4(monkeypatch, capability, prec
     assert usual_engine("cuda") == Engine()
 
 
-@pytest.mark.parametrize("chosen", [
-    Engine("bf16", "nchw"), Engine("fp32", "channels_last", compile=True),
-])
+@pytest.mark.parametrize(
+    "chosen",
+    [
+        Engine("bf16", "nchw"),
+        Engine("fp32", "channels_last", compile=True),
+    ],
+)
 def test_what_is_chosen_stays(monkeypatch, chosen):
     capability(monkeypatch, "AVX2")
     assert chosen.settled("cpu", 64) == replace(chosen, ahead=False)
 
 
-@pytest.mark.parametrize("wrong, words", [
-    ({"precision": "fp16"}, "precision is one of auto, fp32, bf16, not 'fp16'"),
-    ({"layout": "nhwc"}, "layout is one of auto, nchw, channels_last, not 'nhwc'"),
-])
+@pytest.mark.parametrize(
+    "wrong, words",
+    [
+        ({"precision": "fp16"}, "precision is one of auto, fp32, bf16, not 'fp16'"),
+        ({"layout": "nhwc"}, "layout is one of auto, nchw, channels_last, not 'nhwc'"),
+    ],
+)
 def test_another_word_is_refused(wrong, words):
     with pytest.raises(ValueError, match=words):
         Engine(**wrong)
@@ -103,12 +126,14 @@ def test_a_graph_on_several_processes_is_refused(monkeypatch):
 # What it changes ---------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("layout, memory_format", [
-    ("nchw", torch.contiguous_format), ("channels_last", torch.channels_last),
-])
-def test_weights_and_tiles_lie_in_the_layout_and_hold_the_same_numbers(
-    data, layout, memory_format
-):
+@pytest.mark.parametrize(
+    "layout, memory_format",
+    [
+        ("nchw", torch.contiguous_format),
+        ("channels_last", torch.channels_last),
+    ],
+)
+def test_weights_and_tiles_lie_in_the_layout_and_hold_the_same_numbers(data, layout, memory_format):
     chosen = replace(PLAIN, layout=layout)
     model, _ = training.start(TINY, 0, "cpu", engine=chosen)
     image, _, _ = Tiles(data, TINY, 0, "cpu", chosen).batch(1)
@@ -120,8 +145,10 @@ def test_weights_and_tiles_lie_in_the_layout_and_hold_the_same_numbers(
 
 
 def test_both_layouts_train_to_the_same_weights_up_to_rounding(data):
-    ends = [flat(train(data, TINY, engine=replace(PLAIN, layout=layout), **HOW).model)
-            for layout in ("nchw", "channels_last")]
+    ends = [
+        flat(train(data, TINY, engine=replace(PLAIN, layout=layout), **HOW).model)
+        for layout in ("nchw", "channels_last")
+    ]
     torch.testing.assert_close(*ends, rtol=1e-3, atol=1e-5)
 
 
@@ -187,8 +214,11 @@ def test_tiles_prepared_ahead_are_those_of_their_step(data, monkeypatch):
     plain, ahead = (Tiles(data, TINY, 5, "cpu", PLAIN) for _ in range(2))
     monkeypatch.setattr(torch.cuda, "current_stream", lambda device: now)
     monkeypatch.setattr(torch.cuda, "stream", lambda stream: nullcontext())
-    monkeypatch.setattr(torch.Tensor, "record_stream",
-                        lambda tensor, stream: log.append(f"a tensor for {stream.name}"))
+    monkeypatch.setattr(
+        torch.Tensor,
+        "record_stream",
+        lambda tensor, stream: log.append(f"a tensor for {stream.name}"),
+    )
     draw = ahead.draw
     monkeypatch.setattr(ahead, "draw", lambda step: log.append(step) or draw(step))
     ahead.side = side
@@ -196,8 +226,24 @@ def test_tiles_prepared_ahead_are_those_of_their_step(data, monkeypatch):
         assert all(map(torch.equal, ahead.batch(k), plain.batch(k)))
     used = ["now waits for side", *3 * ["a tensor for now"]]
     # Each but the first of a row is drawn while another is used.
-    assert log == ["side waits for now", 0, *used, 1, *used, 2, *used, 3, 7, *used, 8, *used, 9,
-                   3, *used, 4]  # fmt: skip
+    assert log == [
+        "side waits for now",
+        0,
+        *used,
+        1,
+        *used,
+        2,
+        *used,
+        3,
+        7,
+        *used,
+        8,
+        *used,
+        9,
+        3,
+        *used,
+        4,
+    ]
 
 
 # The modern recipe -------------------------------------------------------------------------------
@@ -230,7 +276,13 @@ def test_weight_decay_is_the_optimizers(optimizer):
 
 def test_modern_is_adamw_on_half_the_papers_width():
     modern = training.PRESETS["modern"]
-    expected = {"optimizer": "adamw", "learning_rate": 1e-3, "schedule": "cosine",
-                "base_channels": 32, "depth": 4, "variant": "paper"}  # fmt: skip
+    expected = {
+        "optimizer": "adamw",
+        "learning_rate": 1e-3,
+        "schedule": "cosine",
+        "base_channels": 32,
+        "depth": 4,
+        "variant": "paper",
+    }
     assert {name: getattr(modern, name) for name in expected} == expected
     assert 0 < modern.warmup < modern.steps / 10

@@ -14,7 +14,12 @@ from unet_book.overlap_tile import predict
 from unet_book.training import Live, Preset, live, train
 
 TINY = Preset(
-    base_channels=2, depth=1, tile=44, steps=8, measure_every=3, schedule="cosine",
+    base_channels=2,
+    depth=1,
+    tile=44,
+    steps=8,
+    measure_every=3,
+    schedule="cosine",
     augmentation=Augmentation(sigma=2.0),
 )
 HOW = {"seed": 3, "device": "cpu", "progress": False}
@@ -81,9 +86,14 @@ def test_a_picture_without_a_measurement_is_empty(data):
     assert [len(axes.lines[0].get_xdata()) for axes in Live(data).figure().axes[:2]] == [0, 0]
 
 
-@pytest.mark.parametrize("shell, shows", [
-    (None, False), (SimpleNamespace(), False), (SimpleNamespace(kernel=1), True),
-])
+@pytest.mark.parametrize(
+    "shell, shows",
+    [
+        (None, False),
+        (SimpleNamespace(), False),
+        (SimpleNamespace(kernel=1), True),
+    ],
+)
 def test_a_kernel_shows_pictures_and_a_terminal_does_not(monkeypatch, shell, shows):
     monkeypatch.setitem(sys.modules, "IPython", SimpleNamespace(get_ipython=lambda: shell))
     assert live.in_notebook() == shows
@@ -128,9 +138,11 @@ def test_event_files_hold_loss_error_and_learning_rate(data, tmp_path, monkeypat
     expected = []
     for entry in result.history:
         step = entry["step"]
-        expected += [("loss", entry["loss"], step),
-                     ("held-out pixel error", entry["error"], step),
-                     ("learning rate", training.learning_rate(TINY, step - 1), step)]  # fmt: skip
+        expected += [
+            ("loss", entry["loss"], step),
+            ("held-out pixel error", entry["error"], step),
+            ("learning rate", training.learning_rate(TINY, step - 1), step),
+        ]
     assert writer.values == expected
 
 

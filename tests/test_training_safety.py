@@ -21,7 +21,13 @@ from unet_book.datasets import Stack
 from unet_book.training import Engine, Preset, Tiles, safety, several, step, train
 
 TINY = Preset(
-    base_channels=2, depth=1, tile=44, steps=8, measure_every=3, dropout=0.5, momentum=0.9,
+    base_channels=2,
+    depth=1,
+    tile=44,
+    steps=8,
+    measure_every=3,
+    dropout=0.5,
+    momentum=0.9,
     augmentation=Augmentation(sigma=2.0),
 )
 HOW = {"seed": 3, "device": "cpu", "save_every": 4, "progress": False}
@@ -44,6 +50,7 @@ def flat(model):
 
 def before_step(monkeypatch, k, do):
     """Does something within step k (0, 1, ...), before it is made."""
+
     def instead(model, optimizer, tiles, step, made=training.training_step):
         if step == k:
             do(model)
@@ -122,8 +129,11 @@ def test_an_answer_to_ctrl_c_that_is_not_pythons_loses_no_result(data, tmp_path,
 
 def test_in_another_thread_training_leaves_signals_alone(data, tmp_path):
     ends = []
-    work = threading.Thread(target=lambda: ends.append(
-        train(data, replace(TINY, steps=1), checkpoint=tmp_path / "a", **HOW)))
+    work = threading.Thread(
+        target=lambda: ends.append(
+            train(data, replace(TINY, steps=1), checkpoint=tmp_path / "a", **HOW)
+        )
+    )
     work.start()
     work.join()
     assert len(ends) == 1
@@ -181,9 +191,11 @@ def test_room_is_asked_for_a_long_history_and_for_losses_that_wait(tmp_path, mon
 
 def full(room):
     """A disk with so much room."""
+
     def allocate(handle, start, count):
         if start + count > room:
             raise OSError(errno.ENOSPC, "No space left on device")
+
     return allocate
 
 
@@ -200,8 +212,9 @@ def test_a_full_disk_is_told_before_training(data, tmp_path, monkeypatch):
 
 def test_a_first_checkpoint_needs_room_for_the_second_beside_it(data, tmp_path, monkeypatch):
     model, _ = training.start(TINY, 0, "cpu")
-    monkeypatch.setattr(checkpoint.os, "posix_fallocate", full(checkpoint.size(model, 1, 99)),
-                        raising=False)  # fmt: skip
+    monkeypatch.setattr(
+        checkpoint.os, "posix_fallocate", full(checkpoint.size(model, 1, 99)), raising=False
+    )
     state = {"step": 0}
     with pytest.raises(OSError):
         training.need_room(tmp_path / "a", model, TINY, state)
@@ -288,16 +301,24 @@ def test_an_image_that_holds_no_numbers_is_named_as_the_cause(data):
 @pytest.mark.parametrize("before, warned", [(False, True), (True, True), (True, False)])
 def test_deterministic_kernels_are_asked_for_within_the_training_only(data, whole, before, warned):
     """Where there is none PyTorch warns, unless the caller wants an error there: that stays."""
+
     def asked_for():
-        return (torch.are_deterministic_algorithms_enabled(),
-                torch.is_deterministic_algorithms_warn_only_enabled())  # fmt: skip
+        return (
+            torch.are_deterministic_algorithms_enabled(),
+            torch.is_deterministic_algorithms_warn_only_enabled(),
+        )
 
     seen = []
     torch.use_deterministic_algorithms(before, warn_only=before and warned)
     try:
         as_it_was = asked_for()
-        result = train(data, TINY, deterministic=True, **HOW, watch=lambda *_: seen.append((
-            *asked_for(), torch.backends.cudnn.benchmark)))
+        result = train(
+            data,
+            TINY,
+            deterministic=True,
+            **HOW,
+            watch=lambda *_: seen.append((*asked_for(), torch.backends.cudnn.benchmark)),
+        )
         assert asked_for() == as_it_was
     finally:
         torch.use_deterministic_algorithms(False)

@@ -16,8 +16,18 @@ from unet_book.training.tiles import pass_over, random_tile
 
 # Without balance and with a strong border term, tiles differ much in the sum of their weights.
 TINY = Preset(
-    base_channels=2, depth=1, tile=44, steps=6, measure_every=3, dropout=0.0, momentum=0.9,
-    learning_rate=1e-2, balance=False, w0=50.0, augmentation=Augmentation(sigma=2.0), average=0.5,
+    base_channels=2,
+    depth=1,
+    tile=44,
+    steps=6,
+    measure_every=3,
+    dropout=0.0,
+    momentum=0.9,
+    learning_rate=1e-2,
+    balance=False,
+    w0=50.0,
+    augmentation=Augmentation(sigma=2.0),
+    average=0.5,
 )
 HOW = {"seed": 3, "device": "cpu", "progress": False, "save_every": 4}
 
@@ -39,10 +49,15 @@ def flat(model):
 # Shares ------------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("size, how", [
-    ((64, 72), Augmentation()), ((64, 72), Augmentation.none()),
-    ((30, 90), Augmentation(grid=5)),  # no room for the tile along the rows
-], ids=["all", "shift", "small"])
+@pytest.mark.parametrize(
+    "size, how",
+    [
+        ((64, 72), Augmentation()),
+        ((64, 72), Augmentation.none()),
+        ((30, 90), Augmentation(grid=5)),  # no room for the tile along the rows
+    ],
+    ids=["all", "shift", "small"],
+)
 def test_passing_over_a_tile_draws_the_numbers_that_making_it_would_draw(size, how):
     one, other = (torch.Generator().manual_seed(7) for _ in range(2))
     image, labels = torch.rand(size), torch.zeros(size, dtype=torch.int32)
@@ -63,8 +78,12 @@ def test_shares_are_the_parts_of_the_whole_batch(monkeypatch):
 
 
 def test_each_process_has_dropout_of_its_own():
-    seeds = {training.step_seed(seed, step, rank)
-             for seed in range(5) for step in range(5) for rank in range(5)}
+    seeds = {
+        training.step_seed(seed, step, rank)
+        for seed in range(5)
+        for step in range(5)
+        for rank in range(5)
+    }
     assert len(seeds) == 125
 
 
@@ -74,11 +93,17 @@ def test_each_process_has_dropout_of_its_own():
 def one_of_two(rank, port, folder):
     """What torchrun would start: the training, and its end in a file."""
     torch.set_num_threads(1)
-    os.environ.update(RANK=str(rank), LOCAL_RANK=str(rank), WORLD_SIZE="2",
-                      MASTER_ADDR="localhost", MASTER_PORT=str(port))  # fmt: skip
+    os.environ.update(
+        RANK=str(rank),
+        LOCAL_RANK=str(rank),
+        WORLD_SIZE="2",
+        MASTER_ADDR="localhost",
+        MASTER_PORT=str(port),
+    )
     seen = []
-    result = train(data(), TINY, held_out(), checkpoint=folder / "a",
-                   watch=lambda *_: seen.append(rank), **HOW)  # fmt: skip
+    result = train(
+        data(), TINY, held_out(), checkpoint=folder / "a", watch=lambda *_: seen.append(rank), **HOW
+    )
     assert set(seen) == ({0} if several.is_first() else set())
     assert not torch.distributed.is_initialized()
     torch.save((flat(result.model), result.history), folder / str(rank))
@@ -103,8 +128,9 @@ def run_two(folder):
 
 
 def test_two_processes_end_where_one_with_the_doubled_batch_ends(tmp_path):
-    doubled = train(data(), replace(TINY, batch_size=2), held_out(),
-                    checkpoint=tmp_path / "doubled", **HOW)  # fmt: skip
+    doubled = train(
+        data(), replace(TINY, batch_size=2), held_out(), checkpoint=tmp_path / "doubled", **HOW
+    )
     run_two(tmp_path)
     for rank in "01":
         weights, history = torch.load(tmp_path / rank)
@@ -117,6 +143,5 @@ def test_two_processes_end_where_one_with_the_doubled_batch_ends(tmp_path):
 
     # One process takes up what two began.
     assert checkpoint.peek(tmp_path / "a")["step"] == TINY.steps
-    again = train(data(), replace(TINY, batch_size=2), held_out(),
-                  checkpoint=tmp_path / "a", **HOW)  # fmt: skip
+    again = train(data(), replace(TINY, batch_size=2), held_out(), checkpoint=tmp_path / "a", **HOW)
     assert torch.equal(flat(again.model), torch.load(tmp_path / "0")[0])

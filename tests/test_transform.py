@@ -146,8 +146,10 @@ def test_workers_of_a_data_loader_draw_tiles_of_their_own(monkeypatch):
 
 def test_in_one_worker_two_transforms_keep_their_own_seeds(monkeypatch):
     monkeypatch.setattr(room, "get_worker_info", lambda: SimpleNamespace(seed=100))
-    tiles = [RandomTile(12, generator=torch.Generator().manual_seed(seed))(image_and_mask()[0])
-             for seed in (1, 2)]  # fmt: skip
+    tiles = [
+        RandomTile(12, generator=torch.Generator().manual_seed(seed))(image_and_mask()[0])
+        for seed in (1, 2)
+    ]
     assert not torch.equal(*tiles)
 
 

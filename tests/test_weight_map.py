@@ -368,8 +368,9 @@ def test_a_list_of_images_is_weighted_as_one_set():
         assert np.array_equal(parted, part_touching_cells(one))
     weights = weight_map(labels, 7.0, 3.0)
     for one, weight in zip(labels, weights):
-        balance = np.select([one > 0, one == 0], [(cell + ground) / (2 * cell),
-                                                  (cell + ground) / (2 * ground)])  # fmt: skip
+        balance = np.select(
+            [one > 0, one == 0], [(cell + ground) / (2 * cell), (cell + ground) / (2 * ground)]
+        )
         expected = balance + border_term(one, 7.0, 3.0)
         assert weight.dtype == np.float32 and np.allclose(weight, expected, atol=1e-6)
     for one, weight in zip(labels, weight_map(labels, 7.0, 3.0, balance=False)):

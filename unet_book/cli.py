@@ -82,8 +82,10 @@ def complain(what) -> int:
 def parser() -> argparse.ArgumentParser:
     """The commands and their options."""
     top = argparse.ArgumentParser(
-        "unet-book", description="Train a 2015 U-Net on images of cells, and find cells with it.",
-        epilog=EXAMPLES, formatter_class=argparse.RawDescriptionHelpFormatter,
+        "unet-book",
+        description="Train a 2015 U-Net on images of cells, and find cells with it.",
+        epilog=EXAMPLES,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     top.add_argument("--version", action="version", version=f"unet-book {__version__}")
     commands = top.add_subparsers(required=True, metavar="command")
@@ -94,35 +96,72 @@ def parser() -> argparse.ArgumentParser:
 
     one = commands.add_parser("train", help="train a network on images and their masks")
     add_data(one, "what to learn from")
-    one.add_argument("--preset", default="quick", choices=training.PRESETS,
-                     help="quick: a CPU, about a minute; colab: a GPU, minutes; modern: a GPU, "
-                     "longer; paper: the paper's network and recipe, hours (default: quick)")
-    one.add_argument("--out", type=Path, required=True, metavar="FOLDER",
-                     help="where the trained network goes; an unfinished training there goes on")
+    one.add_argument(
+        "--preset",
+        default="quick",
+        choices=training.PRESETS,
+        help="quick: a CPU, about a minute; colab: a GPU, minutes; modern: a GPU, "
+        "longer; paper: the paper's network and recipe, hours (default: quick)",
+    )
+    one.add_argument(
+        "--out",
+        type=Path,
+        required=True,
+        metavar="FOLDER",
+        help="where the trained network goes; an unfinished training there goes on",
+    )
     one.add_argument("--steps", type=int, help="train for so many steps instead of the preset's")
     one.add_argument("--seed", type=int, default=0, help="another seed, another training")
     one.add_argument("--device", help="cpu, cuda, ... (default: the GPU if there is one)")
-    one.add_argument("--precision", default="auto", choices=training.engine.WORDS["precision"],
-                     help="bf16 where the hardware multiplies it faster (auto), always, or never")
-    one.add_argument("--compile", action="store_true",
-                     help="compile the network first; takes a minute, and pays on a GPU")
-    one.add_argument("--from", type=Path, dest="from_", metavar="TRAINED",
-                     help="begin with the weights of a trained network instead of random ones")
-    one.add_argument("--log", type=Path, metavar="FOLDER",
-                     help="TensorBoard's event files; needs the package tensorboard")
+    one.add_argument(
+        "--precision",
+        default="auto",
+        choices=training.engine.WORDS["precision"],
+        help="bf16 where the hardware multiplies it faster (auto), always, or never",
+    )
+    one.add_argument(
+        "--compile",
+        action="store_true",
+        help="compile the network first; takes a minute, and pays on a GPU",
+    )
+    one.add_argument(
+        "--from",
+        type=Path,
+        dest="from_",
+        metavar="TRAINED",
+        help="begin with the weights of a trained network instead of random ones",
+    )
+    one.add_argument(
+        "--log",
+        type=Path,
+        metavar="FOLDER",
+        help="TensorBoard's event files; needs the package tensorboard",
+    )
     one.set_defaults(run=run_train)
 
     one = commands.add_parser("predict", help="find the cells of images with a trained network")
     add_model(one)
-    one.add_argument("images", nargs="*", type=Path,
-                     help="gray images (TIFF, PNG, JPEG, ...), stacks, or folders of them")
+    one.add_argument(
+        "images",
+        nargs="*",
+        type=Path,
+        help="gray images (TIFF, PNG, JPEG, ...), stacks, or folders of them",
+    )
     one.add_argument("--channel", type=int, help="of colored images the channel to take, from 0")
     add_data(one, "instead of image files", required=False)
     add_split(one)
-    one.add_argument("--out", type=Path, required=True, metavar="FOLDER",
-                     help="for each image NAME a NAME_cells.tif: 0 background, 1 ... the cells")
-    one.add_argument("--probability", action="store_true",
-                     help="also NAME_probability.tif: how sure the network is of a cell, 0 to 1")
+    one.add_argument(
+        "--out",
+        type=Path,
+        required=True,
+        metavar="FOLDER",
+        help="for each image NAME a NAME_cells.tif: 0 background, 1 ... the cells",
+    )
+    one.add_argument(
+        "--probability",
+        action="store_true",
+        help="also NAME_probability.tif: how sure the network is of a cell, 0 to 1",
+    )
     one.add_argument("--device", help="cpu, cuda, ... (default: the GPU if there is one)")
     one.set_defaults(run=run_predict)
 
@@ -134,25 +173,44 @@ def parser() -> argparse.ArgumentParser:
     one.set_defaults(run=run_evaluate)
 
     one = commands.add_parser("reproduce", help="make one of the book's recorded tables again")
-    one.add_argument("table", help="isbi2012, the paper's Table 1, or phc-u373 or dic-hela, a "
-                     "column of its Table 2")
-    one.add_argument("--out", type=Path, required=True, metavar="FOLDER",
-                     help="where networks, scores and, in the end, TABLE.json go; what is there "
-                     "already is not made again")
-    one.add_argument("--part", nargs="+", metavar="PART",
-                     help="only these trainings (fold0-seed0, ...): several machines may share")
+    one.add_argument(
+        "table",
+        help="isbi2012, the paper's Table 1, or phc-u373 or dic-hela, a column of its Table 2",
+    )
+    one.add_argument(
+        "--out",
+        type=Path,
+        required=True,
+        metavar="FOLDER",
+        help="where networks, scores and, in the end, TABLE.json go; what is there "
+        "already is not made again",
+    )
+    one.add_argument(
+        "--part",
+        nargs="+",
+        metavar="PART",
+        help="only these trainings (fold0-seed0, ...): several machines may share",
+    )
     one.add_argument("--device", help="cpu, cuda, ... (default: the GPU if there is one)")
     one.set_defaults(run=run_reproduce)
     return top
 
 
 def add_data(command, purpose, required=True):
-    command.add_argument("--classes", type=numbers, default=(), metavar="1,2",
-                         help="in the masks these numbers mean cell, and each piece is one")
-    command.add_argument("--ignore", type=int, metavar="255",
-                         help="in the masks this number means: not annotated")
     command.add_argument(
-        "--data", required=required, metavar="NAME|FOLDER",
+        "--classes",
+        type=numbers,
+        default=(),
+        metavar="1,2",
+        help="in the masks these numbers mean cell, and each piece is one",
+    )
+    command.add_argument(
+        "--ignore", type=int, metavar="255", help="in the masks this number means: not annotated"
+    )
+    command.add_argument(
+        "--data",
+        required=required,
+        metavar="NAME|FOLDER",
         help=f"{purpose}: {', '.join(datasets.names())}, or a folder with images/ and masks/",
     )
 
@@ -163,13 +221,18 @@ def numbers(text: str) -> tuple[int, ...]:
 
 
 def add_model(command):
-    command.add_argument("model", type=Path, metavar="TRAINED",
-                         help="the folder that train wrote, or a .safetensors file in it")
+    command.add_argument(
+        "model",
+        type=Path,
+        metavar="TRAINED",
+        help="the folder that train wrote, or a .safetensors file in it",
+    )
 
 
 def add_split(command):
-    command.add_argument("--split", default="test",
-                         help="train, test (images that training did not see) or all")
+    command.add_argument(
+        "--split", default="test", help="train, test (images that training did not see) or all"
+    )
 
 
 def run_fetch(choice):
@@ -193,9 +256,17 @@ def run_train(choice):
         watched = sys.stderr.isatty()
         began = time.perf_counter()
         result = training.train(
-            data, preset, held_out, seed=choice.seed, device=device, checkpoint=folder.checkpoint,
-            progress=watched, watch=training.Live(held_out) if watched else None,
-            engine=engine, log=choice.log, **how,
+            data,
+            preset,
+            held_out,
+            seed=choice.seed,
+            device=device,
+            checkpoint=folder.checkpoint,
+            progress=watched,
+            watch=training.Live(held_out) if watched else None,
+            engine=engine,
+            log=choice.log,
+            **how,
         )
         seconds = time.perf_counter() - began
         if first:
@@ -211,8 +282,10 @@ def print_run(result, held_out, folder, resumed, seconds):
     last = result.history[-1]
     guess = metrics.majority_error(truth_classes(held_out))
     print(f"the network: {folder.model}")
-    print(f"{last['step'] - resumed} steps in {seconds:.0f} s: {last['error']:.2%} of the "
-          f"held-out pixels wrong; guessing the majority class gives {guess:.2%}")
+    print(
+        f"{last['step'] - resumed} steps in {seconds:.0f} s: {last['error']:.2%} of the "
+        f"held-out pixels wrong; guessing the majority class gives {guess:.2%}"
+    )
 
 
 def run_predict(choice):
@@ -337,9 +410,13 @@ def image_files(paths) -> list[Path]:
     for path in paths:
         found = [path]
         if path.is_dir():
-            found = [file for file in sorted(path.iterdir(), key=natural)
-                     if file.suffix.lower() in datasets.SUFFIXES and not file.name.startswith(".")
-                     and not is_ours(file)]  # fmt: skip
+            found = [
+                file
+                for file in sorted(path.iterdir(), key=natural)
+                if file.suffix.lower() in datasets.SUFFIXES
+                and not file.name.startswith(".")
+                and not is_ours(file)
+            ]
             if not found:
                 known = ", ".join(datasets.SUFFIXES)
                 raise ValueError(f"{path}: no image in it; known are {known}")
@@ -351,8 +428,10 @@ def image_files(paths) -> list[Path]:
         files += found
     for file, other in pairwise(sorted(files, key=lambda file: _stem(file))):
         if _stem(file) == _stem(other):
-            raise ValueError(f"{file} and {other} would both give {_stem(file)}_cells.tif; "
-                             "predict them into two folders")
+            raise ValueError(
+                f"{file} and {other} would both give {_stem(file)}_cells.tif; "
+                "predict them into two folders"
+            )
     return files
 
 

@@ -179,10 +179,12 @@ def _result(out, image, model, size):
 def _share_memory(*arrays):
     """Whether two arrays, numpy or torch on the CPU, have a byte in common."""
     try:
-        return np.shares_memory(*(
-            array.detach().numpy() if isinstance(array, Tensor) else np.asarray(array)
-            for array in arrays
-        ))  # fmt: skip
+        return np.shares_memory(
+            *(
+                array.detach().numpy() if isinstance(array, Tensor) else np.asarray(array)
+                for array in arrays
+            )
+        )
     except TypeError:  # numpy has no bfloat16 and no GPU
         return all(isinstance(array, Tensor) for array in arrays) and (
             arrays[0].untyped_storage().data_ptr() == arrays[1].untyped_storage().data_ptr()

@@ -223,8 +223,9 @@ def _bent_voronoi(shape, spacing, rng, rounding=2.0):
     region = _join_some(points, spacing, rng)
     grid = np.stack(np.mgrid[: shape[0], : shape[1]]).astype(float)
     for scale, size in ((0.7, 0.22), (0.25, 0.06)):  # a slow bend and a fine one
-        grid += np.stack([spacing * size * _smooth_noise(shape, scale * spacing, rng)
-                          for _ in range(2)])
+        grid += np.stack(
+            [spacing * size * _smooth_noise(shape, scale * spacing, rng) for _ in range(2)]
+        )
     distance, nearest = cKDTree(points).query(grid.reshape(2, -1).T, k=8)
     own = region[nearest[:, 0]]
     closest = points[nearest[:, 0]]

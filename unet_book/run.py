@@ -22,8 +22,15 @@ try:
 except ImportError:  # Windows has none
     fcntl = resource = None
 
-__all__ = ["Folder", "circumstances", "find_model", "peak_memory", "processor", "revision",
-           "versions"]  # fmt: skip
+__all__ = [
+    "Folder",
+    "circumstances",
+    "find_model",
+    "peak_memory",
+    "processor",
+    "revision",
+    "versions",
+]
 
 
 def circumstances(made_at: str | None, seconds: float, device="cpu") -> dict:
@@ -59,8 +66,11 @@ def processor() -> str:
 
 def versions(*packages: str) -> dict:
     """The versions of Python, this package, torch and further installed `packages`, by name."""
-    found = {"python": platform.python_version(), "unet_book": __version__,
-             "torch": torch.__version__}  # fmt: skip
+    found = {
+        "python": platform.python_version(),
+        "unet_book": __version__,
+        "torch": torch.__version__,
+    }
     return found | {name: importlib.metadata.version(name) for name in packages}
 
 
@@ -117,8 +127,9 @@ class Folder:
         with open(self.path / ".lock", "a+") as file:
             if not _lock(file):
                 file.seek(0)
-                raise BlockingIOError(f"{self.path}: another training is at work there: "
-                                      f"{file.read().strip()}")  # fmt: skip
+                raise BlockingIOError(
+                    f"{self.path}: another training is at work there: {file.read().strip()}"
+                )
             file.truncate(0)
             file.write(f"process {os.getpid()}, since {time.strftime('%Y-%m-%d %H:%M:%S')}\n")
             file.flush()

@@ -36,11 +36,20 @@ def one_channel_only(image, weight, bias):
 SAFE = 324 / 512  # along one axis
 
 EXERCISES = [
-    (check.largest_answer, 836, [
-        {"answer": 840, "hint": "1024 = 12"}, {"answer": 852, "hint": "not into the image"},
-        {"answer": 1020, "hint": "Right tile"}, {"answer": 928, "hint": "both sides"},
-        {"answer": 824, "hint": "multiple of 16"}, 7, None, "836",
-    ]),
+    (
+        check.largest_answer,
+        836,
+        [
+            {"answer": 840, "hint": "1024 = 12"},
+            {"answer": 852, "hint": "not into the image"},
+            {"answer": 1020, "hint": "Right tile"},
+            {"answer": 928, "hint": "both sides"},
+            {"answer": 824, "hint": "multiple of 16"},
+            7,
+            None,
+            "836",
+        ],
+    ),
     (
         check.up_convolution,
         painted,
@@ -62,8 +71,11 @@ EXERCISES = [
         1 - SAFE**2,
         [
             {"answer": 1 - (328 / 512) ** 2, "hint": "188 or 204"},
-            {"answer": 1 - SAFE, "hint": "one axis"}, {"answer": SAFE**2, "hint": "can not reach"},
-            {"answer": 100 * (1 - SAFE**2), "hint": "percentage"}, 0, None,
+            {"answer": 1 - SAFE, "hint": "one axis"},
+            {"answer": SAFE**2, "hint": "can not reach"},
+            {"answer": 100 * (1 - SAFE**2), "hint": "percentage"},
+            0,
+            None,
         ],
     ),
-]  # fmt: skip
+]

@@ -65,10 +65,16 @@ EXERCISES = [
     (
         check.double_softmax_floor,
         0.5514,
-        [{"answer": math.log(1 + 1 / math.e), "hint": "two classes"},
-         {"answer": 0, "hint": "One softmax"}, {"answer": math.log(3), "hint": "equal answers"},
-         math.log(1 + 2 * math.e), math.log(2 + math.e),
-         0.7, None, "0.55"],
+        [
+            {"answer": math.log(1 + 1 / math.e), "hint": "two classes"},
+            {"answer": 0, "hint": "One softmax"},
+            {"answer": math.log(3), "hint": "equal answers"},
+            math.log(1 + 2 * math.e),
+            math.log(2 + math.e),
+            0.7,
+            None,
+            "0.55",
+        ],
     ),
     (
         check.weighted_energy,
@@ -101,7 +107,9 @@ EXERCISES = [
             {"answer": -2.44, "hint": "Outward is positive"},
             {"answer": 1.22, "hint": "sigma of 2"},
             {"answer": math.log(8), "hint": "log-odds"},
-            0.5, None, "2.44",
+            0.5,
+            None,
+            "2.44",
         ],
     ),
-]  # fmt: skip
+]

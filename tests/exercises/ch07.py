@@ -41,8 +41,10 @@ def symmetric(labels, places):
 
 def one_mirror(labels, places):
     index = np.floor(places + 0.5).astype(int)
-    once = [np.where(k < 0, -k, np.where(k >= n, 2 * n - 2 - k, k)).clip(0, n - 1)
-            for k, n in zip(index, labels.shape)]  # fmt: skip
+    once = [
+        np.where(k < 0, -k, np.where(k >= n, 2 * n - 2 - k, k)).clip(0, n - 1)
+        for k, n in zip(index, labels.shape)
+    ]
     return labels[tuple(once)]
 
 
@@ -62,10 +64,15 @@ EXERCISES = [
             {"answer": 6.11, "hint": "flat at its ends"},
             {"answer": 10, "hint": "at the vectors themselves"},
             {"answer": 8.04, "hint": "one axis"},
-            {"answer": 5, "hint": "mean of four"}, {"answer": 7.19, "hint": "parabola"},
-            {"answer": 4.179, "hint": "root"}, {"answer": 41.79, "hint": "variance"},
-            {"answer": 4.6, "hint": "B-spline"}, {"answer": 6.377, "hint": "far vector"},
-            {"answer": 0, "hint": "natural slopes"}, None, "6.46",
+            {"answer": 5, "hint": "mean of four"},
+            {"answer": 7.19, "hint": "parabola"},
+            {"answer": 4.179, "hint": "root"},
+            {"answer": 41.79, "hint": "variance"},
+            {"answer": 4.6, "hint": "B-spline"},
+            {"answer": 6.377, "hint": "far vector"},
+            {"answer": 0, "hint": "natural slopes"},
+            None,
+            "6.46",
         ],
     ),
     (
@@ -95,11 +102,14 @@ EXERCISES = [
             {"answer": 10, "hint": "Fewer than half"},
             {"answer": 17, "hint": "More than half"},
             {"answer": 27, "hint": "for 188 px"},
-            {"answer": -3, "hint": "positive"}, {"answer": 0, "hint": "positive"},
-            {"answer": np.inf, "hint": "finite"}, {"answer": np.nan, "hint": "finite"},
+            {"answer": -3, "hint": "positive"},
+            {"answer": 0, "hint": "positive"},
+            {"answer": np.inf, "hint": "finite"},
+            {"answer": np.nan, "hint": "finite"},
             {"answer": (13, 13), "hint": "the second is not"},
             {"answer": (13, "27"), "hint": "one number"},
-            None, "13",
+            None,
+            "13",
         ],
     ),
-]  # fmt: skip
+]

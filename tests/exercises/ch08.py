@@ -52,27 +52,48 @@ seven = float((_jury()[:7] == _jury()[0]).all(axis=0).mean())
 pairs = float(np.mean([(vote == _jury()[0]).mean() for vote in _jury()[1:]]))
 
 EXERCISES = [
-    (check.exact_tiles, 16, [
-        {"answer": 9, "hint": "388"}, {"answer": 4, "hint": "two axes"},
-        {"answer": 3, "hint": "one line"}, {"answer": 25, "hint": "too many"}, 12, None, "16",
-    ]),
-    (check.mirrored_window, mirrored, [
-        {"answer": window(edge_twice), "hint": "twice"},
-        {"answer": window(lambda index, n: np.clip(index, 0, n - 1)), "hint": "runs back"},
-        {"answer": window(one_fold), "hint": "more than once"},
-        {"answer": window(np.mod), "hint": "turns around"},
-        {"answer": padded(200), "hint": "a million pixels away"},
-        {"answer": lambda image, top, left, size: np.zeros((size, size)), "hint": "-2, -1, 0"},
-        {"answer": lambda image, top, left, size: image, "hint": "should be (4, 4)"},
-        {"answer": lambda image, top, left, size: None, "hint": "`return`"},
-        {"answer": lambda image, top, left, size: [0], "hint": "as an array"},
-        {"answer": lambda image, top, left, size: image.undefined, "hint": "AttributeError"},
-        {"answer": 7, "hint": "itself"},
-    ]),
+    (
+        check.exact_tiles,
+        16,
+        [
+            {"answer": 9, "hint": "388"},
+            {"answer": 4, "hint": "two axes"},
+            {"answer": 3, "hint": "one line"},
+            {"answer": 25, "hint": "too many"},
+            12,
+            None,
+            "16",
+        ],
+    ),
+    (
+        check.mirrored_window,
+        mirrored,
+        [
+            {"answer": window(edge_twice), "hint": "twice"},
+            {"answer": window(lambda index, n: np.clip(index, 0, n - 1)), "hint": "runs back"},
+            {"answer": window(one_fold), "hint": "more than once"},
+            {"answer": window(np.mod), "hint": "turns around"},
+            {"answer": padded(200), "hint": "a million pixels away"},
+            {"answer": lambda image, top, left, size: np.zeros((size, size)), "hint": "-2, -1, 0"},
+            {"answer": lambda image, top, left, size: image, "hint": "should be (4, 4)"},
+            {"answer": lambda image, top, left, size: None, "hint": "`return`"},
+            {"answer": lambda image, top, left, size: [0], "hint": "as an array"},
+            {"answer": lambda image, top, left, size: image.undefined, "hint": "AttributeError"},
+            {"answer": 7, "hint": "itself"},
+        ],
+    ),
     (check.mirrored_window, in_torch, [window(edge_twice), window(one_fold), window(np.mod)]),
-    (check.unanimous, agree, [
-        {"answer": pairs, "hint": "with the first"}, {"answer": 1 - agree, "hint": "not all"},
-        {"answer": 1.0, "hint": "one pixel earlier"}, {"answer": 100 * agree, "hint": "percentage"},
-        {"answer": seven, "hint": "seven"}, 0.5, None,
-    ]),
-]  # fmt: skip
+    (
+        check.unanimous,
+        agree,
+        [
+            {"answer": pairs, "hint": "with the first"},
+            {"answer": 1 - agree, "hint": "not all"},
+            {"answer": 1.0, "hint": "one pixel earlier"},
+            {"answer": 100 * agree, "hint": "percentage"},
+            {"answer": seven, "hint": "seven"},
+            0.5,
+            None,
+        ],
+    ),
+]

@@ -41,25 +41,48 @@ def in_place(gradient, w, rates, momentum):
 
 
 EXERCISES = [
-    (check.momentum_limit, 0.038, [
-        {"answer": 0.002, "hint": "effective rate"}, {"answer": 0.2, "hint": "minus one"},
-        {"answer": 0.02, "hint": "moves"}, {"answer": 0.0398, "hint": "0.99"},
-        {"answer": 0.38, "hint": "the optimizer get"}, {"answer": 0.04, "hint": "Nearly"}, 1, None,
-    ]),
-    (check.heavy_ball, right, [
-        {"answer": caffe, "hint": "Caffe's order"}, {"answer": average, "hint": "1 - m"},
-        {"answer": nesterov, "hint": "Nesterov"}, {"answer": plain, "hint": "outlive"},
-        {"answer": uphill, "hint": "Uphill"}, {"answer": late, "hint": "old v"},
-        {"answer": in_place, "hint": "caller's"},
-        {"answer": lambda gradient, w, rates, momentum: 0 * w, "hint": "first two steps"},
-        {"answer": lambda gradient, w, rates, momentum: w[0], "hint": "shape (5,)"},
-        {"answer": lambda gradient, w, rates, momentum: None, "hint": "`return`"},
-        {"answer": lambda gradient, w: w, "hint": "TypeError"}, {"answer": 7, "hint": "itself"},
-    ]),
+    (
+        check.momentum_limit,
+        0.038,
+        [
+            {"answer": 0.002, "hint": "effective rate"},
+            {"answer": 0.2, "hint": "minus one"},
+            {"answer": 0.02, "hint": "moves"},
+            {"answer": 0.0398, "hint": "0.99"},
+            {"answer": 0.38, "hint": "the optimizer get"},
+            {"answer": 0.04, "hint": "Nearly"},
+            1,
+            None,
+        ],
+    ),
+    (
+        check.heavy_ball,
+        right,
+        [
+            {"answer": caffe, "hint": "Caffe's order"},
+            {"answer": average, "hint": "1 - m"},
+            {"answer": nesterov, "hint": "Nesterov"},
+            {"answer": plain, "hint": "outlive"},
+            {"answer": uphill, "hint": "Uphill"},
+            {"answer": late, "hint": "old v"},
+            {"answer": in_place, "hint": "caller's"},
+            {"answer": lambda gradient, w, rates, momentum: 0 * w, "hint": "first two steps"},
+            {"answer": lambda gradient, w, rates, momentum: w[0], "hint": "shape (5,)"},
+            {"answer": lambda gradient, w, rates, momentum: None, "hint": "`return`"},
+            {"answer": lambda gradient, w: w, "hint": "TypeError"},
+            {"answer": 7, "hint": "itself"},
+        ],
+    ),
     (check.heavy_ball, by_pytorch, [caffe, average, nesterov]),
-    (check.tiles_at_once, _most(14 * GIB), [
-        {"answer": 14 * GIB // _peak(1), "hint": "once for each tile"},
-        {"answer": _most(14 * GIB, "bf16"), "hint": "bf16"},
-        {"answer": _most(14 * GIB) + 1, "hint": "One too many"}, 1, None,
-    ]),
-]  # fmt: skip
+    (
+        check.tiles_at_once,
+        _most(14 * GIB),
+        [
+            {"answer": 14 * GIB // _peak(1), "hint": "once for each tile"},
+            {"answer": _most(14 * GIB, "bf16"), "hint": "bf16"},
+            {"answer": _most(14 * GIB) + 1, "hint": "One too many"},
+            1,
+            None,
+        ],
+    ),
+]

@@ -237,8 +237,14 @@ def _energy(step) -> LayerMemory:
 def _layer(step, cost, kept, passing, waiting=0) -> LayerMemory:
     """A layer of the network, with its weights, their rounded copy and that copy's gradient."""
     copy = step.rounded(cost.parameters)
-    return LayerMemory(cost.name, cost.kind, cost.parameters * FLOAT, kept=kept + copy,
-                       passing=passing + copy, waiting=waiting)  # fmt: skip
+    return LayerMemory(
+        cost.name,
+        cost.kind,
+        cost.parameters * FLOAT,
+        kept=kept + copy,
+        passing=passing + copy,
+        waiting=waiting,
+    )
 
 
 def _moments(layers: list[LayerMemory]) -> list[LayerMemory]:

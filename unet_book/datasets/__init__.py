@@ -30,9 +30,20 @@ from unet_book.datasets.stack import Stack, train_count
 from unet_book.datasets.stack import cut as cut
 
 __all__ = [
-    "Stack", "load", "fetch", "is_here", "names", "data_folder", "read_folder", "to_unit",
-    "instances", "read_image", "read_labels", "write_labels", "train_count",
-]  # fmt: skip
+    "Stack",
+    "load",
+    "fetch",
+    "is_here",
+    "names",
+    "data_folder",
+    "read_folder",
+    "to_unit",
+    "instances",
+    "read_image",
+    "read_labels",
+    "write_labels",
+    "train_count",
+]
 
 
 def load(name, split="train", truth=None, classes=(), ignore=None) -> Stack:

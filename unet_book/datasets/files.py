@@ -22,8 +22,16 @@ TIFF = (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+")  # how such a file begins, in bo
 LOSSY = (7, 6, 33003, 33005, 34712, 34892, 22610)  # JPEG, JPEG 2000, JPEG XR: TIFF's numbers
 
 # What a TIFF's orientation (tag 274) asks for, as a viewer shows it: rot90's turns after a flip.
-TURNS = {1: (0, False), 2: (0, True), 3: (2, False), 4: (2, True), 5: (1, True), 6: (3, False),
-         7: (3, True), 8: (1, False)}  # fmt: skip
+TURNS = {
+    1: (0, False),
+    2: (0, True),
+    3: (2, False),
+    4: (2, True),
+    5: (1, True),
+    6: (3, False),
+    7: (3, True),
+    8: (1, False),
+}
 
 
 def to_unit(image):
@@ -111,8 +119,9 @@ def read_labels(path):
     try:
         frames = _frames(mask, axes)
     except ValueError as error:
-        raise ValueError(f"{path}: {error} (a mask has one integer per pixel, and no colors)"
-                         ) from None  # fmt: skip
+        raise ValueError(
+            f"{path}: {error} (a mask has one integer per pixel, and no colors)"
+        ) from None
     if len(frames) > 1:
         raise ValueError(f"{path}: shape {mask.shape}; a mask is one image, (H, W)")
     mask = frames[0]
@@ -364,8 +373,13 @@ def _one_channel(pixels, channel):
         if not 0 <= channel < count:
             raise ValueError(f"channel {channel} was asked for, and there are 0 to {count - 1}")
         return pixels[..., channel]
-    top = True if pixels.dtype == bool else np.iinfo(pixels.dtype).max if (
-        pixels.dtype.kind in "iu") else 1.0  # fmt: skip
+    top = (
+        True
+        if pixels.dtype == bool
+        else np.iinfo(pixels.dtype).max
+        if (pixels.dtype.kind in "iu")
+        else 1.0
+    )
     opaque = count in (2, 4) and (pixels[..., -1] == top).all()
     shown = pixels[..., :-1] if opaque else pixels
     if (shown == shown[..., :1]).all():

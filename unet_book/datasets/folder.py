@@ -54,8 +54,9 @@ def read_folder(folder, classes=(), ignore=None) -> Stack:
 
 def natural(path) -> list:
     """A key that sorts names with numbers by the numbers: t2 before t10."""
-    return [int(part) if part.isdecimal() else part.lower()
-            for part in re.split(r"(\d+)", str(path))]  # fmt: skip
+    return [
+        int(part) if part.isdecimal() else part.lower() for part in re.split(r"(\d+)", str(path))
+    ]
 
 
 def _pairs(folder) -> list[tuple[Path, list[Path]]]:

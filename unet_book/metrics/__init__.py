@@ -19,6 +19,21 @@ from unet_book.metrics.rand import rand_error, v_info, v_rand
 from unet_book.metrics.thinning import thin
 from unet_book.metrics.warping import is_simple, mistake_kinds, warp, warping_error
 
-__all__ = ["pixel_error", "majority_error", "f_error", "iou", "seg", "overlap_table",
-           "contingency", "rand_error", "v_rand", "v_info", "thin", "is_simple", "warp",
-           "mistake_kinds", "warping_error", "challenge_scores"]  # fmt: skip
+__all__ = [
+    "pixel_error",
+    "majority_error",
+    "f_error",
+    "iou",
+    "seg",
+    "overlap_table",
+    "contingency",
+    "rand_error",
+    "v_rand",
+    "v_info",
+    "thin",
+    "is_simple",
+    "warp",
+    "mistake_kinds",
+    "warping_error",
+    "challenge_scores",
+]

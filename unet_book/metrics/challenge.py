@@ -65,8 +65,10 @@ def _scores(truth, probability, threshold, warping):
     if not found.any():
         return scores | {"v_rand": 0.0, "v_info": 0.0}
     thinned = [within_cells(*one) for one in zip(truth, thin(found))]
-    return scores | {"v_rand": mean_over_slices(v_rand_of, thinned),
-                     "v_info": mean_over_slices(v_info_of, thinned)}  # fmt: skip
+    return scores | {
+        "v_rand": mean_over_slices(v_rand_of, thinned),
+        "v_info": mean_over_slices(v_info_of, thinned),
+    }
 
 
 def _mistakes(cells, probability, threshold):

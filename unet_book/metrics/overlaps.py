@@ -54,8 +54,15 @@ def contingency(truth, prediction) -> Contingency:
     (true_ids, i), (predicted_ids, j) = _numbered(t[starts]), _numbered(p[starts])
     table = coo_array((pixels, (i, j)), shape=(len(true_ids), len(predicted_ids)))
     pairs = table.tocsr().tocoo()  # adds up the runs of each pair
-    return Contingency(pairs.row, pairs.col, pairs.data, true_ids, predicted_ids,
-                       pairs.sum(axis=1), pairs.sum(axis=0))  # fmt: skip
+    return Contingency(
+        pairs.row,
+        pairs.col,
+        pairs.data,
+        true_ids,
+        predicted_ids,
+        pairs.sum(axis=1),
+        pairs.sum(axis=0),
+    )
 
 
 def overlap_table(truth, prediction):

@@ -1,5 +1,4 @@
-"""Metrics of the pixels' classes: where a pixel lies, and what its error does, counts for nothing.
-"""
+"""Metrics of the pixels' classes: where a pixel lies, and what its error does, is not asked."""
 
 import numpy as np
 

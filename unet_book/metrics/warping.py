@@ -15,10 +15,18 @@ from unet_book.metrics.segments import pair, stacked
 # The neighbors of a pixel as (row, column), clockwise from north; bit k of a ring is neighbor k.
 RING = ((-1, 0), (-1, 1), (0, 1), (1, 1), (1, 0), (1, -1), (0, -1), (-1, -1))
 EIGHT = np.ones((3, 3), bool)
-KINDS = ("agrees", "split", "merge", "hole addition", "hole deletion",
-         "object addition", "object deletion")  # fmt: skip
-(AGREES, SPLIT, MERGE, HOLE_ADDITION, HOLE_DELETION,
- OBJECT_ADDITION, OBJECT_DELETION) = range(len(KINDS))  # fmt: skip
+KINDS = (
+    "agrees",
+    "split",
+    "merge",
+    "hole addition",
+    "hole deletion",
+    "object addition",
+    "object deletion",
+)
+(AGREES, SPLIT, MERGE, HOLE_ADDITION, HOLE_DELETION, OBJECT_ADDITION, OBJECT_DELETION) = range(
+    len(KINDS)
+)
 
 
 def parts_around(ring: int) -> int:

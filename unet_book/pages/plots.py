@@ -65,12 +65,21 @@ def error_curves(series: dict, level: dict | None = None, width: float = 6.2):
         figure, ax = plt.subplots(figsize=(width, 3.2))
         for color, (name, (xs, ys)) in zip((BLUE, "#D55E00", GREEN, PURPLE), series.items()):
             ax.semilogy(xs, ys, "o-", color=color, markersize=4)
-            ax.annotate(name, (xs[-1], ys[-1]), (6, 0), textcoords="offset points",
-                        color=color, va="center")
+            ax.annotate(
+                name, (xs[-1], ys[-1]), (6, 0), textcoords="offset points", color=color, va="center"
+            )
         for name, height in (level or {}).items():
             ax.axhline(height, color="0.4", linestyle="--", linewidth=1)
-            ax.annotate(name, (1, height), (0, 3), xycoords=("axes fraction", "data"),
-                        textcoords="offset points", color="0.3", ha="right", va="bottom")
+            ax.annotate(
+                name,
+                (1, height),
+                (0, 3),
+                xycoords=("axes fraction", "data"),
+                textcoords="offset points",
+                color="0.3",
+                ha="right",
+                va="bottom",
+            )
         ax.set(xlabel="training step", ylabel="wrong pixels, held out")
         ax.yaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
         ax.yaxis.set_major_formatter(FuncFormatter(lambda error, _: f"{100 * error:g}%"))
@@ -176,11 +185,21 @@ def _draw_skips(ax, boxes, depth):
         here = [box for box in boxes if box[4] == level]
         end = next(number for number, box in enumerate(here) if box[0] == "concatenation")
         (_, _, side, x, _, thick, _), (_, _, smaller, target, *_) = here[end - 1], here[end]
-        ax.annotate("", (target, -DROP * level), (x + thick, -DROP * level),
-                    arrowprops={"arrowstyle": "->", "color": "0.6", "linestyle": "--"})
+        ax.annotate(
+            "",
+            (target, -DROP * level),
+            (x + thick, -DROP * level),
+            arrowprops={"arrowstyle": "->", "color": "0.6", "linestyle": "--"},
+        )
         crop = (side - smaller) // 2
-        ax.text((x + thick + target) / 2, 0.06 - DROP * level, f"crop {crop}", color="0.3",
-                ha="center", fontsize=9)
+        ax.text(
+            (x + thick + target) / 2,
+            0.06 - DROP * level,
+            f"crop {crop}",
+            color="0.3",
+            ha="center",
+            fontsize=9,
+        )
 
 
 def source(thing):
@@ -198,7 +217,7 @@ def source(thing):
     rest = (inspect.getdoc(thing) or "").partition("\n")[2].strip()
     if rest:
         page += (
-            "\n\n<details class=\"docstring\">\n<summary>The rest of its docstring</summary>\n\n"
+            '\n\n<details class="docstring">\n<summary>The rest of its docstring</summary>\n\n'
             f"```text\n{rest}\n```\n\n</details>"
         )
     return Markdown(page)

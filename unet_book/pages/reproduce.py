@@ -25,8 +25,15 @@ from unet_book.pages.results import best_threshold
 from unet_book.run import circumstances, revision
 from unet_book.training import Engine, Preset, several
 
-__all__ = ["Part", "Table", "contiguous_folds", "find_cells", "collect", "missing_parts",
-           "run_part"]  # fmt: skip
+__all__ = [
+    "Part",
+    "Table",
+    "contiguous_folds",
+    "find_cells",
+    "collect",
+    "missing_parts",
+    "run_part",
+]
 
 MARGIN = slice(datasets.CTC_MARGIN, -datasets.CTC_MARGIN)
 AVERAGES = {"one pass": None, "8 symmetries": "symmetries", "7 rotations": "rotations"}
@@ -100,8 +107,14 @@ def recipe(**changes) -> Preset:
     ones (1,000 steps of 380 px against 2,600 of 236: 0.0644 and 0.0633 of 1 - F on one fold).
     """
     tile = changes["tile"]
-    same = {"base_channels": 16, "dropout": 0.0, "optimizer": "adam", "learning_rate": 2e-3,
-            "schedule": "cosine", "augmentation": Augmentation(sigma=10 * tile / 572)}  # fmt: skip
+    same = {
+        "base_channels": 16,
+        "dropout": 0.0,
+        "optimizer": "adam",
+        "learning_rate": 2e-3,
+        "schedule": "cosine",
+        "augmentation": Augmentation(sigma=10 * tile / 572),
+    }
     return Preset(**same | changes)
 
 
@@ -260,13 +273,23 @@ def train_part(table: Table, part: Part, place: Path, device, progress) -> dict:
         engine = replace(engine, layout="nchw")  # 1.3 to 1.4 times as fast, for these tiles
     made_at, began, used = revision(), time.perf_counter(), time.process_time()
     result = training.train(
-        train, table.preset, choose if part.inner else test, seed=part.seed, device=device,
+        train,
+        table.preset,
+        choose if part.inner else test,
+        seed=part.seed,
+        device=device,
         judge=membrane_judge(choose) if table.membranes and part.inner else None,
-        progress=progress, engine=engine, checkpoint=checkpoint, save_every=250,
-    )  # fmt: skip
+        progress=progress,
+        engine=engine,
+        checkpoint=checkpoint,
+        save_every=250,
+    )
     save(weights_file(place), result.model)
     return {
-        "part": part.name, "fold": part.fold, "seed": part.seed, "inner": part.inner,
+        "part": part.name,
+        "fold": part.fold,
+        "seed": part.seed,
+        "inner": part.inner,
         "resumed_from_step": resumed,
         **circumstances(made_at, time.perf_counter() - began, device),
         "cpu_seconds": round(time.process_time() - used, 1),
@@ -274,7 +297,7 @@ def train_part(table: Table, part: Part, place: Path, device, progress) -> dict:
         "images": {"train": len(train), "choose": len(choose), "test": len(test)},
         "test": test_indices(table, part, len(everything)),
         "history": result.history,
-    }  # fmt: skip
+    }
 
 
 def place_of(name: str, part: Part, folder) -> Path:
@@ -340,10 +363,13 @@ def score_cells(models, sides: dict, shrink: int = 1) -> dict:
         found = probabilities(models, test, AVERAGES[name], shrink)
         cells = find_cells(found, **how)
         scores[name] = how | {
-            f"seg_{first}": best, f"seg_{first}_without_cores": plain,
-            "seg": metrics.seg(test.labels, cells), "iou": metrics.iou(test.labels, cells),
-            "cells": test.cell_count(), "found": sum(int(one.max()) for one in cells),
-        }  # fmt: skip
+            f"seg_{first}": best,
+            f"seg_{first}_without_cores": plain,
+            "seg": metrics.seg(test.labels, cells),
+            "iou": metrics.iou(test.labels, cells),
+            "cells": test.cell_count(),
+            "found": sum(int(one.max()) for one in cells),
+        }
     averaged = scores.pop("8 symmetries")
     return {
         "scores": scores["one pass"] | {"8 symmetries": averaged},
@@ -435,12 +461,16 @@ def collect(name: str, folder, command: str) -> dict:
         pictures.append(shown | {"probability": run.pop("picture")})
         runs.append(run)
     return {
-        "command": command, "data": table.data, "recipe": asdict(table.preset),
+        "command": command,
+        "data": table.data,
+        "recipe": asdict(table.preset),
         "shrink": table.shrink,
-        "revision": runs[0]["revision"], "versions": runs[0]["versions"],
+        "revision": runs[0]["revision"],
+        "versions": runs[0]["versions"],
         "device": runs[0]["device"],
-        "runs" if table.parts[0].fold is None else "folds": runs, "pictures": pictures,
-    }  # fmt: skip
+        "runs" if table.parts[0].fold is None else "folds": runs,
+        "pictures": pictures,
+    }
 
 
 def missing_parts(name: str, folder) -> list[str]:

@@ -11,8 +11,16 @@ from dataclasses import dataclass
 import numpy as np
 from scipy import stats
 
-__all__ = ["Interval", "best_threshold", "fold_scores", "interval", "kind", "rises",
-           "run_scores", "trainings"]  # fmt: skip
+__all__ = [
+    "Interval",
+    "best_threshold",
+    "fold_scores",
+    "interval",
+    "kind",
+    "rises",
+    "run_scores",
+    "trainings",
+]
 
 # Table 1: the electron-microscopy challenge on 6 March 2015, by warping error.
 TABLE_1 = {
@@ -38,9 +46,14 @@ BOARD = {"v_rand": 0.97276, "v_info": 0.98662}
 
 # What this book set out to reach, before it measured.
 GOALS = {
-    "pixel_error": 0.045, "rand_error": 0.035, "warping_error": 0.0003,
-    "v_rand": 0.980, "v_info": 0.988, "phc-u373": 0.93, "dic-hela": 0.85,
-}  # fmt: skip
+    "pixel_error": 0.045,
+    "rand_error": 0.035,
+    "warping_error": 0.0003,
+    "v_rand": 0.980,
+    "v_info": 0.988,
+    "phc-u373": 0.93,
+    "dic-hela": 0.85,
+}
 
 
 def rises(measure: str) -> bool:
@@ -96,9 +109,11 @@ def fold_scores(
     runs, found = record["folds"], {}
     for run in runs:
         if kind(run) == networks:
-            looked = [run] if look != "validation" or run.get("inner") else [
-                one for one in runs if kind(one) == "inner" and one["fold"] == run["fold"]
-            ]  # fmt: skip
+            looked = (
+                [run]
+                if look != "validation" or run.get("inner")
+                else [one for one in runs if kind(one) == "inner" and one["fold"] == run["fold"]]
+            )
             swept = np.mean([one["scores"][way][look][measure] for one in looked], axis=0)
             score = run["scores"][way]["test"][measure][best_threshold(swept, measure)]
             found.setdefault(run["fold"], []).append(score)

@@ -14,9 +14,14 @@ from scipy import fft, ndimage
 from unet_book.datasets import train_count
 
 __all__ = [
-    "touching", "outline", "correlations", "autocorrelation", "correlation_area", "copied",
+    "touching",
+    "outline",
+    "correlations",
+    "autocorrelation",
+    "correlation_area",
+    "copied",
     "describe",
-]  # fmt: skip
+]
 
 REACH = 100  # px; how far `describe` follows a correlation
 LAGS = 40  # and over how many images
@@ -91,8 +96,10 @@ def correlations(values, known=None, reach: int = REACH, lags: int = 0):
     if not variance > 0:
         raise ValueError("all values are equal; nothing can correlate with a constant")
     # Padded, so that no offset wraps around to the other side.
-    shape = [fft.next_fast_len(n + more, real=True)
-             for n, more in zip(values.shape, (lags, reach, reach))]  # fmt: skip
+    shape = [
+        fft.next_fast_len(n + more, real=True)
+        for n, more in zip(values.shape, (lags, reach, reach))
+    ]
     products = _with_itself(np.where(known, values - mean, 0), shape)[: lags + 1]
     pairs = np.rint(_with_itself(known.astype(float), shape)[: lags + 1])
     rings = _distance(*(fft.fftfreq(n, 1 / n) for n in shape[1:]))
@@ -155,8 +162,7 @@ def copied(classes, train) -> float:
     classes, train = np.asarray(classes), np.asarray(train, dtype=bool)
     if train.all() or not train.any():
         raise ValueError("some pixels must be for training and some for testing")
-    nearest = ndimage.distance_transform_edt(
-        ~train, return_distances=False, return_indices=True)
+    nearest = ndimage.distance_transform_edt(~train, return_distances=False, return_indices=True)
     return float(np.mean((classes[tuple(nearest)] != classes)[~train]))
 
 
@@ -190,8 +196,10 @@ def describe(stack, margin: int = 0, reach: int = REACH, lags: int = LAGS) -> di
     labels = stack.labels
     cells = [np.unique(one[one > 0], return_counts=True) for one in labels]
     areas = np.concatenate([counts for _, counts in cells])
-    pieces = {corners: np.concatenate([_pieces(one > 0, corners) for one in labels])
-              for corners in (False, True)}  # fmt: skip
+    pieces = {
+        corners: np.concatenate([_pieces(one > 0, corners) for one in labels])
+        for corners in (False, True)
+    }
     diameters = 2 * np.sqrt(areas / np.pi)
     return {
         "fingerprint": _fingerprint(labels),

@@ -31,9 +31,22 @@ from unet_book.training.tiles import Tiles, classes, step_seed
 from unet_book.unet import UNet
 from unet_book.weight_map import part_touching_cells
 
-__all__ = ["train", "training_step", "Result", "Preset", "named", "learning_rate",
-           "Engine", "usual_engine", "Live", "Tiles", "classes", "step_seed", "start",
-           "held_out_error"]  # fmt: skip
+__all__ = [
+    "train",
+    "training_step",
+    "Result",
+    "Preset",
+    "named",
+    "learning_rate",
+    "Engine",
+    "usual_engine",
+    "Live",
+    "Tiles",
+    "classes",
+    "step_seed",
+    "start",
+    "held_out_error",
+]
 
 
 @dataclass
@@ -116,9 +129,12 @@ def train(
     check_parts(data, held_out)
     device = several.place(device)
     with (
-        safety.own_random_state(), safety.arithmetic(deterministic), several.current(device),
-        several.together(device), safety.Interrupt(active=checkpoint is not None) as interrupt,
-    ):  # fmt: skip
+        safety.own_random_state(),
+        safety.arithmetic(deterministic),
+        several.current(device),
+        several.together(device),
+        safety.Interrupt(active=checkpoint is not None) as interrupt,
+    ):
         tiles = Tiles(data, preset, seed, device, engine)
         model, optimizer = start(preset, seed, device, build, initialize, tiles.engine)
         average = averaging.averaged(model, preset)
@@ -179,8 +195,11 @@ def identity(tiles: Tiles, model: UNet, initialize) -> dict:
     """What makes a training the one it is; a checkpoint of another one is refused."""
     how = {"precision": tiles.engine.precision, "compile": tiles.engine.compile}
     drawn = getattr(initialize, "name", None) or class_name(initialize)
-    return tiles.identity | {"network": class_name(type(model)), "initializer": drawn,
-                             "engine": how}  # fmt: skip
+    return tiles.identity | {
+        "network": class_name(type(model)),
+        "initializer": drawn,
+        "engine": how,
+    }
 
 
 def start(
@@ -194,8 +213,10 @@ def start(
     """The network with its initial weights, the paper's by default, and its optimizer."""
     engine = (engine or usual_engine(device)).settled(device, preset.base_channels)
     model = build(
-        base_channels=preset.base_channels, depth=preset.depth,
-        variant=preset.variant, dropout=preset.dropout,
+        base_channels=preset.base_channels,
+        depth=preset.depth,
+        variant=preset.variant,
+        dropout=preset.dropout,
     )
     initialize(model, torch.Generator().manual_seed(seed))
     model = model.to(device, memory_format=engine.memory_format)

@@ -112,8 +112,11 @@ class Log:
         """An entry of the history, and the learning rate of its last step."""
         if self.writer is None:
             return
-        values = {"loss": entry["loss"], "held-out pixel error": entry["error"],
-                  "learning rate": rate}  # fmt: skip
+        values = {
+            "loss": entry["loss"],
+            "held-out pixel error": entry["error"],
+            "learning rate": rate,
+        }
         for name, value in values.items():
             if value is not None:
                 self.writer.add_scalar(name, value, entry["step"])

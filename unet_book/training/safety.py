@@ -55,8 +55,11 @@ class Interrupt:
             return
         self.asked, self.when = True, time.monotonic()
         if several.rank() == 0:
-            print("\nstopping after this step, to save it; Ctrl-C again stops at once",
-                  file=sys.stderr, flush=True)  # fmt: skip
+            print(
+                "\nstopping after this step, to save it; Ctrl-C again stops at once",
+                file=sys.stderr,
+                flush=True,
+            )
 
 
 def check_losses(model, tiles: Tiles, state: dict, path) -> None:
@@ -86,21 +89,30 @@ def explain(model, tiles: Tiles, step: int, losses: list[float], path) -> str:
 
     `losses` are those of the steps right before it.
     """
-    wrong = [name for name, one in zip(("images", "weights"), tiles.draw(step)[::2])
-             if not bool(torch.isfinite(one).all())]  # fmt: skip
+    wrong = [
+        name
+        for name, one in zip(("images", "weights"), tiles.draw(step)[::2])
+        if not bool(torch.isfinite(one).all())
+    ]
     if wrong:
         return f"the tile's {' and '.join(wrong)} hold NaN or infinite values. {last_good(path)}"
-    said = [f"the learning rate, {learning_rate(tiles.preset, step):g}, is probably too high: "
-            "try a tenth of it, or Preset.clip"]  # fmt: skip
+    said = [
+        f"the learning rate, {learning_rate(tiles.preset, step):g}, is probably too high: "
+        "try a tenth of it, or Preset.clip"
+    ]
     if len(losses) > 1:
-        said.append(f"the loss went from {losses[0]:.3g} to {losses[-1]:.3g} in the {len(losses)} "
-                    "steps before")  # fmt: skip
-    gradients = {name: weight.grad for name, weight in model.named_parameters()
-                 if weight.grad is not None}  # fmt: skip
+        said.append(
+            f"the loss went from {losses[0]:.3g} to {losses[-1]:.3g} in the {len(losses)} "
+            "steps before"
+        )
+    gradients = {
+        name: weight.grad for name, weight in model.named_parameters() if weight.grad is not None
+    }
     lost = [name for name, one in gradients.items() if not bool(torch.isfinite(one).all())]
     if lost:
         said.append(
-            f"by now {len(lost)} of {len(gradients)} gradients are no numbers, {lost[0]} first")
+            f"by now {len(lost)} of {len(gradients)} gradients are no numbers, {lost[0]} first"
+        )
     if tiles.engine.precision == "bf16":
         said.append("precision fp32, from the checkpoint on, would tell whether it is the rounding")
     return f"{'; '.join(said)}. {last_good(path)}"

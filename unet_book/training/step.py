@@ -83,9 +83,7 @@ class GraphedStep:
         prepare(model, optimizer, tiles, step)
         if self.replay is None:
             self.inputs = [one.clone() for one in batch]
-            self.replay, self.loss = record(
-                lambda: descend(model, optimizer, tiles, *self.inputs)
-            )
+            self.replay, self.loss = record(lambda: descend(model, optimizer, tiles, *self.inputs))
         for mine, new in zip(self.inputs, batch):
             mine.copy_(new)
         self.replay()

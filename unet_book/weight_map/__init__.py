@@ -14,8 +14,13 @@ from unet_book._arrays import is_ragged, like
 from unet_book.weight_map import tensors
 from unet_book.weight_map.distances import check, search, to_int32, two_nearest_distances
 
-__all__ = ["part_touching_cells", "class_balance", "two_nearest_distances", "border_term",
-           "weight_map"]  # fmt: skip
+__all__ = [
+    "part_touching_cells",
+    "class_balance",
+    "two_nearest_distances",
+    "border_term",
+    "weight_map",
+]
 
 LARGEST = 1e18  # its square is a float32, and so is that of one over it
 
@@ -62,8 +67,10 @@ def class_balance(labels):
         return tensors.class_balance(labels)
     images = labels if is_ragged(labels) else [labels]
     cells = [check(one) for one in images]
-    background, cell = (sum(np.count_nonzero(is_class(one)) for one in cells)
-                        for is_class in (lambda one: one == 0, lambda one: one > 0))  # fmt: skip
+    background, cell = (
+        sum(np.count_nonzero(is_class(one)) for one in cells)
+        for is_class in (lambda one: one == 0, lambda one: one > 0)
+    )
     weights = []
     for one in cells:
         weight = np.zeros(one.shape, np.float32)

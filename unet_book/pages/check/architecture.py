@@ -10,7 +10,9 @@ from unet_book.sizes import input_window
 def largest_answer(answer: float) -> Verdict:
     """Chapter 3: the answer of the largest tile that fits into an image of 1024 pixels."""
     return number(
-        answer, 836, "1020 is 12 (mod 16), and 1020 - 184 = 836.",
+        answer,
+        836,
+        "1020 is 12 (mod 16), and 1020 - 184 = 836.",
         {
             1024 - 184: "That is what a tile of 1024 pixels would give. Is 1024 = 12 (mod 16)?",
             1036 - 184: "1036 fits the network, but not into the image.",
@@ -19,7 +21,7 @@ def largest_answer(answer: float) -> Verdict:
             1008 - 184: "1008 is a multiple of 16. Tiles that fit are 12 more, or 4 less.",
         },
         "Find the largest n up to 1024 with n = 12 (mod 16), and take 184 from it.",
-    )  # fmt: skip
+    )
 
 
 def up_convolution(function) -> Verdict:
@@ -30,9 +32,10 @@ def up_convolution(function) -> Verdict:
         return torch.randn(shape, generator=generator, dtype=torch.float64)
 
     for name, (c, o, h, w) in {
-        "one channel": (1, 1, 2, 2), "three channels to two": (3, 2, 3, 3),
+        "one channel": (1, 1, 2, 2),
+        "three channels to two": (3, 2, 3, 3),
         "two channels to three on 3 x 4 pixels": (2, 3, 3, 4),
-    }.items():  # fmt: skip
+    }.items():
         image, weight, bias = random(c, h, w), random(c, o, 2, 2), random(o)
         answer, failure = attempt(function, image.clone(), weight.clone(), bias.clone(), on=name)
         if failure is not None:
@@ -80,12 +83,13 @@ def zeros_reach(answer: float) -> Verdict:
     windows = [input_window(pixel, pixel, 4, "same") for pixel in range(512)]
     safe = sum(first >= 0 and last < 512 for first, last in windows) / 512
     return number(
-        answer, 1 - safe**2,
+        answer,
+        1 - safe**2,
         f"Only {512 * safe:.0f} x {512 * safe:.0f} pixels in the middle see nothing but the image.",
         {
             1 - (328 / 512) ** 2: "That takes 92 pixels from each side, as valid convolutions "
             "would. But a window is 188 or 204 pixels wide, and not all reach equally far to both "
-            "sides: ask input_window(pixel, pixel, 4, \"same\").",
+            'sides: ask input_window(pixel, pixel, 4, "same").',
             safe**2: "That is the share that zeros can not reach.",
             1 - safe: "That is the share along one axis. A pixel is touched if it is near an edge "
             "in either.",
@@ -93,4 +97,4 @@ def zeros_reach(answer: float) -> Verdict:
         },
         "For each of the 512 positions along one axis, see whether its window leaves the image.",
         tolerance=1e-3,
-    )  # fmt: skip
+    )

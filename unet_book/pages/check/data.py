@@ -14,7 +14,8 @@ def independent_pixels(answer: float) -> Verdict:
     """Chapter 2: what 30 images are worth whose correlation falls as exp(-r / 10 px)."""
     area = 2 * math.pi * LENGTH**2
     return number(
-        answer, PIXELS / area,
+        answer,
+        PIXELS / area,
         "The integral is 2 pi 10^2 = 628 px^2, and 7,864,320 / 628 = 12,500.",
         {
             PIXELS: "That is the number of pixels. How many of them share what they say?",
@@ -31,7 +32,7 @@ def independent_pixels(answer: float) -> Verdict:
         },
         "Divide all pixels by the integral of exp(-r / 10) over the plane, in polar coordinates.",
         tolerance=0.02,
-    )  # fmt: skip
+    )
 
 
 def touching_cells(function) -> Verdict:
@@ -39,26 +40,34 @@ def touching_cells(function) -> Verdict:
     cases = {
         "two cells side by side": (
             [[0, 1, 2, 0], [0, 1, 2, 0]],
-            "Each has a pixel of the other on its left or right. Background is no cell."),
+            "Each has a pixel of the other on its left or right. Background is no cell.",
+        ),
         "one cell above another": ([[5, 5], [9, 9], [0, 0]], "Look at the neighbor below, too."),
         "three cells in a row": (
             [[1, 1, 2, 2, 3, 3]] * 2,
-            "There are three of them; the one in the middle counts once."),
+            "There are three of them; the one in the middle counts once.",
+        ),
         "two cells that meet twice": (
-            [[1, 2, 1], [1, 0, 1], [1, 2, 1]], "Count the cells, however often they meet."),
+            [[1, 2, 1], [1, 0, 1], [1, 2, 1]],
+            "Count the cells, however often they meet.",
+        ),
         "cells that meet at a corner": (
             [[1, 0, 0, 0], [0, 2, 0, 0], [0, 0, 0, 3]],
-            "Pixels that share a corner only don't share an edge."),
+            "Pixels that share a corner only don't share an edge.",
+        ),
         "a cell beside pixels marked -1": (
             [[-1, 1, 0], [-1, 2, 0], [0, 3, -1], [0, 0, 4]],
-            "Pixels marked -1 are no cell, and background is none."),
+            "Pixels marked -1 are no cell, and background is none.",
+        ),
         "cells at opposite edges": (
             [[1, 0, 0, 0, 2], [0, 0, 5, 0, 0], [3, 0, 0, 0, 4]],
-            "The image does not go on at its other side."),
+            "The image does not go on at its other side.",
+        ),
         "cells with gaps in their numbers": (
             [[70, 70, 0, 3], [0, 8, 8, 3], [0, 0, 0, 0], [4, 0, 0, 6]],
-            "Numbers may have gaps; go by the numbers that are there."),
-    }  # fmt: skip
+            "Numbers may have gaps; go by the numbers that are there.",
+        ),
+    }
     for name, (labels, hint) in cases.items():
         labels = np.array(labels, np.int32)
         answer, failure = attempt(function, labels.copy(), on=name)
@@ -105,7 +114,9 @@ def _contacts(labels):
 def honest_square(answer: float) -> Verdict:
     """Chapter 2: the smallest square of a checkerboard split on which copying is no help."""
     return number(
-        answer, 128, "At 64 px, averaged over both colors, copying is wrong at 19.1 % of the test "
+        answer,
+        128,
+        "At 64 px, averaged over both colors, copying is wrong at 19.1 % of the test "
         "pixels and background at 19.9 %; at 128 px copying is wrong at 27 %.",
         {
             64: "There copying is still the better of the two, though not by much. Did you average "
@@ -118,4 +129,4 @@ def honest_square(answer: float) -> Verdict:
         },
         "Give one of 8, 16, 32, 64, 128 and 256: make the checkerboard, call survey.copied, and "
         "compare with the share of cells among the test pixels.",
-    )  # fmt: skip
+    )

@@ -22,7 +22,8 @@ def between_four_vectors(answer: float) -> Verdict:
     weights = np.array([13, 22, -3]) / 32
     total = (weights**2).sum()
     return number(
-        answer, 10 * total,
+        answer,
+        10 * total,
         "0.6465 = (13/32)^2 + (22/32)^2 + (3/32)^2 along each axis, squared for two, and the root "
         "of that: 6.46 px.",
         {
@@ -43,16 +44,18 @@ def between_four_vectors(answer: float) -> Verdict:
         "Put r = 1/2 and the table's natural slopes into the cubic at t = 1/2; that is one axis. "
         "Variances of independent numbers add up with the squares of their weights.",
         tolerance=6e-3,
-    )  # fmt: skip
+    )
 
 
 def nearest_labels(function) -> Verdict:
     """Chapter 7: labels (H, W) read at places (2, h, w), mirrored outside."""
     rng = np.random.default_rng(1505_04597)
     labels = rng.integers(0, 2**31 - 1, (7, 10), dtype=np.int32)
-    for name, low, high in [("places inside the image", (0, 0), (6, 9)),
-                            ("places up to 5 px outside", (-5, -5), (11, 14)),
-                            ("places far outside", (-40, -40), (40, 40))]:  # fmt: skip
+    for name, low, high in [
+        ("places inside the image", (0, 0), (6, 9)),
+        ("places up to 5 px outside", (-5, -5), (11, 14)),
+        ("places far outside", (-40, -40), (40, 40)),
+    ]:
         places = np.stack([rng.uniform(a, b, (12, 13)) for a, b in zip(low, high)])
         answer, failure = attempt(function, labels.copy(), places.copy(), on=name)
         if failure is not None:
@@ -93,27 +96,44 @@ def _others(labels, places):
     def repeating(k, size):
         return np.minimum(k % (2 * size), 2 * size - 1 - k % (2 * size))
 
+    def clipped(k, size):
+        return np.clip(k, 0, size - 1)
+
+    def mirrored_once(k, size):
+        return clipped(np.where(k < 0, -k, np.where(k >= size, 2 * size - 2 - k, k)), size)
+
+    def wrapped(k, size):
+        return k % size
+
     down, left = np.floor(y).astype(int), np.floor(x).astype(int)
     zero_down, zero_left = y.astype(int), x.astype(int)
+    places = {
+        "you cut the fraction off. At 2.7 the nearest pixel is 3.": (mirrored, down, left),
+        "you cut the fraction off, toward zero. At 2.7 the nearest pixel is 3.": (
+            mirrored,
+            zero_down,
+            zero_left,
+        ),
+        "rows and columns have changed places.": (mirrored, j, i),
+        "you repeat the last pixel for all that is outside. A mirror shows pixel 1 at -1.": (
+            clipped,
+            i,
+            j,
+        ),
+        "your mirror shows the edge twice: pixel 0 at -1. In this book it shows pixel 1 there.": (
+            repeating,
+            i,
+            j,
+        ),
+        "outside you read from the other end, which a negative index does, and the remainder "
+        "too.": (wrapped, i, j),
+        "one mirror on each side is not enough: two mirrors show each other. Fold the place "
+        "again.": (mirrored_once, i, j),
+    }
     return {
-        "you cut the fraction off. At 2.7 the nearest pixel is 3.":
-            labels[mirrored(down, height), mirrored(left, width)],
-        "you cut the fraction off, toward zero. At 2.7 the nearest pixel is 3.":
-            labels[mirrored(zero_down, height), mirrored(zero_left, width)],
-        "rows and columns have changed places.":
-            labels[mirrored(j, height), mirrored(i, width)],
-        "you repeat the last pixel for all that is outside. A mirror shows pixel 1 at -1.":
-            labels[np.clip(i, 0, height - 1), np.clip(j, 0, width - 1)],
-        "your mirror shows the edge twice: pixel 0 at -1. In this book it shows pixel 1 there.":
-            labels[repeating(i, height), repeating(j, width)],
-        "outside you read from the other end, which a negative index does, and the remainder too.":
-            labels[i % height, j % width],
-        "one mirror on each side is not enough: two mirrors show each other. Fold the place again.":
-            labels[np.clip(np.where(i < 0, -i, np.where(i >= height, 2 * height - 2 - i, i)),
-                           0, height - 1),
-                   np.clip(np.where(j < 0, -j, np.where(j >= width, 2 * width - 2 - j, j)),
-                           0, width - 1)],
-    }  # fmt: skip
+        hint: labels[outside(rows, height), outside(columns, width)]
+        for hint, (outside, rows, columns) in places.items()
+    }
 
 
 def folding_sigma(answer: float, at_188: float | None = None) -> Verdict:
@@ -126,16 +146,24 @@ def folding_sigma(answer: float, at_188: float | None = None) -> Verdict:
     if near(answer, middle, 0.08):
         return _second_half(at_188, middle, wide)
     if near(answer, MEDIAN, 0.08):
-        return wrong("That is the ratio of sigma and spacing. How many pixels lie between two "
-                     "vectors of a 92 px tile?")  # fmt: skip
+        return wrong(
+            "That is the ratio of sigma and spacing. How many pixels lie between two "
+            "vectors of a 92 px tile?"
+        )
     if abs(answer - 2 * middle) < 0.08 * middle:
-        return wrong("That is the answer for 188 px, or the tile's side taken for the spacing: "
-                     "three vectors leave two gaps.")  # fmt: skip
+        return wrong(
+            "That is the answer for 188 px, or the tile's side taken for the spacing: "
+            "three vectors leave two gaps."
+        )
     if answer < middle:
-        return wrong("Fewer than half of the fields fold there. Draw a few hundred and count those "
-                     "whose smallest determinant is 0 or less.")  # fmt: skip
-    return wrong("More than half of the fields fold there. Is the determinant taken on the same "
-                 "92 x 92 pixels, and are vectors in pixels?")  # fmt: skip
+        return wrong(
+            "Fewer than half of the fields fold there. Draw a few hundred and count those "
+            "whose smallest determinant is 0 or less."
+        )
+    return wrong(
+        "More than half of the fields fold there. Is the determinant taken on the same "
+        "92 x 92 pixels, and are vectors in pixels?"
+    )
 
 
 def _second_half(answer, middle, wide):
@@ -143,10 +171,14 @@ def _second_half(answer, middle, wide):
     if answer is not None and not is_number(answer):
         return wrong(NOT_A_NUMBER)
     if answer is not None and not near(answer, wide, 0.08):
-        return wrong("The first number is right, the second is not. Only the ratio of sigma and "
-                     "spacing counts: what is the spacing in 188 px?")  # fmt: skip
-    return right(f"Half of the fields fold at about {middle:.0f} px, {MEDIAN:.2f} of the 45.5 px "
-                 f"between two vectors, and at {wide:.0f} px where it is 93.5.")  # fmt: skip
+        return wrong(
+            "The first number is right, the second is not. Only the ratio of sigma and "
+            "spacing counts: what is the spacing in 188 px?"
+        )
+    return right(
+        f"Half of the fields fold at about {middle:.0f} px, {MEDIAN:.2f} of the 45.5 px "
+        f"between two vectors, and at {wide:.0f} px where it is 93.5."
+    )
 
 
 # The ratio of sigma and spacing at which half of the 3 x 3 fields fold; 4,000 draws.

@@ -19,7 +19,8 @@ from unet_book.pages.check.verdict import (
 def double_softmax_floor(answer: float) -> Verdict:
     """Chapter 5: the smallest loss of a pixel with three classes after two softmaxes."""
     return number(
-        answer, math.log(1 + 2 / math.e),
+        answer,
+        math.log(1 + 2 / math.e),
         "ln(1 + 2/e) = 0.5514. With K classes the floor is ln(1 + (K - 1)/e).",
         {
             math.log(1 + 1 / math.e): "0.3133 is the floor with two classes. How many terms has "
@@ -35,7 +36,7 @@ def double_softmax_floor(answer: float) -> Verdict:
         "Write down what the first softmax gives at its best, and put these three numbers into "
         "the second one. The answer is asked to four digits.",
         tolerance=2e-4,
-    )  # fmt: skip
+    )
 
 
 def weighted_energy(function) -> Verdict:
@@ -79,6 +80,7 @@ def _one_pixel(target):
 
 def _mistake(name, answer, logits, target, weights):
     """What is wrong with this answer, as a hint; None if nothing is."""
+
     def is_energy_of(target=target, weights=weights, times=1.0, normalize=True):
         energy = times * weighted_cross_entropy(logits, target, weights, normalize=normalize)
         return math.isclose(answer, energy, rel_tol=1e-6, abs_tol=1e-9)
@@ -95,8 +97,10 @@ def _mistake(name, answer, logits, target, weights):
     if name == "one annotated pixel of weight 0.01" and 0 < answer < weighted_cross_entropy(
         logits, target, weights
     ):
-        return f"On {name} you divide by more than 0.01. What guards against a division by 0 " \
+        return (
+            f"On {name} you divide by more than 0.01. What guards against a division by 0 "
             "must change nothing else."
+        )
     if is_energy_of(times=-1):
         return "Only the sign is wrong: as in the paper, it grows as the answers get better."
     if is_energy_of(normalize=False):
@@ -118,7 +122,8 @@ def _mistake(name, answer, logits, target, weights):
 def half_contour(answer: float) -> Verdict:
     """Chapter 5: how many pixels outward weight 8 moves the contour of a rim of sigma = 2."""
     return number(
-        answer, 2.4413,
+        answer,
+        2.4413,
         "It lies where the share of cells is 1/9, at 2.44 px: 1.22 times the blur's sigma.",
         {
             0: "That holds with equal weights. Let the cells weigh 8 and run the descent: where "
@@ -133,4 +138,4 @@ def half_contour(answer: float) -> Verdict:
         "Run the descent for distances from -4 to 4, with shares that fall from 1 to 0 like a "
         "step blurred by sigma = 2, and look where the answer passes 1/2.",
         tolerance=4e-3,
-    )  # fmt: skip
+    )

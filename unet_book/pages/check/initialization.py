@@ -20,7 +20,8 @@ from unet_book.pages.check.verdict import (
 def up_convolution_std(answer: float) -> Verdict:
     """Chapter 4: the paper's standard deviation for a 4 x 4 up-convolution of 1024 channels."""
     return number(
-        answer, math.sqrt(2 / 4096),
+        answer,
+        math.sqrt(2 / 4096),
         "N = 4 x 1024: four of the sixteen taps reach each output pixel, in every input channel.",
         {
             math.sqrt(2 / 16384): "16 x 1024 counts all taps of the kernel. How many of them "
@@ -36,7 +37,7 @@ def up_convolution_std(answer: float) -> Verdict:
         },
         "Draw one output pixel and every input value that has a line to it, then sqrt(2 / N).",
         tolerance=2e-4,
-    )  # fmt: skip
+    )
 
 
 def fan_in(function) -> Verdict:
@@ -91,7 +92,9 @@ def _hint(layer, answer):
 def without_maximum(answer: float) -> Verdict:
     """Chapter 4: the logits' mean square where pooling takes one pixel of four, at depth 4."""
     return number(
-        answer, 6, "2 down to the bottom, then 3, 4, 5, 6: each stage adds the skip's half of 2.",
+        answer,
+        6,
+        "2 down to the bottom, then 3, 4, 5, 6: each stage adds the skip's half of 2.",
         {
             2 * 1.5**4: "The first stage does multiply by 1.5. At the second the upsampled map "
             "has grown, and the skip has not.",
@@ -104,4 +107,4 @@ def without_maximum(answer: float) -> Verdict:
         "Follow q down, which is short now, and then through one concatenation after the other. "
         "A measured average of a few dozen draws is still off by one or so.",
         tolerance=0.02,
-    )  # fmt: skip
+    )

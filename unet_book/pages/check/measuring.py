@@ -12,7 +12,9 @@ def wall_through_cell(answer: float) -> Verdict:
     """Chapter 10: the Rand error of a wall one pixel thick through the middle of 10 x 10 pixels."""
     kept, true = 2 * 45 * 44 / 2, 100 * 99 / 2
     return number(
-        answer, 1 - 2 * kept / (true + kept), "Ten pixels of a hundred are wrong, and three "
+        answer,
+        1 - 2 * kept / (true + kept),
+        "Ten pixels of a hundred are wrong, and three "
         "sevenths of F are gone: of the 4950 pairs that belong together 1980 still are.",
         {
             2 * kept / (true + kept): "That is F. The error is what it lacks to 1.",
@@ -29,7 +31,7 @@ def wall_through_cell(answer: float) -> Verdict:
         "Count pairs of different pixels: together in the truth (one cell of 100), together in "
         "the prediction (two of 45), together in both. F = 2 both / (true + predicted).",
         tolerance=1e-3,
-    )  # fmt: skip
+    )
 
 
 def merged_cells(function) -> Verdict:
@@ -71,8 +73,9 @@ def _what_was_counted(answer, truth, prediction, name):
         "share": "A segment that laps over into a neighbor has not merged it. Only a match counts, "
         "which covers more than half of the true cell.",
     }.items():
-        other = {"cells": False, "background": True, "strict": False, "whole": False,
-                 "share": 0.0}[changed]  # fmt: skip
+        other = {"cells": False, "background": True, "strict": False, "whole": False, "share": 0.0}[
+            changed
+        ]
         if near(answer, _merged(truth, prediction, **{changed: other})):
             return hint
     return (
@@ -87,20 +90,32 @@ def _merge_cases():
     line = np.array([[1, 1, 1, 1, 2, 2, 2, 2, 0, 3, 3, 3, 3, 4, 4, 4, 4]])
     cases = {
         "two cells in one segment": (
-            line, np.array([[5, 5, 5, 5, 5, 5, 5, 5, 0, 6, 6, 6, 6, 7, 7, 7, 7]])),
+            line,
+            np.array([[5, 5, 5, 5, 5, 5, 5, 5, 0, 6, 6, 6, 6, 7, 7, 7, 7]]),
+        ),
         "a segment that laps over by a pixel": (
-            line, np.array([[5, 5, 5, 5, 5, 8, 8, 8, 0, 6, 6, 6, 6, 7, 7, 7, 7]])),
+            line,
+            np.array([[5, 5, 5, 5, 5, 8, 8, 8, 0, 6, 6, 6, 6, 7, 7, 7, 7]]),
+        ),
         "a segment over exactly half of a cell": (
-            line, np.array([[5, 5, 5, 5, 5, 5, 8, 8, 0, 6, 6, 6, 6, 7, 7, 7, 7]])),
+            line,
+            np.array([[5, 5, 5, 5, 5, 5, 8, 8, 0, 6, 6, 6, 6, 7, 7, 7, 7]]),
+        ),
         "two cells that were missed": (
-            line, np.array([[5, 5, 5, 5, 8, 8, 8, 8, 0, 0, 0, 0, 0, 0, 0, 0, 0]])),
+            line,
+            np.array([[5, 5, 5, 5, 8, 8, 8, 8, 0, 0, 0, 0, 0, 0, 0, 0, 0]]),
+        ),
         "a cell that was mostly missed": (
-            line, np.array([[5, 5, 5, 5, 5, 0, 0, 0, 0, 6, 6, 6, 6, 7, 7, 7, 7]])),
-    }  # fmt: skip
+            line,
+            np.array([[5, 5, 5, 5, 5, 0, 0, 0, 0, 6, 6, 6, 6, 7, 7, 7, 7]]),
+        ),
+    }
     blocks = np.kron(np.arange(1, 17).reshape(4, 4), np.ones((6, 6), int))
     joined = np.array([0, *draw.integers(0, 9, 16)])[blocks]
     cases["sixteen cells, some of them joined, some missed"] = (
-        blocks * (draw.random(blocks.shape) < 0.9), np.roll(joined, 1, axis=1))  # fmt: skip
+        blocks * (draw.random(blocks.shape) < 0.9),
+        np.roll(joined, 1, axis=1),
+    )
     return cases
 
 
@@ -124,7 +139,9 @@ def dearest_pixel(answer: float) -> Verdict:
     sizes = np.sort(np.bincount(truth.ravel())[1:]).astype(float)
     true, pair = (sizes * (sizes - 1)).sum() / 2, sizes[-1] * sizes[-2]
     return number(
-        answer, rand.max(), f"Opened alone, the pixels cost from {rand.min():.3f} to "
+        answer,
+        rand.max(),
+        f"Opened alone, the pixels cost from {rand.min():.3f} to "
         f"{rand.max():.3f}, {rand.mean():.3f} on average. The dearest lies where three cells meet.",
         {
             rand.mean(): "That is the mean over the pixels. Which one is the dearest?",
@@ -139,4 +156,4 @@ def dearest_pixel(answer: float) -> Verdict:
         "For each pixel that is 0 in the truth: copy the mask `truth > 0`, open that one pixel, "
         "and compute `metrics.rand_error(truth, opened)`. What is the largest?",
         tolerance=1e-5,
-    )  # fmt: skip
+    )

@@ -19,7 +19,9 @@ TOO_FAR = (
 def exact_tiles(answer: float) -> Verdict:
     """Chapter 8: how many tiles of 572 answer an image of 1160 x 1160 pixels without a seam."""
     return number(
-        answer, 16, "Four steps of 384 a line: three reach pixel 1152, 8 short of the edge. (Four "
+        answer,
+        16,
+        "Four steps of 384 a line: three reach pixel 1152, 8 short of the edge. (Four "
         "smaller tiles with steps of 304 do it, too, at less cost.)",
         {
             9: "Three answers of 388 do cover a line of 1160. Do tiles that start at 388 and 776 "
@@ -30,7 +32,7 @@ def exact_tiles(answer: float) -> Verdict:
             25: "One a line too many: the mirrored border need not be answered.",
         },
         "Divide 1160 by the largest step that leaves no seam, round up, and think of both axes.",
-    )  # fmt: skip
+    )
 
 
 def mirrored_window(function) -> Verdict:
@@ -107,7 +109,8 @@ def unanimous(answer: float) -> Verdict:
     agree = (votes == votes[0]).all(axis=0)
     pairs = np.mean([(vote == votes[0]).mean() for vote in votes[1:]])
     return number(
-        answer, agree.mean(),
+        answer,
+        agree.mean(),
         f"{1 - agree.mean():.1%} of the pixels depend on which of these eight of the 64 phases the "
         "raster of the poolings has.",
         {
@@ -122,4 +125,4 @@ def unanimous(answer: float) -> Verdict:
         "Cut the eight views 0 to 7 pixels earlier in both directions, and move each answer back "
         "before you compare: pixel (s, s) of answer s is pixel (0, 0) of the first.",
         tolerance=1e-4,
-    )  # fmt: skip
+    )

@@ -11,7 +11,9 @@ from unet_book.pages.check.verdict import Verdict, attempt, is_number, number, r
 def wider_interval(answer: float) -> Verdict:
     """Chapter 11: how many times as wide as Student's the interval of ten folds should be."""
     return number(
-        answer, math.sqrt(1 + 10 / 9), "sqrt((1/10 + 1/9) / (1/10)) = 1.45. With five folds it was "
+        answer,
+        math.sqrt(1 + 10 / 9),
+        "sqrt((1/10 + 1/9) / (1/10)) = 1.45. With five folds it was "
         "1.5, and it never falls below the root of 2, however many there are.",
         {
             1.5: "That is the factor of five folds. With ten, how many slices are held out for "
@@ -25,8 +27,9 @@ def wider_interval(answer: float) -> Verdict:
             math.sqrt(1 + 1 / 9): "You added 1/9 to one. Student's has 1/10 there.",
         },
         "Ten folds of three slices: 27 train, 3 are held out. Put 1/10 + 3/27 in the place of "
-        "1/10, under the root.", tolerance=5e-3,
-    )  # fmt: skip
+        "1/10, under the root.",
+        tolerance=5e-3,
+    )
 
 
 def honest_score(function) -> Verdict:
@@ -84,7 +87,8 @@ def surely_gained(answer: float) -> Verdict:
     kept = sizes["test"] / sizes["train"]
     apart = [results.interval(scores, kept) for scores in (averaged, alone)]
     return number(
-        answer, results.interval(gain, kept).low,
+        answer,
+        results.interval(gain, kept).low,
         "So much is sure, for this recipe on this volume. Two intervals side by side would have "
         "told less.",
         {
@@ -101,5 +105,6 @@ def surely_gained(answer: float) -> Verdict:
             "V_Rand is better.",
         },
         "Take `fold_scores` of V_Rand for both ways, subtract fold by fold, and hand the "
-        "differences to `interval`.", tolerance=1e-6,
-    )  # fmt: skip
+        "differences to `interval`.",
+        tolerance=1e-6,
+    )

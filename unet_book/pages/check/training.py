@@ -16,7 +16,9 @@ GIB = 2**30
 def momentum_limit(answer: float) -> Verdict:
     """Chapter 9: the rate from which momentum 0.9 runs away where plain steps do from 0.02 on."""
     return number(
-        answer, 0.038, "2 (1 + m) / L, and 2 / L is 0.02. The effective rate there is 0.38, "
+        answer,
+        0.038,
+        "2 (1 + m) / L, and 2 / L is 0.02. The effective rate there is 0.38, "
         "nineteen times what plain steps can have.",
         {
             0.002: "A tenth has the same effective rate as 0.02 without momentum. But is the limit "
@@ -30,7 +32,7 @@ def momentum_limit(answer: float) -> Verdict:
         },
         "Without momentum the limit is 2 / L: what is L here? Then put it into the limit with m. "
         "(A number that was found by trying is not exact enough.)",
-    )  # fmt: skip
+    )
 
 
 def heavy_ball(function) -> Verdict:
@@ -41,9 +43,13 @@ def heavy_ball(function) -> Verdict:
         w = draw.normal(size=5)
         handed = w.copy()
         answer, failure = attempt(
-            function, lambda at: curvatures * at, handed, list(rates), momentum,
+            function,
+            lambda at: curvatures * at,
+            handed,
+            list(rates),
+            momentum,
             on=f"{len(rates)} steps with momentum {momentum}",
-        )  # fmt: skip
+        )
         if failure is not None:
             return failure
         if answer is None:
@@ -55,9 +61,7 @@ def heavy_ball(function) -> Verdict:
                 "The start was changed: `-=` on an array writes into it, and it is the caller's. "
                 "Begin with a copy."
             )
-        ways = {
-            name: _descend(way, curvatures, w, rates, momentum) for name, way in STEPS.items()
-        }
+        ways = {name: _descend(way, curvatures, w, rates, momentum) for name, way in STEPS.items()}
         if np.allclose(to_numpy(answer), ways.pop("right"), rtol=1e-6):
             continue
         for hint, other in ways.items():
@@ -78,15 +82,23 @@ STEPS = {
     "rate of now.": lambda w, v, g, rate, m: (w - m * v - rate * g, m * v + rate * g),
     "That is an average of the gradients: it has the factor 1 - m in front of the new one. "
     "PyTorch's sum has none, and is 1 / (1 - m) times as long.": lambda w, v, g, rate, m: (
-        w - rate * (m * v + (1 - m) * g), m * v + (1 - m) * g),
+        w - rate * (m * v + (1 - m) * g),
+        m * v + (1 - m) * g,
+    ),
     "That is Nesterov's momentum, which looks one step ahead.": lambda w, v, g, rate, m: (
-        w - rate * (g + m * (m * v + g)), m * v + g),
+        w - rate * (g + m * (m * v + g)),
+        m * v + g,
+    ),
     "Nothing is remembered: v must outlive the step.": lambda w, v, g, rate, m: (w - rate * g, v),
     "Uphill. The gradient points to where the energy rises.": lambda w, v, g, rate, m: (
-        w + rate * (m * v + g), m * v + g),
-    "The step is taken with the old v, before the new gradient is in it.":
-        lambda w, v, g, rate, m: (w - rate * v, m * v + g),
-}  # fmt: skip
+        w + rate * (m * v + g),
+        m * v + g,
+    ),
+    "The step is taken with the old v, before the gradient is in it.": lambda w, v, g, rate, m: (
+        w - rate * v,
+        m * v + g,
+    ),
+}
 
 
 def _descend(step, curvatures, w, rates, momentum):
@@ -117,7 +129,9 @@ def tiles_at_once(answer: float) -> Verdict:
     """Chapter 9: how many tiles of 572 are in a step within 14 GiB, in fp32 with SGD."""
     most, room = _most(14 * GIB), 14 * GIB
     return number(
-        answer, most, "Weights and momentum are there once, whatever the batch, and most gradients "
+        answer,
+        most,
+        "Weights and momentum are there once, whatever the batch, and most gradients "
         "of weights are made after the peak; each further tile brings only its maps.",
         {
             room // _peak(1): "That divides the room by the peak of one tile. Are the weights "
@@ -125,6 +139,6 @@ def tiles_at_once(answer: float) -> Verdict:
             _most(room, "bf16"): "That is bf16. A T4 does not compute in it.",
             most + 1: "One too many: its peak is above 14 GiB, and the fifteenth GiB is not yours.",
         },
-        "Count up: `memory.account(paper, 572, batch=n, device=\"cuda\").peak` for n = 1, 2, ..., "
+        'Count up: `memory.account(paper, 572, batch=n, device="cuda").peak` for n = 1, 2, ..., '
         "until it passes 14 * 2**30.",
-    )  # fmt: skip
+    )

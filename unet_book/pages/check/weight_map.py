@@ -13,7 +13,8 @@ from unet_book.weight_map import border_term, part_touching_cells, two_nearest_d
 def widest_gap(answer: float) -> Verdict:
     """Chapter 6: the widest straight gap, in pixels, in which the term is at least 1."""
     return number(
-        answer, 9,
+        answer,
+        9,
         "d1 + d2 = 10 px at each of its pixels, and the term there is 1.35; one pixel more, 0.89.",
         {
             10: "At 10 the exponent is asked for d1 + d2. How large is that in a gap that is one "
@@ -27,7 +28,7 @@ def widest_gap(answer: float) -> Verdict:
         },
         "Solve 10 exp(-s^2 / 50) = 1 for s. Then ask which s a gap of n pixels has.",
         tolerance=1e-3,
-    )  # fmt: skip
+    )
 
 
 def two_nearest_in_row(function) -> Verdict:
@@ -113,7 +114,8 @@ def half_in_gaps(answer: float) -> Verdict:
     parted, pixels = part_touching_cells(labels), labels.size
     heavy, touching = (float(border_term(one).sum(dtype=float)) for one in (parted, labels))
     return number(
-        answer, 10 * pixels / heavy,
+        answer,
+        10 * pixels / heavy,
         "The term is proportional to w0, and the balanced part adds up to the number of pixels.",
         {
             10 * pixels / touching: "Did you part the cells first? Where two touch there is no "
@@ -128,4 +130,4 @@ def half_in_gaps(answer: float) -> Verdict:
         "Add up border_term and class_balance over the parted training part, for w0 = 10. Which of "
         "the two sums depends on w0, and how?",
         tolerance=1e-2,
-    )  # fmt: skip
+    )

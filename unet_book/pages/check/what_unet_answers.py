@@ -17,7 +17,9 @@ from unet_book.pages.check.verdict import (
 def window_ratio(answer: float) -> Verdict:
     """Chapter 1: the work of five layers on a sliding window, over that of one pass."""
     return number(
-        answer, 33, "(81 + 49 + 25 + 9 + 1) / 5 = 33; it grows with the window's square.",
+        answer,
+        33,
+        "(81 + 49 + 25 + 9 + 1) / 5 = 33; it grows with the window's square.",
         {
             121: "121 is the number of pixels in the window. But not every layer works on the "
             "whole of it: each takes one pixel off every side.",
@@ -27,7 +29,7 @@ def window_ratio(answer: float) -> Verdict:
             "pass: 5 layers.",
         },
         "Write down the map that each of the five layers puts out, from 9 x 9 to 1 x 1.",
-    )  # fmt: skip
+    )
 
 
 def majority_error(function) -> Verdict:

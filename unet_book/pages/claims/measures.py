@@ -65,8 +65,10 @@ def channels() -> tuple:
 
 def up_convolutions() -> tuple:
     """Kernel, stride and share of the channels kept, of all up-convolutions."""
-    kinds = {(up.kernel_size[0], up.stride[0], up.out_channels / up.in_channels)
-             for up in network().up_convolutions}  # fmt: skip
+    kinds = {
+        (up.kernel_size[0], up.stride[0], up.out_channels / up.in_channels)
+        for up in network().up_convolutions
+    }
     (kind,) = kinds
     return kind
 

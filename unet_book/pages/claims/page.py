@@ -6,10 +6,19 @@ from collections import Counter
 from unet_book.pages.claims.claim import DIFFERS, REPRODUCED, UNTESTABLE, Claim, Finding
 
 CHAPTERS = {
-    0: "00_before_you_start", 1: "01_what_unet_answers", 2: "02_data", 3: "03_architecture",
-    4: "04_initialization", 5: "05_energy", 6: "06_weight_map", 7: "07_elastic_deformation",
-    8: "08_overlap_tile", 9: "09_training", 10: "10_measuring", 11: "11_results",
-}  # fmt: skip
+    0: "00_before_you_start",
+    1: "01_what_unet_answers",
+    2: "02_data",
+    3: "03_architecture",
+    4: "04_initialization",
+    5: "05_energy",
+    6: "06_weight_map",
+    7: "07_elastic_deformation",
+    8: "08_overlap_tile",
+    9: "09_training",
+    10: "10_measuring",
+    11: "11_results",
+}
 KINDS = {REPRODUCED: "yes", DIFFERS: "no", UNTESTABLE: "open"}
 
 # The class "explorer" is the book's for what stands on the page itself, in light and in dark.

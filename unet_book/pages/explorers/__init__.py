@@ -19,6 +19,15 @@ from unet_book.pages.explorers.two_cells import two_cells
 from unet_book.pages.explorers.valley import valley
 
 __all__ = [
-    "film", "nine_vectors", "one_membrane", "pixel_energy", "spaced_samples", "signal",
-    "thresholds", "tile_sizes", "tiling", "two_cells", "valley",
-]  # fmt: skip
+    "film",
+    "nine_vectors",
+    "one_membrane",
+    "pixel_energy",
+    "spaced_samples",
+    "signal",
+    "thresholds",
+    "tile_sizes",
+    "tiling",
+    "two_cells",
+    "valley",
+]

@@ -18,8 +18,17 @@ BODY = (
     'are hatched."></svg></div></div><div class="legend">hatched black and white, and dotted: '
     "the field folds</div>"
 )
-PLACES = ["top left", "top", "top right", "left", "middle", "right", "bottom left", "bottom",
-          "bottom right"]  # fmt: skip
+PLACES = [
+    "top left",
+    "top",
+    "top right",
+    "left",
+    "middle",
+    "right",
+    "bottom left",
+    "bottom",
+    "bottom right",
+]
 
 
 def nine_vectors(image, labels, vectors=None, name: str = "nine-vectors"):

@@ -18,8 +18,10 @@ def spaced_samples(sets: dict, name: str = "spaced-samples"):
     correlation at all offsets of the raster, as far as it stays above 0; to two digits, and as if
     the images were independent of each other. Returns an `IPython.display.HTML`.
     """
-    data = {key: [one["pixels"], one["class_correlation"], one["gray_correlation"]]
-            for key, one in sets.items()}  # fmt: skip
+    data = {
+        key: [one["pixels"], one["class_correlation"], one["gray_correlation"]]
+        for key, one in sets.items()
+    }
     reach = min(len(one["class_correlation"]) for one in sets.values()) - 1
     controls = [
         Choice("set", "data set", {key: key for key in sets}),

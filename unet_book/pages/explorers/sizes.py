@@ -21,9 +21,10 @@ def tile_sizes(name: str = "tile-sizes", tile: int = 572, depth: int = 4, base_c
     controls = [
         Slider("tile", "tile", 16, 1100, tile, 1, " px"),
         Slider("depth", "depth", 1, 6, depth),
-        Choice("base", "channels of the first level", {n: str(n) for n in (16, 32, 64)},
-               base_channels),
-    ]  # fmt: skip
+        Choice(
+            "base", "channels of the first level", {n: str(n) for n in (16, 32, 64)}, base_channels
+        ),
+    ]
     alt = (
         "The feature maps of a U-Net as bars, down on the left and up on the right: as high as "
         "their side is long, wider where they have more channels; skips cross from left to right."

@@ -4,9 +4,12 @@ from unet_book.pages.explorers.frame import Choice, Slider, figure
 from unet_book.pages.results import trainings
 
 MEASURES = {
-    "rand_error": "Rand error", "warping_error": "warping error", "pixel_error": "pixel error",
-    "v_rand": "1 - V_Rand", "v_info": "1 - V_Info",
-}  # fmt: skip
+    "rand_error": "Rand error",
+    "warping_error": "warping error",
+    "pixel_error": "pixel error",
+    "v_rand": "1 - V_Rand",
+    "v_info": "1 - V_Info",
+}
 
 
 def thresholds(record: dict, name: str = "thresholds"):
@@ -21,10 +24,12 @@ def thresholds(record: dict, name: str = "thresholds"):
     ways = {way: way for way in runs[0]["scores"]}
     cuts = runs[0]["scores"][next(iter(ways))]["thresholds"]
     curves = [
-        {way: {part: _errors(scores[part]) for part in ("train", "test")}
-         for way, scores in run["scores"].items()}
+        {
+            way: {part: _errors(scores[part]) for part in ("train", "test")}
+            for way, scores in run["scores"].items()
+        }
         for run in runs
-    ]  # fmt: skip
+    ]
     controls = [
         Choice("measure", "measure", MEASURES),
         Choice("fold", "held out", {k: _slices(run) for k, run in enumerate(runs)}),
@@ -41,10 +46,12 @@ def thresholds(record: dict, name: str = "thresholds"):
 def _errors(scores):
     """Each measure as an error, null where it is no number."""
     return {
-        measure: [None if value != value else round(abs((name[0] == "1") - value), 7)
-                  for value in scores[measure]]
+        measure: [
+            None if value != value else round(abs((name[0] == "1") - value), 7)
+            for value in scores[measure]
+        ]
         for measure, name in MEASURES.items()
-    }  # fmt: skip
+    }
 
 
 def _slices(run):

@@ -26,11 +26,16 @@ def two_cells(name: str = "two-cells"):
         Slider("down", "second cell, down", -20, 20, 0, unit=" px"),
         Slider("w0", "w\u2080", 0, 50, 10, 1),
         Slider("sigma", "\u03c3", 1, 12, 5, 0.5, unit=" px"),
-        Choice("of", "the term looks at", {
-            "sum": "d\u2081 + d\u2082", "second": "2 d\u2082",
-            "product": "2 \u221a(d\u2081 d\u2082)",
-        }),
-    ]  # fmt: skip
+        Choice(
+            "of",
+            "the term looks at",
+            {
+                "sum": "d\u2081 + d\u2082",
+                "second": "2 d\u2082",
+                "product": "2 \u221a(d\u2081 d\u2082)",
+            },
+        ),
+    ]
     alt = (
         "Two gray discs and between them an orange spot, strongest where they are nearest; below, "
         "the term's height along the line from center to center."
