@@ -5,8 +5,9 @@ images and judged on others. For membranes these are slices 0 to 19 and 20 to 23
 and averaged weights, all along the way; slices 24 to 29, which the last fold tests, take no part.
 For cells they are frames of the training part of the first fold of PhC-U373, and of the set's own
 split of DIC-HeLa. A list of trials is `recipe` (membranes), `recipe_curve` (membranes from fewer
-slices) or `recipe_cells`; `tools/long_runs.py LIST` trains them one after the other, and each
-finished training is a file in benchmarks/parts. This script puts them together:
+slices) or `recipe_cells`; the lists `tables` and `tables_paper` are the recipe that was chosen, and
+the paper's beside it, on all folds. `tools/long_runs.py LIST` trains one after the other, and each
+finished training is a file in benchmarks/parts. This script puts the trials together:
 
     python benchmarks/recipe.py
 
@@ -127,8 +128,49 @@ CELL_TRIALS = {
 LISTS = {"recipe": MEMBRANES, "recipe_curve": CURVE, "recipe_cells": CELL_TRIALS}
 
 
+def of_all_folds(folds: int, inner: bool) -> tuple[Part, ...]:
+    """Each fold from every seed, and the mean of the fold's networks right behind them."""
+    return tuple(
+        part
+        for fold in range(folds)
+        for part in [
+            *(Part(fold, seed, inner) for seed in SEEDS),
+            Part(fold, inner=inner, mean_of=SEEDS),
+        ]
+    )
+
+
+# What chapter 11 is made of: the inner networks choose the thresholds, for the others, too.
+ISBI = of_all_folds(5, inner=True) + of_all_folds(5, inner=False)
+# The same network, tiles and steps with what the paper says of its training.
+PAPERS = replace(
+    elastic(PAPER, BEST),
+    dropout=0.5,
+    optimizer="sgd",
+    learning_rate=3e-4,
+    schedule="constant",
+    warmup=0,
+    clip=None,
+    weight_decay=0.0,
+    average=0.0,
+    balance=True,
+    w0=10.0,
+)
+TABLES = {
+    "tables": {"isbi2012": Table("isbi2012", BEST, ISBI, membranes=True, stretch=True)},
+    "tables_paper": {
+        "isbi2012": Table("isbi2012", PAPERS, of_all_folds(5, inner=True), membranes=True)
+    },
+}
+
+
 def jobs(name: str):
-    """(name, table, part) of every training of a list: the first trial's, then seed after seed."""
+    """(name, table, part) of every training of a list, in the order in which they are made.
+
+    Trials: all of the first, then seed after seed. Tables: part after part.
+    """
+    if name in TABLES:
+        return [(data, table, part) for data, table in TABLES[name].items() for part in table.parts]
     trials = LISTS[name]
     first, *others = trials
     order = [(first, seed) for seed in SEEDS]

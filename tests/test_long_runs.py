@@ -72,8 +72,17 @@ def test_a_lock_ends_with_its_process(made, tmp_path):
 def test_each_training_of_a_list_has_a_file_of_its_own(name):
     jobs = long_runs.jobs(name)
     assert len({f"{trial}-{part.name}" for trial, _, part in jobs}) == len(jobs)
-    assert all(part in table.parts and table.trial for _, table, part in jobs)
+    assert all(part in table.parts for _, table, part in jobs)
+    assert all(table.trial == (name in recipe.LISTS) for _, table, _ in jobs)
     assert {part.seed for _, _, part in jobs} == set(recipe.SEEDS)
+
+
+def test_a_mean_comes_right_behind_its_networks():
+    for name in recipe.TABLES:
+        parts = [part for _, _, part in long_runs.jobs(name)]
+        for k, part in enumerate(parts):
+            if part.mean_of:
+                assert parts[k - 3 : k] == part.members
 
 
 @pytest.mark.parametrize("name", recipe.LISTS)

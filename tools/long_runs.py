@@ -22,7 +22,7 @@ from pathlib import Path
 HERE = Path(__file__).resolve().parent.parent
 sys.path[:0] = [str(HERE), str(HERE / "benchmarks")]  # this worktree's package, not another one
 
-LISTS = ("recipe", "recipe_curve", "recipe_cells")
+LISTS = ("recipe", "recipe_curve", "recipe_cells", "tables", "tables_paper")
 
 
 def jobs(name: str):
