@@ -93,7 +93,11 @@ NARROW = replace(BEST, base_channels=16, steps=3000)
 CURVE = {
     f"{count} slice{'s' * (count > 1)}{arm}": membranes(preset, stretch=True, images=count)
     for count in (1, 3, 10, 20)
-    for arm, preset in (("", NARROW), (", elastic 0", elastic(0, NARROW)))
+    for arm, preset in (
+        ("", NARROW),
+        (", elastic 0", elastic(0, NARROW)),
+        (", shift only", replace(NARROW, augmentation=Augmentation.none())),
+    )
 }
 
 CELLS = elastic(PAPER, replace(BASE, depth=4, tile=380, steps=1600, w0=4.0, measure_every=400))
