@@ -1,21 +1,20 @@
 """The claim ledger: every check is there and is run, and every verdict follows from its numbers."""
 
-import ast
+import inspect
 import json
 import re
-import shutil
 from dataclasses import replace
-from functools import cache
 from pathlib import Path
 
 import pytest
 
-from unet_book.pages import claims
+from unet_book.pages import claims, results
 from unet_book.pages.claims import CLAIMS, DIFFERS, PARTS, REPRODUCED, UNTESTABLE, Claim, measures
+from unet_book.pages.claims.checks import missing
 from unet_book.pages.claims.page import CHAPTERS
 
 ROOT = Path(__file__).parent.parent
-each_claim = pytest.mark.parametrize("claim", CLAIMS, ids=lambda claim: claim.id)
+RAND = ("rand", "pixel")  # the errors with four digits
 
 
 @pytest.fixture(scope="module")
@@ -26,59 +25,8 @@ def findings():
 # ---- the checks are there, and they are run
 
 
-def missing(check: str, root: Path) -> str:
-    """Why a check proves nothing, or nothing where it does."""
-    if "::" in check:
-        return missing_test(root, *check.split("::"))
-    if "#" in check:
-        return missing_cell(root, *check.split("#"))
-    return "" if (root / check).is_file() else f"{check} is not there"
-
-
-def missing_test(root, file, name):
-    if not (root / file).is_file():
-        return f"{file} is not there"
-    module, tests = functions_of(root / file)
-    if name not in tests:
-        return f"{file} has no {name}"
-    marks = [*map(ast.unparse, tests[name].decorator_list), module]
-    words = marks + [ast.unparse(node) for node in ast.walk(tests[name]) if called(node, "skip")]
-    return f"{name} is not always run" if re.search(r"skip|xfail", " ".join(words)) else ""
-
-
-@cache
-def functions_of(file):
-    """The marks of a test file as a whole, and its test functions by name."""
-    body = ast.parse(file.read_text(encoding="utf-8")).body
-    marks = [ast.unparse(line) for line in body if ast.unparse(line).startswith("pytestmark")]
-    functions = {line.name: line for line in body if isinstance(line, ast.FunctionDef)}
-    return " ".join(marks), functions
-
-
-def called(node, name):
-    return isinstance(node, ast.Call) and name in ast.unparse(node.func)
-
-
-def missing_cell(root, file, name):
-    if not (root / file).is_file():
-        return f"{file} is not there"
-    cells = cells_of(root / file)
-    if name not in cells:
-        return f"{file} has no cell {name}"
-    cell = cells[name]
-    text = "".join(cell["source"]) + " ".join(cell["metadata"].get("tags", []))
-    run = cell.get("execution_count") and not re.search(r"nbval[-_](skip|ignore)", text, re.I)
-    return "" if run else f"{name} in {file} is not run and compared"
-
-
-@cache
-def cells_of(file):
-    return {cell["id"]: cell for cell in json.loads(file.read_text(encoding="utf-8"))["cells"]}
-
-
-@each_claim
-def test_a_check_is_there_and_is_run(claim):
-    assert missing(claim.check, ROOT) == ""
+def test_every_check_is_there_and_is_run():
+    assert list(claims.load(root=ROOT)) == list(PARTS)
 
 
 TESTS = """\
@@ -133,22 +81,106 @@ def test_a_check_that_proves_nothing_is_named(project, check, words):
 
 
 def test_a_check_that_disappears_is_noticed(tmp_path):
-    claim = next(claim for claim in CLAIMS if claim.id == "tile-572")
+    claim = next(claim for claim in CLAIMS if claim.key == "tile-572")
     file, name = claim.check.split("::")
-    (tmp_path / "tests").mkdir()
-    copy = shutil.copy(ROOT / file, tmp_path / file)
-    assert missing(claim.check, tmp_path) == ""
-    functions_of.cache_clear()
-    Path(copy).write_text(Path(copy).read_text().replace(f"def {name}(", "def test_renamed("))
-    assert "has no" in missing(claim.check, tmp_path)
+    text = (ROOT / file).read_text(encoding="utf-8")
+    for folder, test in (("kept", name), ("renamed", "test_renamed")):
+        (tmp_path / folder / "tests").mkdir(parents=True)
+        (tmp_path / folder / file).write_text(text.replace(f"def {name}(", f"def {test}("))
+    assert missing(claim.check, tmp_path / "kept") == ""
+    assert "has no" in missing(claim.check, tmp_path / "renamed")
 
 
 # ---- the list
 
 
-def test_there_are_many_claims_and_no_two_share_an_id():
-    assert len(CLAIMS) >= 40
-    assert len({claim.id for claim in CLAIMS}) == len(CLAIMS) == sum(map(len, PARTS.values()))
+def test_there_are_many_claims_and_no_two_share_a_key():
+    assert len(CLAIMS) >= 100
+    assert len({claim.key for claim in CLAIMS}) == len(CLAIMS) == sum(map(len, PARTS.values()))
+
+
+def test_the_numbers_of_the_tables_are_those_of_the_results():
+    says = {claim.key: claim.says for claim in CLAIMS}
+    for name, row in results.TABLE_1.items():
+        if name != "u-net":
+            numbers = [f"{row['warping_error']:.6f}", *(f"{row[f'{m}_error']:.4f}" for m in RAND)]
+            assert re.findall(r"0\.\d+", says[f"table-1-{name.lower()}"]) == numbers
+    for name, row in results.TABLE_2.items():
+        if not name.startswith("u-net"):
+            numbers = [str(score) for score in row.values() if score is not None]
+            found = re.findall(r"0\.\d+", says[f"table-2-{name.split()[0].lower()}"])
+            assert found == numbers
+
+
+def test_the_boards_numbers_are_those_of_the_results():
+    expected = {claim.key: claim.expected for claim in CLAIMS}
+    assert {name: expected[name.replace("_", "-")] for name in results.BOARD} == results.BOARD
+
+
+def test_every_measure_is_asked_for():
+    asked = {claim.measure.func.__name__ for claim in CLAIMS if claim.measure}
+    own = inspect.getmembers(measures, lambda f: getattr(f, "__module__", "") == measures.__name__)
+    assert asked == {name for name, _ in own if not name.startswith("_")} - {"work"}  # chapter 11's
+
+
+ENTRY = """\
+[[part]]
+key = "few"
+section = "Section 0"
+says = "Few are enough."
+chapter = 0
+check = "tests/test_it.py::test_kept"
+"""
+
+
+def file_of(tmp_path, text):
+    path = tmp_path / "claims.toml"
+    path.write_text(text)
+    return path
+
+
+def test_a_file_is_read_part_by_part(tmp_path):
+    more = 'measure = "titan_seconds"\narguments = [188]\nexpected = [1, "two"]\n'
+    other = ENTRY.replace("few", "many").replace("[[part]]", '[["another part"]]')
+    parts = claims.load(file_of(tmp_path, other + more + ENTRY))
+    assert list(parts) == ["another part", "part"]
+    (many,), (few,) = parts.values()
+    assert many.expected == (1, "two") and many.measure() == measures.titan_seconds(188)
+    assert few == Claim("few", "Section 0", "Few are enough.", 0, "tests/test_it.py::test_kept")
+
+
+@pytest.mark.parametrize(
+    "text, words",
+    [
+        (ENTRY.replace("chapter = 0\n", ""), "few has no chapter"),
+        (ENTRY.replace('key = "few"\n', ""), "Few are enough. has no key"),
+        (ENTRY + "chaptr = 3", "few has chaptr; a claim has key, "),
+        (ENTRY + 'measure = "most_luck"', "few: measures.py has no measure 'most_luck'"),
+        (ENTRY + 'measure = "math"', "no measure 'math'"),
+        (ENTRY + 'measure = "cache"', "no measure 'cache'"),
+        (ENTRY + 'measure = "_network"', "no measure '_network'"),
+        (ENTRY + 'measure = "work"', r"few: work\(\): missing a required argument: 'tile'"),
+        (ENTRY + 'measure = "channels"\narguments = [1]', "too many positional arguments"),
+        (ENTRY + "arguments = [1]", "no measure that takes them"),
+        (ENTRY + "expected = 3", "few expects 3"),
+        (ENTRY + ENTRY, "2 claims have the key 'few'"),
+        (ENTRY + ENTRY.replace("part", "other"), "2 claims have the key 'few'"),
+        (ENTRY.replace("[[part]]", "[part]"), r"part is no list of claims: write \[\[part\]\]"),
+        (ENTRY + "chapter = 3", "Cannot overwrite a value"),
+    ],
+)
+def test_a_wrong_entry_is_refused_in_one_line(tmp_path, text, words):
+    with pytest.raises(ValueError, match=words) as refused:
+        claims.load(file_of(tmp_path, text))
+    assert "\n" not in str(refused.value)
+
+
+def test_a_check_that_is_not_there_is_refused(project):
+    path = file_of(project, ENTRY)
+    assert claims.load(path, project)
+    path.write_text(ENTRY.replace("test_kept", "test_gone"))
+    with pytest.raises(ValueError, match="few: test_it.py has no test_gone"):
+        claims.load(path, project)
 
 
 def test_every_verdict_occurs(findings):
@@ -156,7 +188,8 @@ def test_every_verdict_occurs(findings):
 
 
 def test_what_is_not_reproduced_has_a_reason(findings):
-    bare = [one.claim.id for one in findings if one.verdict != REPRODUCED and not one.claim.reason]
+    others = [finding.claim for finding in findings if finding.verdict != REPRODUCED]
+    bare = [claim.key for claim in others if not claim.reason]
     assert bare == []
 
 
@@ -172,46 +205,46 @@ def test_a_chapter_that_shows_a_claim_is_in_the_book():
 def test_a_value_is_reproduced_exactly_where_it_is_within_the_tolerance(findings):
     for finding in findings:
         claim, value = finding.claim, finding.value
-        if not claim.testable or isinstance(claim.asked, (str, tuple, type(None))):
+        if not claim.testable or isinstance(claim.expected, (str, tuple, type(None))):
             continue
         if claim.relation == "surely above":
             low, high = value
-            within = low > claim.asked
-            assert (finding.verdict == DIFFERS) == (high < claim.asked), claim.id
+            within = low > claim.expected
+            assert (finding.verdict == DIFFERS) == (high < claim.expected), claim.key
         elif claim.relation == "equals":
-            within = abs(value - claim.asked) <= claim.tolerance * (1 + 1e-9)
+            within = abs(value - claim.expected) <= claim.tolerance * (1 + 1e-9)
         else:
             sign = 1 if claim.relation == "at most" else -1
-            within = sign * (value - claim.asked) <= claim.tolerance
-        assert (finding.verdict == REPRODUCED) == within, claim.id
+            within = sign * (value - claim.expected) <= claim.tolerance
+        assert (finding.verdict == REPRODUCED) == within, claim.key
 
 
 def broken(claim):
     """A value that the claim can't stand."""
-    if isinstance(claim.asked, str):
+    if isinstance(claim.expected, str):
         return "another"
-    if isinstance(claim.asked, tuple):
-        *others, last = claim.asked
+    if isinstance(claim.expected, tuple):
+        *others, last = claim.expected
         return (*others, "another" if isinstance(last, str) else last + 1)
-    off = claim.tolerance + 1 + abs(claim.asked)
+    off = claim.tolerance + 1 + abs(claim.expected)
     if claim.relation == "surely above":
-        return claim.asked - 2 * off, claim.asked - off
-    return claim.asked + (off if claim.relation != "at least" else -off)
+        return claim.expected - 2 * off, claim.expected - off
+    return claim.expected + (off if claim.relation != "at least" else -off)
 
 
 def test_a_broken_value_turns_the_verdict(findings):
     turned = 0
     for finding in findings:
         claim = finding.claim
-        if claim.testable and claim.asked is not None:
+        if claim.testable and claim.expected is not None:
             value = broken(claim)
-            assert claim.verdict(value) == DIFFERS, f"{claim.id} stands {value}"
+            assert claim.verdict(value) == DIFFERS, f"{claim.key} stands {value}"
             turned += finding.verdict == REPRODUCED
     assert turned >= 40
 
 
 def made(**changes):
-    return Claim("one", "Section 0", "one is one", 0, "nowhere", **changes)
+    return Claim("unit", "Section 0", "1 is 1", 0, "nowhere", **changes)
 
 
 @pytest.mark.parametrize(
@@ -233,12 +266,12 @@ def made(**changes):
     ],
 )
 def test_the_verdict_on_one_number(relation, value, verdict):
-    claim = made(asked=1, measure=lambda: value, relation=relation, tolerance=0.1)
+    claim = made(expected=1, measure=lambda: value, relation=relation, tolerance=0.1)
     assert claim.find().verdict == verdict
 
 
 def test_tuples_agree_entry_by_entry():
-    claim = made(asked=(1, "two"), measure=lambda: (1.0, "two"))
+    claim = made(expected=(1, "two"), measure=lambda: (1.0, "two"))
     assert claim.find().verdict == REPRODUCED
     for other in ((1, "two", 3), (1,), (2, "two"), (1, "too")):
         assert claim.verdict(other) == DIFFERS
@@ -249,12 +282,14 @@ def test_a_statement_without_a_number_stands_on_its_check():
 
 
 def test_what_cant_be_tested_shows_a_value_and_no_more():
-    found = made(asked=1, measure=lambda: 1, testable=False, reason="no labels").find()
+    found = made(expected=1, measure=lambda: 1, testable=False, reason="no labels").find()
     assert (found.verdict, found.value) == (UNTESTABLE, 1)
 
 
 @pytest.mark.parametrize(
-    "wrong", [{"relation": "about"}, {"asked": 3}, {"testable": False}], ids=lambda w: next(iter(w))
+    "wrong",
+    [{"relation": "about"}, {"expected": 3}, {"testable": False}],
+    ids=lambda w: next(iter(w)),
 )
 def test_a_claim_that_could_not_be_judged_is_refused(wrong):
     with pytest.raises(ValueError):
@@ -267,7 +302,7 @@ def test_a_claim_that_could_not_be_judged_is_refused(wrong):
 def test_the_page_has_every_claim_with_its_verdict(findings):
     text = claims.page(findings).data
     for finding in findings:
-        item = text.split(f'id="claim-{finding.claim.id}"')[1].split("</li>")[0]
+        item = text.split(f'id="claim-{finding.claim.key}"')[1].split("</li>")[0]
         assert f">{finding.verdict}</p>" in item and CHAPTERS[finding.claim.chapter] in item
         assert (finding.value is None) == ("found: " not in item)
 
@@ -278,10 +313,10 @@ def test_the_counts_add_up(findings):
 
 
 def test_values_are_written_in_their_own_form():
-    claim = made(asked=0.25, measure=lambda: 0.5, form=".1%", unit="of it", tolerance=0.01)
+    claim = made(expected=0.25, measure=lambda: 0.5, form=".1%", unit="of it", tolerance=0.01)
     text = claims.page([claim.find()]).data
     assert "asked: 25.0% ± 0.01; found: 50.0% of it" in text
-    text = claims.page([made(asked=(True, 2), measure=lambda: (False, 2)).find()]).data
+    text = claims.page([made(expected=(True, 2), measure=lambda: (False, 2)).find()]).data
     assert "asked: yes, 2; found: no, 2" in text
 
 

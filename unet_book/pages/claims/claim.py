@@ -14,66 +14,87 @@ class Claim:
 
     Parameters
     ----------
-    id : a word or two, for links; no other claim has it.
-    section : where in the paper it stands.
-    says : the statement, in this book's words.
-    chapter : the number of the chapter that shows it.
-    check : what proves it at every test run: ``tests/test_unet.py::test_name`` or
+    key : str
+        A word or a few, for links; no other claim has it.
+    section : str
+        Where in the paper it stands.
+    says : str
+        The statement, in this book's words.
+    chapter : int
+        The number of the chapter that shows it.
+    check : str
+        What proves it at every test run: ``tests/test_unet.py::test_name`` or
         ``book/03_architecture.ipynb#cell``, the id of a cell; or the record that it is read from.
-    asked : the paper's number, or the one that its words are taken to ask for; a word or a tuple
-        where it is no number, None where there is nothing to compare.
-    measure : a function of nothing that gives the value found here; None where there is none.
-    relation : how the value found has to stand to what is asked: "equals", "at most" (as for an
-        error), "at least"; or "surely above", for an interval (low, high), which can't tell as long
-        as what is asked lies in it.
-    tolerance : how far off it may be, in the value's own unit.
-    form : how the values are written, a format specification; `unit` follows them.
-    reason : why it differs or can't be tested, or what the comparison is worth.
-    testable : whether anyone could test it from what is public and with what this book has.
+    testable : bool
+        Whether anyone could test it from what is public and with what this book has.
+    measure : callable or None
+        A function of nothing that gives the value found here; None where there is none.
+    expected : number, str, tuple or None
+        The paper's number, or the one that its words are taken to ask for; a word or a tuple where
+        it is no number, None where there is nothing to compare: a design statement, which stands
+        on its check.
+    relation : {"equals", "at most", "at least", "surely above"}
+        How the value found has to stand to what is expected: "at most" as for an error; "surely
+        above" for an interval (low, high), which can't tell as long as what is expected lies in it.
+    tolerance : float
+        How far off it may be, in the value's own unit.
+    form : str
+        How the values are written, a format specification.
+    unit : str
+        What follows the value found.
+    reason : str
+        Why it differs or can't be tested, or what the comparison is worth.
 
-    Raises ValueError for a relation that is not listed, or a value that could never be compared.
+    Raises
+    ------
+    ValueError
+        For a relation that is not listed, a value that is expected and not measured, or a claim
+        that can't be tested and does not say why.
     """
 
-    id: str
+    key: str
     section: str
     says: str
     chapter: int
     check: str
-    asked: object = None
+    testable: bool = True
     measure: Callable[[], object] | None = None
+    expected: object = None
     relation: str = "equals"
     tolerance: float = 0.0
     form: str = "g"
     unit: str = ""
     reason: str = ""
-    testable: bool = True
 
     def __post_init__(self):
         if self.relation not in RELATIONS:
-            raise ValueError(f"a relation is one of {', '.join(RELATIONS)}, not {self.relation!r}")
-        if self.testable and self.asked is not None and self.measure is None:
-            raise ValueError(f"{self.id} asks for a value and has nothing to measure it")
+            known = ", ".join(RELATIONS)
+            raise ValueError(f"{self.key}: relation is one of {known}, not {self.relation!r}")
+        if self.testable and self.expected is not None and self.measure is None:
+            raise ValueError(f"{self.key} expects {self.expected!r} and has nothing to measure it")
         if not self.testable and not self.reason:
-            raise ValueError(f"{self.id} can't be tested: say why")
+            raise ValueError(f"{self.key} can't be tested: say why, as its reason")
 
     def verdict(self, value) -> str:
         """What follows from the value found."""
         if not self.testable:
             return UNTESTABLE
-        if self.asked is None:
+        if self.expected is None:
             return REPRODUCED  # a design statement, as long as its check passes
         if self.relation == "surely above":
             low, high = value
-            return REPRODUCED if low > self.asked else DIFFERS if high < self.asked else UNTESTABLE
-        return REPRODUCED if self._agrees(value, self.asked) else DIFFERS
+            if low > self.expected:
+                return REPRODUCED
+            return DIFFERS if high < self.expected else UNTESTABLE
+        return REPRODUCED if self._agrees(value, self.expected) else DIFFERS
 
-    def _agrees(self, value, asked):
-        if isinstance(asked, tuple):
-            return len(value) == len(asked) and all(map(self._agrees, value, asked))
-        if not isinstance(asked, Real):
-            return value == asked
+    def _agrees(self, value, expected):
+        if isinstance(expected, tuple):
+            return len(value) == len(expected) and all(map(self._agrees, value, expected))
+        if not isinstance(expected, Real):
+            return value == expected
         slack = self.tolerance * (1 + 1e-12)  # a difference of exactly the tolerance is within it
-        above, below = value - asked <= slack, asked - value <= slack
+        above, below = value - expected <= slack, expected - value <= slack
         return {"equals": above and below, "at most": above, "at least": below}[self.relation]
 
     def find(self) -> "Finding":
@@ -91,6 +112,6 @@ class Finding:
     verdict: str
 
 
-def ledger(claims) -> list[Finding]:
+def ledger(claims: list[Claim]) -> list[Finding]:
     """Every claim measured, in their order."""
     return [claim.find() for claim in claims]

@@ -1,4 +1,9 @@
-"""The values that the ledger sets beside the paper's: from the package, or from a recorded run."""
+"""The values that the ledger sets beside the paper's: from the package, or from a recorded run.
+
+Every public function is a measure: it gives one value, or a tuple of them, and an entry of
+claims.toml asks for it by its name. They stand in the order of the chapters. What several measures
+need has an underscore before its name.
+"""
 
 import inspect
 import math
@@ -6,174 +11,326 @@ from functools import cache
 
 import numpy as np
 import torch
+from scipy.interpolate import CubicSpline
 from torch import nn
 
 from unet_book import (
     augmentation,
+    costs,
     datasets,
     elastic,
     initialization,
+    metrics,
     overlap_tile,
     sizes,
     training,
     weight_map,
 )
-from unet_book.costs import layer_costs
 from unet_book.pages import records, results, survey
 from unet_book.unet import UNet
 
-PAPER = training.PRESETS["paper"]
+TITAN_FLOPS = 0.5 * 4.5e12  # half of a Titan's peak: what a training could hope to use
+TITAN_SECONDS = 10 * 3600  # the ten hours of Section 5
+ALL_BUT_ELASTIC = "shift, rotation, mirror, gray"
+ALL_AUGMENTATION = f"{ALL_BUT_ELASTIC}, elastic"
 
 
 @cache
-def network(variant: str = "paper") -> UNet:
+def _network(variant: str = "paper") -> UNet:
     """The paper's network without numbers in it: its layers and shapes are all that is asked."""
     with torch.device("meta"):
         return UNet(variant=variant)
 
 
-def layers(kind) -> list:
+def _layers(kind: type[nn.Module] | tuple[type[nn.Module], ...]) -> list[nn.Module]:
     """The network's layers of a kind, in the order of its construction."""
-    return [layer for layer in network().modules() if isinstance(layer, kind)]
+    return [layer for layer in _network().modules() if isinstance(layer, kind)]
 
 
-def three_by_three() -> list:
-    return [layer for layer in layers(nn.Conv2d) if layer.kernel_size == (3, 3)]
+def _default(function, name: str):
+    """What an argument of a function is where nothing is said."""
+    return inspect.signature(function).parameters[name].default
 
 
-# ---- Section 2: sizes and layers
+def _nuclei(split: str) -> np.ndarray:
+    """The embedded image's labels (H, W), cells parted."""
+    return weight_map.part_touching_cells(datasets.load("nuclei", split).labels[0])
+
+
+# ---- Chapter 0: before you start
+
+
+def networks_given() -> int:
+    """Trained networks that come with the book."""
+    return len(list((datasets.data_folder() / "weights").glob("*.safetensors")))
+
+
+# ---- Chapter 1: what U-Net answers
+
+
+def error_after_one_image() -> float:
+    """The pixel error learned from a part of one image, over that of guessing the majority."""
+    guessed = metrics.majority_error(training.classes(_nuclei("test")[None]))
+    return records.run("nuclei")["history"][-1]["error"] / guessed
+
+
+def work(tile: int, base: int = 64, depth: int = 4) -> int:
+    """Floating-point operations of the convolutions in one forward pass: two a multiplication.
+
+    Parameters
+    ----------
+    tile : int
+        Side of the input, pixels.
+    base : int
+        Channels of the first level.
+    depth : int
+        Number of poolings.
+    """
+    with torch.device("meta"):
+        network = UNet(base_channels=base, depth=depth)
+    return sum(layer.flop for layer in costs.layer_costs(network, tile) if "conv" in layer.kind)
+
+
+def work_of_smaller_tiles(smaller: int, larger: int) -> float:
+    """How many times the work an answered pixel takes in smaller tiles than in larger ones.
+
+    Parameters
+    ----------
+    smaller, larger : int
+        Sides of the tiles, pixels.
+    """
+    small, large = (work(tile) / sizes.output_size(tile) ** 2 for tile in (smaller, larger))
+    return small / large
+
+
+def skips_that_help() -> int:
+    """Seeds whose network errs in fewer pixels with the skips than without."""
+    errors = records.run("skips")["errors"]
+    return int(np.sum(np.array(errors["with skips"]) < errors["without"]))
+
+
+# ---- Chapter 2: the data
+
+
+def data_shape(name: str) -> tuple:
+    """Images, rows and columns of a data set that chapter 2 describes."""
+    return tuple(_data_set(name)["shape"])
+
+
+def frames(name: str) -> int:
+    """The number of images of a data set."""
+    return data_shape(name)[0]
+
+
+def unknown_pixels(name: str) -> int:
+    """Pixels of a data set that are not annotated."""
+    return _data_set(name)["unknown"]
+
+
+def _data_set(name):
+    return records.run("data_sets")["sets"][name]
+
+
+# ---- Chapter 3: architecture
 
 
 def convolutional_layers() -> int:
-    return len(layers((nn.Conv2d, nn.ConvTranspose2d)))
+    """Convolutions and up-convolutions."""
+    return len(_layers((nn.Conv2d, nn.ConvTranspose2d)))
 
 
-def padding() -> int:
-    return sum(layer.padding != (0, 0) for layer in three_by_three())
+def convolution_count(side: int) -> int:
+    """Convolutions whose kernel has this side."""
+    return len(_convolutions(side))
+
+
+def padded_convolutions() -> int:
+    """3 x 3 convolutions that are padded."""
+    return sum(layer.padding != (0, 0) for layer in _convolutions(3))
+
+
+def _convolutions(side):
+    return [layer for layer in _layers(nn.Conv2d) if layer.kernel_size == (side, side)]
+
+
+def layer_count(kind: str) -> int:
+    """Layers of a kind, by the name of its class in `torch.nn`."""
+    return len(_layers(getattr(nn, kind)))
 
 
 def pooling() -> tuple:
-    pool = network().pool
-    return network().depth, pool.kernel_size, pool.stride
+    """The number of poolings, their kernel and their stride."""
+    pool = _network().pool
+    return _network().depth, pool.kernel_size, pool.stride
 
 
 def channels() -> tuple:
     """Channels of each level, down, at the bottom and up again."""
-    net = network()
-    return tuple(block[2].out_channels for block in (*net.encoders, net.bottom, *net.decoders))
+    network = _network()
+    blocks = (*network.encoders, network.bottom, *network.decoders)
+    return tuple(block[2].out_channels for block in blocks)
 
 
-def up_convolutions() -> tuple:
-    """Kernel, stride and share of the channels kept, of all up-convolutions."""
+def is_symmetric() -> bool:
+    """Whether the levels have the same channels up as down."""
+    return channels() == channels()[::-1]
+
+
+def up_convolution() -> tuple:
+    """Kernel, stride and share of the channels kept, the same for all up-convolutions."""
     kinds = {
         (up.kernel_size[0], up.stride[0], up.out_channels / up.in_channels)
-        for up in network().up_convolutions
+        for up in _network().up_convolutions
     }
     (kind,) = kinds
     return kind
 
 
 def last_layer() -> tuple:
-    last = network().classifier
+    """Kernel and input channels of the last convolution."""
+    last = _network().classifier
     return last.kernel_size[0], last.in_channels
 
 
-def sides() -> tuple:
-    return tuple(side for level in sizes.feature_map_sizes(572) for side in level)
-
-
-def valid_sizes(low: int, high: int) -> tuple:
-    return tuple(size for size in range(low, high) if sizes.is_valid_size(size))
-
-
-def odd_poolings_accepted(most: int = 800) -> int:
-    """Sides that the package takes or refuses against the rule, walked through the layers."""
-
-    def fits(size):
-        for _ in range(4):
-            size -= 4
-            if size <= 0 or size % 2:
-                return False
-            size //= 2
-        size -= 4
-        for _ in range(4):
-            size = 2 * size - 4
-        return size > 0
-
-    return sum(fits(size) != sizes.is_valid_size(size) for size in range(1, most))
-
-
-def sides_beside_the_rule(most: int = 1000) -> int:
-    """Sides for which 12 (mod 16), from 188 on, says something else than the network."""
-    fits = {size for size in range(188, most) if size % 16 == 12}
-    return len(fits ^ set(valid_sizes(1, most)))
-
-
-def borders() -> tuple:
-    """What all sides up to 1000 px that fit lose: one number, if it is constant."""
-    lost = {size - sizes.output_size(size) for size in valid_sizes(1, 1000)}
-    return tuple(sorted(lost))
-
-
 def parameters(variant: str) -> int:
-    return sum(weights.numel() for weights in network(variant).parameters())
+    """Weights and biases of the network in one of its variants."""
+    return sum(weights.numel() for weights in _network(variant).parameters())
 
 
-def work(tile: int, base: int = 64, depth: int = 4) -> int:
-    """Floating-point operations of the convolutions in one forward pass: two a multiplication."""
+def output_side(tile: int) -> int:
+    """The side of the answer to a tile, pixels."""
+    return sizes.output_size(tile)
+
+
+def sides(tile: int) -> tuple:
+    """The sides of all maps along the network, pixels."""
+    return tuple(side for level in sizes.feature_map_sizes(tile) for side in level)
+
+
+def lowest_side(tile: int) -> int:
+    """The side that arrives at the lowest level, pixels."""
+    return sizes.feature_map_sizes(tile)[4][0]
+
+
+def sides_against_the_walk(limit: int) -> int:
+    """Sides below the limit that the package judges otherwise than a walk through the layers."""
+
+    def fits(side):
+        for _ in range(4):
+            side -= 4
+            if side <= 0 or side % 2:
+                return False
+            side //= 2
+        side -= 4
+        for _ in range(4):
+            side = 2 * side - 4
+        return side > 0
+
+    return sum(fits(side) != sizes.is_valid_size(side) for side in range(1, limit))
+
+
+def sides_against_the_rule(limit: int) -> int:
+    """Sides below the limit for which 12 (mod 16), from 188 on, says otherwise than the package."""
+    fits = {side for side in range(188, limit) if side % 16 == 12}
+    return len(fits ^ set(_valid_sides(limit)))
+
+
+def border_count(limit: int) -> int:
+    """How many different borders the sides below the limit that fit lose."""
+    return len({side - sizes.output_size(side) for side in _valid_sides(limit)})
+
+
+def _valid_sides(limit):
+    return [side for side in range(1, limit) if sizes.is_valid_size(side)]
+
+
+# ---- Chapter 4: initialization
+
+
+def example_fan_in() -> int:
+    """N of the paper's example: a 3 x 3 convolution that reads 64 channels."""
+    return initialization.fan_in(_example_layer())
+
+
+def example_deviation() -> float:
+    """The standard deviation of the initial weights of that convolution."""
+    return initialization.he_variances(_example_layer())[0] ** 0.5
+
+
+def _example_layer():
     with torch.device("meta"):
-        net = UNet(base_channels=base, depth=depth)
-    return sum(layer.flop for layer in layer_costs(net, tile) if "conv" in layer.kind)
+        return nn.Conv2d(64, 64, 3)
 
 
-def work_per_pixel(tile: int) -> float:
-    return work(tile) / sizes.output_size(tile) ** 2
+def logits_mean_square() -> float:
+    """What the paper's initialization lets one expect at the logits, for noise of unit variance."""
+    rule = initialization.he_variances
+    return initialization.predicted_mean_squares(_network(), rule)[-1]
 
 
-# ---- Section 1: overlap-tile
+def starts_that_learn(rule: str) -> int:
+    """Of six trainings with momentum, those that leave the guess behind in a hundred steps.
+
+    Parameters
+    ----------
+    rule : str
+        How the weights were drawn, as data/runs/initializations.json names it.
+    """
+    energies = records.run("initializations")["energies"]["sgd"][rule]
+    return sum(row[-1] < 0.9 * _energy_of_the_guess() for row in energies)
 
 
-def mirrored_differently() -> int:
-    """Pixels of a row of 512 and a border of 92 on both sides that are not the mirror's."""
-    index = overlap_tile.mirror_index(np.arange(-92, 604), 512)
-    return int(np.sum(index != np.pad(np.arange(512), 92, mode="reflect")))
+def _energy_of_the_guess():
+    """The energy of the best answer that is the same at every pixel of the held-out nuclei."""
+    share = np.mean(_nuclei("test") > 0)
+    return float(-share * math.log(share) - (1 - share) * math.log(1 - share))
 
 
-def target(what: str) -> float:
-    """A number that benchmarks/results/overlap_tile.json measured against a target."""
-    (one,) = [row for row in records.benchmark("overlap_tile")["targets"] if row["what"] == what]
-    return one["measured"]
+# ---- Chapter 5: the energy
 
 
-# ---- Section 3: training
+def printed_energy_growth(before: float, after: float) -> float:
+    """By how much eq. (1), as printed, grows for one pixel of weight 1.
+
+    Parameters
+    ----------
+    before, after : float
+        Probability of the true class.
+    """
+    return math.log(after) - math.log(before)
 
 
-def default(function, name: str):
-    return inspect.signature(function).parameters[name].default
+# ---- Chapter 6: the weight map
 
 
-def energy_as_printed(p: float) -> float:
-    """Eq. (1) of one pixel of weight 1 whose true class got the probability p."""
-    return math.log(p)
+def class_totals() -> float:
+    """The background's total weight over the cells', on the nuclei."""
+    cells = _nuclei("all")
+    weights = weight_map.class_balance(cells)
+    return float(weights[cells == 0].sum(dtype=float) / weights[cells > 0].sum(dtype=float))
+
+
+def weight_map_default(name: str) -> float:
+    """The value that an argument of `weight_map.weight_map` has by default."""
+    return _default(weight_map.weight_map, name)
 
 
 def border_weight(gap: int) -> float:
-    """What eq. (2) adds to a background pixel in a straight gap between two blocks of cell."""
+    """What eq. (2) adds to the first background pixel in a straight gap between two cells.
+
+    Parameters
+    ----------
+    gap : int
+        Width of the gap, pixels.
+    """
     row = np.repeat([1, 0, 2], [12, gap, 12])
     labels = torch.from_numpy(np.tile(row, (9, 1)))
     return float(weight_map.tensors.border_term(labels)[4, 12])
 
 
 def touching_after_parting() -> int:
-    stack = datasets.load("nuclei", "all")
-    return survey.touching(weight_map.part_touching_cells(stack.labels[0]))
-
-
-def class_totals() -> float:
-    """The background's total weight over the cells', on the nuclei."""
-    cells = weight_map.part_touching_cells(datasets.load("nuclei", "all").labels[0])
-    weights = weight_map.class_balance(cells)
-    return float(weights[cells == 0].sum(dtype=float) / weights[cells > 0].sum(dtype=float))
+    """Nuclei that touch another one after a border was cut between them."""
+    return survey.touching(_nuclei("all"))
 
 
 def mergers() -> float:
@@ -183,119 +340,117 @@ def mergers() -> float:
     return float(merged["10.0"] / merged["0.0"])
 
 
-def skips_that_help() -> int:
-    errors = records.run("skips")["errors"]
-    return int(np.sum(np.array(errors["with skips"]) < errors["without"]))
-
-
-def example_layer() -> nn.Conv2d:
-    with torch.device("meta"):
-        return nn.Conv2d(64, 64, 3)
-
-
-def logits_mean_square() -> float:
-    """What the paper's initialization lets one expect at the logits, for noise of unit variance."""
-    rule = initialization.he_variances
-    return initialization.predicted_mean_squares(network(), rule)[-1]
-
-
-def starts_that_learn(rule: str) -> int:
-    """Of six trainings with momentum, those that leave the guess behind in a hundred steps."""
-    rows = records.run("initializations")["energies"]["sgd"][rule]
-    return sum(row[-1] < 0.9 * guess() for row in rows)
-
-
-def guess() -> float:
-    """The energy of the best answer that is the same at every pixel of the held-out nuclei."""
-    cells = weight_map.part_touching_cells(datasets.load("nuclei", "test").labels[0])
-    share = np.mean(cells > 0)
-    return float(-share * math.log(share) - (1 - share) * math.log(1 - share))
-
-
-# ---- Section 3.1: augmentation
-
-
-def unlike_the_spline() -> float:
-    """Largest difference between the package's interpolation and scipy's cubic spline."""
-    from scipy.interpolate import CubicSpline
-
-    matrix = elastic.spline_matrix(101)
-    spline = CubicSpline([0, 50, 100], np.eye(3), bc_type="clamped")  # flat at both ends
-    return float(np.abs(matrix - spline(np.arange(101))).max())
+# ---- Chapter 7: elastic deformation
 
 
 def augmentations() -> tuple:
+    """Whether rotation, gray values and elastic deformation are varied."""
     how = augmentation.Augmentation()
     return how.rotation > 0, how.contrast > 0 and how.brightness > 0, how.sigma > 0
 
 
-def last_errors(record: dict, **which):
-    """The last held-out error of each run that has these entries, by seed."""
-    runs = [run for run in record["runs"] if all(run[key] == x for key, x in which.items())]
-    return np.array([run["history"][-1]["error"] for run in sorted(runs, key=lambda r: r["seed"])])
+def displacement_default(name: str) -> float:
+    """The value that an argument of `elastic.random_displacement` has by default."""
+    return _default(elastic.random_displacement, name)
+
+
+def difference_from_the_spline() -> float:
+    """Largest difference between the package's interpolation and scipy's cubic spline."""
+    spline = CubicSpline([0, 50, 100], np.eye(3), bc_type="clamped")  # flat at both ends
+    return float(np.abs(elastic.spline_matrix(101) - spline(np.arange(101))).max())
 
 
 def elastic_gain() -> tuple:
-    """Percentage points of pixel error that elastic deformation saved beside all the others, from
-    one slice: the ends of the 95 % interval over five paired seeds."""
-    record, arm = records.run("elastic_long"), "shift, rotation, mirror, gray"
-    return paired(last_errors(record, arm=arm), last_errors(record, arm=arm + ", elastic"))
+    """Pixel error that elastic deformation saved beside all the other changes, from one slice.
+
+    The ends of the 95 % interval over five paired seeds, percentage points.
+    """
+    return _saved(ALL_BUT_ELASTIC, ALL_AUGMENTATION)
 
 
 def augmentation_gain() -> tuple:
-    """The same for all augmentation against shifts alone."""
-    record, every = records.run("elastic_long"), "shift, rotation, mirror, gray, elastic"
-    return paired(last_errors(record, arm="shift"), last_errors(record, arm=every))
+    """Pixel error that all augmentation saved against shifts alone, in the same way."""
+    return _saved("shift", ALL_AUGMENTATION)
 
 
-def paired(without, with_it) -> tuple:
-    saved = results.interval(100 * (without - with_it))
+def _saved(without, with_it):
+    saved = results.interval(100 * (_last_errors(without) - _last_errors(with_it)))
     return saved.low, saved.high
 
 
-def one_image() -> float:
-    """The pixel error learned from a part of one image, over that of guessing the majority."""
-    from unet_book.metrics import majority_error
-
-    held_out = weight_map.part_touching_cells(datasets.load("nuclei", "test").labels)
-    guessed = majority_error(training.classes(held_out))
-    return records.run("nuclei")["history"][-1]["error"] / guessed
+def _last_errors(arm):
+    """The last held-out errors of the runs of an arm of the long experiment, by seed."""
+    runs = [run for run in records.run("elastic_long")["runs"] if run["arm"] == arm]
+    runs.sort(key=lambda run: run["seed"])
+    return np.array([run["history"][-1]["error"] for run in runs])
 
 
-# ---- Section 4: experiments
+# ---- Chapter 8: overlap-tile
 
 
-def data_set(name: str) -> dict:
-    return records.run("data_sets")["sets"][name]
+def mirrored_differently() -> int:
+    """Pixels of a row of 512 and a border of 92 on both sides that are not the mirror's."""
+    index = overlap_tile.mirror_index(np.arange(-92, 604), 512)
+    return int(np.sum(index != np.pad(np.arange(512), 92, mode="reflect")))
 
 
-def held_out(measure: str, way: str = "8 symmetries") -> float:
-    """The mean over the folds of ISBI 2012, thresholds chosen on the training slices."""
-    return float(results.fold_scores(records.run("isbi2012"), measure, way).mean())
+def benchmark_target(name: str, what: str) -> float:
+    """A number that a benchmark measured against a target.
+
+    Parameters
+    ----------
+    name : str
+        Of the record, benchmarks/results/NAME.json.
+    what : str
+        The target, as the record names it.
+    """
+    (row,) = [row for row in records.benchmark(name)["targets"] if row["what"] == what]
+    return row["measured"]
 
 
-def seg(name: str) -> float:
-    return float(results.run_scores(records.run(name)).mean())
+def titan_seconds(tile: int) -> float:
+    """Seconds that the work on a tile would take a Titan of 2015, by arithmetic."""
+    return work(tile) / TITAN_FLOPS
 
 
-def machines() -> dict:
-    """Table 1 without its row for humans."""
-    return {name: row for name, row in results.TABLE_1.items() if name != "human"}
+# ---- Chapter 9: training
 
 
-def best_in(measure: str) -> str:
-    return min(machines(), key=lambda name: machines()[name][measure])
+def paper_preset(field: str) -> object:
+    """A field of the preset "paper"."""
+    return getattr(training.PRESETS["paper"], field)
 
 
-def better_than_the_unet(measure: str) -> tuple:
-    rows = machines()
-    return tuple(name for name in rows if rows[name][measure] < rows["u-net"][measure])
+def averaged_tiles() -> float:
+    """How many tiles back the paper's momentum reaches, the mean length of the average."""
+    return 1 / (1 - paper_preset("momentum"))
 
 
-def second_best(data: str) -> float:
-    """How far Table 2's u-net is ahead of the next entry."""
-    scores = sorted(row[data] for row in results.TABLE_2.values() if row[data] is not None)
-    return scores[-1] - scores[-2]
+def most_memory(tile: int) -> float:
+    """GB that a training step can take at most, in float32.
+
+    Every map and its gradient, the weights, their gradients and the momentum, all at once.
+
+    Parameters
+    ----------
+    tile : int
+        Side of the input, pixels.
+    """
+    layers = costs.layer_costs(_network(), tile)
+    maps = tile**2 + sum(layer.values for layer in layers)
+    weights = sum(layer.parameters for layer in layers)
+    return 4 * (2 * maps + 3 * weights) / 1e9
+
+
+# ---- Chapter 10: measuring
+
+
+def challenge_thresholds() -> int:
+    """Cuts of a map that the challenge looked at for the warping error, as `metrics` has them."""
+    return sum(threshold < 1 for threshold in metrics.THRESHOLDS)
+
+
+# ---- Chapter 11: results
 
 
 def architectures() -> int:
@@ -305,40 +460,60 @@ def architectures() -> int:
     return len({tuple(records.run(name)["recipe"][key] for key in keys) for name in names})
 
 
+def rotations() -> int:
+    """Rotated versions of an image that are averaged under the name "rotations"."""
+    return len(overlap_tile.VERSIONS["rotations"])
+
+
+def held_out(measure: str) -> float:
+    """The mean over the folds of ISBI 2012, thresholds chosen on the training slices.
+
+    Parameters
+    ----------
+    measure : str
+        A column of the record, as "rand_error".
+    """
+    return float(results.fold_scores(records.run("isbi2012"), measure, "8 symmetries").mean())
+
+
+def seg(name: str) -> float:
+    """The mean SEG over the runs of a tracking set."""
+    return float(results.run_scores(records.run(name)).mean())
+
+
+def best_in_table_1(measure: str) -> str:
+    """The machine of the least error in a column of Table 1."""
+    rows = _machines()
+    return min(rows, key=lambda name: rows[name][measure])
+
+
+def ahead_of_the_unet(measure: str) -> tuple:
+    """The machines of less error than the u-net's in a column of Table 1."""
+    rows = _machines()
+    return tuple(name for name in rows if rows[name][measure] < rows["u-net"][measure])
+
+
+def _machines():
+    """Table 1 without its row for humans."""
+    return {name: row for name, row in results.TABLE_1.items() if name != "human"}
+
+
+def table_2_percent(data: str) -> float:
+    """The u-net's score in a column of Table 2, in percent."""
+    return 100 * results.TABLE_2["u-net (2015)"][data]
+
+
+def lead_in_table_2(data: str) -> float:
+    """How far the best in a column of Table 2 is ahead of the next."""
+    scores = sorted(row[data] for row in results.TABLE_2.values() if row[data] is not None)
+    return scores[-1] - scores[-2]
+
+
 def hours_a_training() -> float:
     """Wall time of the longest of the folds' trainings, hours."""
     return max(run["seconds"] for run in results.trainings(records.run("isbi2012"))) / 3600
 
 
-def thresholds() -> int:
-    """Cuts of a map that the challenge looked at for the warping error, as `metrics` has them."""
-    from unet_book.metrics import THRESHOLDS
-
-    return sum(threshold < 1 for threshold in THRESHOLDS)
-
-
-def pflop_of_the_titan(hours: float = 10, peak: float = 4.5e12, share: float = 0.5) -> float:
-    return hours * 3600 * peak * share / 1e15
-
-
-def steps_of_the_titan() -> float:
-    """Forward and backward passes of the 572 tile (three forward passes' work) in those hours."""
-    return pflop_of_the_titan() * 1e15 / (3 * work(572))
-
-
-def most_memory(tile: int = 572) -> float:
-    """GB that a training step can take at most: every map and its gradient, the weights, their
-    gradients and the momentum, all at once, in float32."""
-    path, widths = sizes.feature_map_sizes(tile), channels()
-    maps = tile**2
-    for level, (arrives, first, second) in enumerate(path):
-        maps += widths[level] * (first**2 + second**2)
-        if 0 < level <= 4:
-            maps += widths[level - 1] * arrives**2  # pooled
-        elif level > 4:
-            maps += 3 * widths[level] * arrives**2  # upsampled, and joined with the skip
-    return 4 * (2 * maps + 3 * parameters("paper")) / 1e9
-
-
-def networks_given() -> int:
-    return len(list((datasets.data_folder() / "weights").glob("*.safetensors")))
+def titan_steps(tile: int) -> float:
+    """Steps of one tile in ten hours of a Titan: a step is three forward passes' work."""
+    return TITAN_SECONDS * TITAN_FLOPS / (3 * work(tile))

@@ -40,12 +40,12 @@ STYLE = """<style>
 </style>"""
 
 
-def page(findings) -> "HTML":  # noqa: F821
-    """Some findings as an `IPython.display.HTML`: what is claimed, asked, found, and where."""
+def page(findings: list[Finding]) -> "HTML":  # noqa: F821
+    """Some findings as an `IPython.display.HTML`: what is claimed, expected, found, and where."""
     return _html("<ul>" + "".join(map(_item, findings)) + "</ul>")
 
 
-def counts(findings) -> "HTML":  # noqa: F821
+def counts(findings: list[Finding]) -> "HTML":  # noqa: F821
     """How many claims have which verdict, as an `IPython.display.HTML`."""
     found = Counter(finding.verdict for finding in findings)
     said = "".join(
@@ -66,7 +66,7 @@ def _item(finding: Finding) -> str:
     claim = finding.claim
     reason = f"<small>{html.escape(claim.reason)}</small>" if claim.reason else ""
     return (
-        f'\n<li id="claim-{claim.id}" class="{KINDS[finding.verdict]}">'
+        f'\n<li id="claim-{claim.key}" class="{KINDS[finding.verdict]}">'
         f"<div><p>{html.escape(claim.says)}</p>{reason}</div>"
         f'<div><p class="verdict">{finding.verdict}</p>'
         f'<small class="numbers">{html.escape(_numbers(finding))}</small>'
@@ -77,23 +77,23 @@ def _item(finding: Finding) -> str:
 
 
 def _numbers(finding: Finding) -> str:
-    """What is asked and what is found, in one line; nothing for a design statement."""
+    """What is expected and what is found, in one line; nothing for a design statement."""
     claim, said = finding.claim, []
-    if claim.asked is not None:
+    if claim.expected is not None:
         how = "" if claim.relation == "equals" else f"{claim.relation} "
         slack = f" ± {claim.tolerance:g}" if claim.tolerance else ""
-        said.append(f"asked: {how}{written(claim, claim.asked)}{slack}")
+        said.append(f"asked: {how}{written(claim, claim.expected)}{slack}")
     if finding.value is not None:
         unit = claim.unit and f" {claim.unit}"
         said.append(f"found: {written(claim, finding.value)}{unit}")
     return "; ".join(said)
 
 
-def written(claim: Claim, value) -> str:
+def written(claim: Claim, value: object) -> str:
     """A value in the claim's own form."""
     if isinstance(value, tuple):
         between = " to " if claim.relation == "surely above" else ", "
-        return between.join(written(claim, one) for one in value)
+        return between.join(written(claim, part) for part in value)
     if isinstance(value, bool):
         return "yes" if value else "no"
     return value if isinstance(value, str) else format(value, claim.form)
