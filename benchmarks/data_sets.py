@@ -7,16 +7,11 @@ names a revision that can be checked out again; with --trial it prints and write
 minute on one CPU core.
 """
 
-import json
-import re
-import sys
-import time
-from pathlib import Path
+import harness
 
 from unet_book import datasets
-from unet_book._files import write_atomically
-from unet_book.pages import records, survey
-from unet_book.run import revision, versions
+from unet_book.pages import survey
+from unet_book.run import versions
 
 # What each record was made from: of the two tracking sets, the official archives hold more.
 SETS = {
@@ -24,32 +19,23 @@ SETS = {
     "phc-u373": "sequence 02, the 19 frames with gold truth",
     "dic-hela": "sequence 01, the 84 frames with silver truth",
 }
-RECORD = Path(__file__).parent.parent / "data" / "runs" / "data_sets.json"
 
 
-def main(trial):
-    made_at = revision() if trial else records.clean_revision()
-    began, sets = time.perf_counter(), {}
+def measure() -> dict:
+    """The figures of each set, and the versions of the packages that they depend on."""
+    sets = {}
     for name, what in SETS.items():
         stack = datasets.load(name, "all")
         # The tracking sets' truth is one-sided near the edge: background is unknown, cells are not.
         margin = datasets.CTC_MARGIN if name in datasets.CTC else 0
         sets[name] = {"what": what, "source": stack.source, **survey.describe(stack, margin)}
-    record = {
-        "command": "python benchmarks/data_sets.py",
-        "device": "CPU",
-        "versions": versions("numpy", "scipy"),
-        "revision": made_at,
-        "seconds": round(time.perf_counter() - began, 1),
-        "sets": sets,
-    }
-    lines = json.dumps(record, indent=1)
-    text = re.sub(r"(?<=[\[\d,])\s+(?=[\d\]-])", " ", lines)  # each list of numbers on one line
-    if trial:
-        print(text)
-    else:
-        write_atomically(RECORD, text.encode())
+    return {"versions": versions("numpy", "scipy"), "sets": sets}
+
+
+def main(arguments=None):
+    options = harness.trial_parser(__doc__, "the figures printed").parse_args(arguments)
+    harness.experiment("data_sets", measure, arguments, trial=options.trial)
 
 
 if __name__ == "__main__":
-    main("--trial" in sys.argv[1:])
+    main()

@@ -18,7 +18,6 @@ the forward pass of the `quick` preset's network on that tile, which is all that
 """
 
 import os
-import time
 
 import harness
 import numpy as np
@@ -79,7 +78,6 @@ NEEDS = {
     APPROXIMATE: "albumentations",
     MONAI: "monai",
 }
-PACKAGES = ("elasticdeform", "albumentations", "opencv-python-headless", "monai")
 
 
 # ---- image and mask
@@ -312,19 +310,17 @@ def measure(names: list[str], methods: list[str], rounds: int) -> dict:
 
 
 def main(arguments=None):
-    options = harness.parser(__doc__, rounds=15, threads=1).parse_args(arguments)
-    there = harness.installed(*PACKAGES)
-    head = harness.begin("deformation", options, arguments, ["scipy", "numba", *there])
-    if "opencv-python-headless" in there:
-        import cv2
-
-        cv2.setNumThreads(1)
-    methods = [method for method in METHODS if NEEDS.get(method) in (None, *there)]
-    names = harness.chosen(list(cases()), options.only)
-    began = time.perf_counter()
-    figures = measure(names, methods, options.rounds)
-    took = {"seconds": round(time.perf_counter() - began, 1)}
-    harness.finish("deformation", options, head | took | figures)
+    harness.benchmark(
+        "deformation",
+        __doc__,
+        list(cases()),
+        harness.of_methods(measure, METHODS, NEEDS),
+        arguments,
+        rounds=15,
+        threads=1,
+        packages=("scipy", "numba"),
+        peers=NEEDS.values(),
+    )
 
 
 if __name__ == "__main__":

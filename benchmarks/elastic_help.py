@@ -1,35 +1,31 @@
-"""Chapter 7's experiment: does elastic deformation help, and from how many images?
+"""Chapter 7's experiments: does elastic deformation help, and from how many images?
 
     UNET_BOOK_DATA=... python benchmarks/elastic_help.py
+    UNET_BOOK_DATA=... python benchmarks/elastic_help.py --long
 
-A small network learns the ISBI 2012 membranes from the first 1, 3, 10 and 24 slices of the training
-stack, from the same five seeds with three augmentations. Along the way its pixel error is measured
-on the middle 256 x 256 pixels of the last six slices. Writes data/runs/elastic_help.json, numbers
-only, and runs only from a checkout without changes. `--pilot` trains one seed on one slice and
-prints. Half an hour of one CPU core that is shared.
+A small network learns the ISBI 2012 membranes, from the same five seeds with each augmentation.
+Along the way its pixel error is measured on the middle 256 x 256 pixels of the last six slices.
+
+The first experiment learns from the first 1, 3, 10 and 24 slices of the training stack, with three
+augmentations, and writes data/runs/elastic_help.json. The second learns from the first slice alone,
+long enough to know it by heart, with rotation, mirroring and gray values or without, and with
+elastic deformation or without; it writes data/runs/elastic_long.json. Both write numbers only, and
+run only from a checkout without changes; `--trial` takes one seed on one slice and prints. Two
+processes of one thread each; about twenty minutes an experiment.
 """
 
-import json
-import sys
-import time
-from dataclasses import asdict, replace
+from dataclasses import asdict, dataclass, replace
+from itertools import product
+from multiprocessing import get_context
 
-import numpy as np
+import harness
+import torch
 
-from unet_book import datasets
 from unet_book.augmentation import Augmentation
-from unet_book.pages import records
-from unet_book.run import circumstances, revision
 from unet_book.training import Preset, train
 
 SEEDS = range(1, 6)
-IMAGES = (1, 3, 10, 24)
-ARMS = {
-    "shift only": Augmentation.none(),
-    "and rotation, mirror, gray values": Augmentation(sigma=0),
-    "and elastic deformation": Augmentation(sigma=10),
-}
-PRESET = Preset(
+SHORT = Preset(
     base_channels=8,
     depth=2,
     dropout=0.0,
@@ -45,40 +41,84 @@ PRESET = Preset(
 )
 
 
-def slices():
-    """The slices to learn from, and the middle of the six that are held out."""
-    data, rest = (datasets.load("isbi2012", split) for split in ("train", "test"))
-    middle = np.s_[:, 128:384, 128:384]
-    return data, datasets.Stack("isbi2012", rest.images[middle], rest.labels[middle])
+@dataclass(frozen=True)
+class Experiment:
+    """How many slices are learned from, with which augmentations, and by what recipe."""
+
+    data: str
+    preset: Preset
+    images: tuple[int, ...]
+    arms: dict[str, Augmentation]
 
 
-def main(pilot):
-    made_at = revision() if pilot else records.clean_revision()
-    data, held_out = slices()
-    began, runs = time.perf_counter(), []
-    for seed in SEEDS[:1] if pilot else SEEDS:
-        for images in IMAGES[:1] if pilot else IMAGES:
-            for arm, how in ARMS.items():
-                preset = replace(PRESET, augmentation=how)
-                history = train(
-                    data[:images], preset, held_out, seed=seed, device="cpu", progress=False
-                ).history
-                runs.append({"images": images, "seed": seed, "arm": arm, "history": history})
-                errors = [round(entry["error"], 4) for entry in history]
-                print(images, seed, arm, errors, round(time.perf_counter() - began), flush=True)
-    if pilot:
-        return
-    record = {
-        "command": "UNET_BOOK_DATA=... python benchmarks/elastic_help.py",
-        "data": "isbi2012: slices 0 ... 23 train, the middle of 24 ... 29 is held out",
-        "preset": {**asdict(PRESET), "augmentation": {k: asdict(v) for k, v in ARMS.items()}},
-        "seeds": list(SEEDS),
-        **circumstances(made_at, time.perf_counter() - began),
+EXPERIMENTS = {
+    "elastic_help": Experiment(
+        "isbi2012: slices 0 ... 23 train, the middle of 24 ... 29 is held out",
+        SHORT,
+        (1, 3, 10, 24),
+        {
+            "shift only": Augmentation.none(),
+            "and rotation, mirror, gray values": Augmentation(sigma=0),
+            "and elastic deformation": Augmentation(sigma=10),
+        },
+    ),
+    "elastic_long": Experiment(
+        "isbi2012: slice 0 trains, the middle of slices 24 ... 29 is held out",
+        replace(SHORT, depth=3, tile=188, steps=2000, measure_every=250),
+        (1,),
+        {
+            "shift": Augmentation.none(),
+            "shift, elastic": replace(Augmentation.none(), sigma=10),
+            "shift, rotation, mirror, gray": Augmentation(sigma=0),
+            "shift, rotation, mirror, gray, elastic": Augmentation(sigma=10),
+        },
+    ),
+}
+
+
+def train_once(name: str, seed: int, images: int, arm: str) -> dict:
+    """One training of an experiment, in a process of its own."""
+    torch.set_num_threads(1)
+    data, held_out = harness.isbi_slices()
+    experiment = EXPERIMENTS[name]
+    preset = replace(experiment.preset, augmentation=experiment.arms[arm])
+    how = {"seed": seed, "device": "cpu", "progress": False}
+    history = train(data[:images], preset, held_out, **how).history
+    print(images, seed, arm, [round(entry["error"], 4) for entry in history], flush=True)
+    return {"images": images, "seed": seed, "arm": arm, "history": history}
+
+
+def measure(name: str, trial: bool) -> dict:
+    """All trainings of an experiment; in a trial those of one seed on one slice."""
+    experiment = EXPERIMENTS[name]
+    seeds, images = (SEEDS[:1], (1,)) if trial else (SEEDS, experiment.images)
+    tasks = product([name], seeds, images, experiment.arms)
+    with get_context("spawn").Pool(2) as pool:
+        runs = pool.starmap(train_once, tasks, chunksize=1)
+    augmentation = {arm: asdict(how) for arm, how in experiment.arms.items()}
+    return {
+        "data": experiment.data,
+        "preset": {**asdict(experiment.preset), "augmentation": augmentation},
+        "seeds": list(seeds),
         "runs": runs,
     }
-    records.write_run("elastic_help", record)
-    print(json.dumps({k: v for k, v in record.items() if k != "runs"}, indent=1))
+
+
+def main(arguments=None):
+    parser = harness.trial_parser(__doc__, "one seed on one slice")
+    parser.add_argument("--long", action="store_true", help="the second experiment")
+    options = parser.parse_args(arguments)
+    torch.set_num_threads(1)  # as many as each training has: the record tells
+    name = "elastic_long" if options.long else "elastic_help"
+    harness.experiment(
+        name,
+        lambda: measure(name, options.trial),
+        arguments,
+        script="elastic_help",
+        environment="UNET_BOOK_DATA=... ",
+        trial=options.trial,
+    )
 
 
 if __name__ == "__main__":
-    main("--pilot" in sys.argv)
+    main()

@@ -1,27 +1,30 @@
-"""What the timing scripts share: rounds, memory, the record and its tables, the options.
+"""What the scripts share: rounds, memory, the record and its tables, the options, their mains.
 
-A script gives a list of `Row`s, one method on one case each. `interleave` runs them round by round,
-so that a processor that slows down slows all of them; `rows` makes the record's rows of the times.
-What a record holds is told in benchmarks/README.md.
+A timing script gives a list of `Row`s, one method on one case each. `interleave` runs them round by
+round, so that a processor that slows down slows all of them; `timed` makes the record's rows of the
+times. `benchmark` is the main of such a script, `experiment` that of one whose record lies in
+data/runs. What a record holds is told in benchmarks/README.md and data/runs/README.md.
 """
 
 import argparse
 import ctypes
 import gc
+import json
 import os
 import platform
 import statistics
 import subprocess
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
 import torch
 
+from unet_book import datasets
 from unet_book.pages import records
-from unet_book.run import revision, versions
+from unet_book.run import circumstances, revision, versions
 
 OURS = "this package"
 INSTRUCTIONS = ("avx2", "fma", "avx512f", "avx512_bf16", "amx_bf16", "asimd", "bf16")
@@ -263,9 +266,8 @@ def begin(name: str, options, arguments, packages: list[str]) -> dict:
     if options.threads:
         torch.set_num_threads(options.threads)
     torch.manual_seed(0)
-    typed = sys.argv[1:] if arguments is None else arguments
     return {
-        "command": " ".join([f"python benchmarks/{name}.py", *typed]),
+        "command": command(name, arguments),
         "revision": made_at,
         "versions": versions("numpy", *packages),
         "machine": machine(),
@@ -278,11 +280,133 @@ def is_recorded(options) -> bool:
     return not (options.trial or options.only)
 
 
-def finish(name: str, options, record: dict) -> None:
-    """Print the record's tables; write it as benchmarks/results/NAME.json unless it is a trial."""
-    print(table(record))
-    if is_recorded(options):
+def command(name: str, arguments: list[str] | None) -> str:
+    """What was typed; `arguments` None is what this process was started with."""
+    typed = sys.argv[1:] if arguments is None else arguments
+    return " ".join([f"python benchmarks/{name}.py", *typed])
+
+
+def finish(name: str, record: dict, tables: str, recorded: bool) -> None:
+    """Print the record's tables; write it as benchmarks/results/NAME.json where it is recorded."""
+    print(tables)
+    if recorded:
         records.write_benchmark(name, record)
+
+
+def benchmark(
+    name: str,
+    doc: str,
+    cases: list[str],
+    measure: Callable[[list[str], list[str], argparse.Namespace], dict],
+    arguments: list[str] | None = None,
+    *,
+    rounds: int,
+    threads: int | None = None,
+    packages: tuple[str, ...] = (),
+    peers: Iterable[str] = (),
+) -> None:
+    """The main of a timing script: options, measuring, tables, and a record unless it is a trial.
+
+    Parameters
+    ----------
+    name : str
+        Of the script and of its record, benchmarks/results/NAME.json.
+    doc : str
+        The script's docstring.
+    cases : list of str
+        Names of what can be measured; --only chooses among them.
+    measure : callable
+        Of the names that are chosen, the peers that are installed and the options; gives the
+        record's figures.
+    arguments : list of str or None
+        The command line; None for the process's own.
+    rounds, threads : int
+        As for `parser`.
+    packages, peers : iterable of str
+        Packages whose versions the record names; the peers are those that may be missing.
+    """
+    options = parser(doc, rounds, threads).parse_args(arguments)
+    there = installed(*dict.fromkeys(peers))
+    head = begin(name, options, arguments, [*packages, *there])
+    if "opencv-python-headless" in there:
+        import cv2
+
+        cv2.setNumThreads(torch.get_num_threads())
+    names = chosen(cases, options.only)
+    began = time.perf_counter()
+    figures = measure(names, there, options)
+    took = {"seconds": round(time.perf_counter() - began, 1)}
+    record = head | took | figures
+    finish(name, record, table(record), is_recorded(options))
+
+
+def of_methods(measure: Callable[..., dict], methods: Iterable[str], needs: dict[str, str]):
+    """For `benchmark`: measure(names, methods, rounds) of the methods whose package is there."""
+
+    def figures(names, there, options):
+        usable = [method for method in methods if needs.get(method) in (None, *there)]
+        return measure(names, usable, options.rounds)
+
+    return figures
+
+
+def trial_parser(doc: str, trial: str) -> argparse.ArgumentParser:
+    """The options of a script that trains and records: --trial, which `trial` tells of."""
+    options = argparse.ArgumentParser(description=doc.splitlines()[0])
+    options.add_argument("--trial", action="store_true", help=f"{trial}, no record")
+    return options
+
+
+def isbi_slices() -> tuple[datasets.Stack, datasets.Stack]:
+    """ISBI's slices to learn from, and the middle 256 x 256 pixels of the six that are held out."""
+    data, rest = (datasets.load("isbi2012", split) for split in ("train", "test"))
+    middle = (slice(None), slice(128, 384), slice(128, 384))
+    return data, datasets.Stack("isbi2012", rest.images[middle], rest.labels[middle])
+
+
+def experiment(
+    name: str,
+    measure: Callable[[], dict],
+    arguments: list[str] | None = None,
+    *,
+    script: str | None = None,
+    environment: str = "",
+    trial: bool = False,
+    device: torch.device | str = "cpu",
+    indent: int | None = 1,
+) -> None:
+    """Measure, and write data/runs/NAME.json, which names the command and the circumstances.
+
+    Without `trial` it runs only from a checkout without changes; a trial's record is printed.
+
+    Parameters
+    ----------
+    name : str
+        Of the record.
+    measure : callable
+        Gives what is special to the record.
+    arguments : list of str or None
+        The command line; None for the process's own.
+    script : str or None
+        Of benchmarks/SCRIPT.py; None for `name`.
+    environment : str
+        What stands before the command, as "UNET_BOOK_DATA=... ".
+    trial : bool
+        Whether the record is printed and not written.
+    device : torch.device or str
+        Where it runs.
+    indent : int or None
+        Of the JSON file.
+    """
+    made_at = revision() if trial else records.clean_revision()
+    began = time.perf_counter()
+    figures = measure()
+    where = circumstances(made_at, time.perf_counter() - began, device)
+    record = {"command": environment + command(script or name, arguments), **where, **figures}
+    if trial:
+        print(json.dumps(record, indent=1))
+    else:
+        print(records.write_run(name, record, indent))
 
 
 def table(record: dict) -> str:

@@ -12,17 +12,15 @@ embedded nuclei, with the paper's momentum and with Adam, held-out energy every 
 """
 
 import functools
-import time
 from dataclasses import asdict, replace
 
+import harness
 import numpy as np
 import torch
 
 from unet_book import datasets
 from unet_book import initialization as init
 from unet_book.overlap_tile import predict
-from unet_book.pages import records
-from unet_book.run import circumstances
 from unet_book.training import PRESETS, classes, train
 from unet_book.unet import UNet
 from unet_book.weight_map import part_touching_cells
@@ -67,10 +65,9 @@ def hundred_steps(initialize, optimizer, seed, data, held_out):
     return energies
 
 
-def main():
+def measure() -> dict:
+    """Mean squares of the signal, and the energies of the first hundred steps."""
     data, held_out = (datasets.load("nuclei", split) for split in ("train", "test"))
-    made_at = records.clean_revision()
-    began = time.perf_counter()
     mean_squares = {name: signal(initialize) for name, initialize in RULES.items()}
     moments = init.image_moments(torch.from_numpy(data.images))
     trained = RULES | {"unit variance": functools.partial(init.unit_variance_, image=moments)}
@@ -81,18 +78,15 @@ def main():
         }
         for optimizer in OPTIMIZERS
     }
-    record = {
-        "command": "python benchmarks/initializations.py",
+    return {
         "data": "nuclei",
         "signal": {"draws": DRAWS, "base_channels": BASE, "tile": TILE},
         "preset": asdict(PRESET),
         "seeds": list(SEEDS),
-        **circumstances(made_at, time.perf_counter() - began),
         "mean_squares": mean_squares,
         "energies": energies,
     }
-    records.write_run("initializations", record, indent=None)
 
 
 if __name__ == "__main__":
-    main()
+    harness.experiment("initializations", measure, indent=None)

@@ -11,17 +11,15 @@ without changes. ISBI 2012 takes part, with fewer rates, where UNET_BOOK_DATA ha
 trains a few steps and prints. Twelve minutes of one CPU core.
 """
 
-import argparse
 import statistics
 import time
 from dataclasses import asdict, replace
 
+import harness
 import numpy as np
 
 from unet_book import datasets
 from unet_book.overlap_tile import predict
-from unet_book.pages import records
-from unet_book.run import circumstances, revision
 from unet_book.training import Preset, classes, train
 from unet_book.weight_map import part_touching_cells
 
@@ -45,11 +43,9 @@ LOOKED = 0.25  # balanced error below which a network has learned: half of what 
 
 def images_of(name):
     """What is learned from, and what is held out: of ISBI the middle of the last six slices."""
-    data, rest = (datasets.load(name, split) for split in ("train", "test"))
-    if name != "isbi2012":
-        return data, rest
-    middle = np.s_[:, 128:384, 128:384]
-    return data, datasets.Stack(name, rest.images[middle], rest.labels[middle])
+    if name == "isbi2012":
+        return harness.isbi_slices()
+    return [datasets.load(name, split) for split in ("train", "test")]
 
 
 def train_once(name, data, held_out, preset, recipe, rate, seed) -> dict:
@@ -99,14 +95,10 @@ def median(values) -> float | None:
     return statistics.median(values) if values else None
 
 
-def main(arguments=None):
-    parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
-    parser.add_argument("--trial", action="store_true", help="10 steps of one seed, no record")
-    trial = parser.parse_args(arguments).trial
-    made_at = revision() if trial else records.clean_revision()
+def measure(trial: bool) -> dict:
+    """All trainings, one by one and summed up; in a trial few steps of one seed."""
     preset = replace(PRESET, steps=10, measure_every=5) if trial else PRESET
-    seeds = SEEDS[:1] if trial else SEEDS
-    began, runs = time.perf_counter(), []
+    seeds, runs = SEEDS[:1] if trial else SEEDS, []
     for name in filter(datasets.is_here, RATES):
         images = images_of(name)
         for recipe, rates in RATES[name].items():
@@ -114,26 +106,29 @@ def main(arguments=None):
                 for seed in seeds:
                     runs.append(train_once(name, *images, preset, recipe, rate, seed))
                 print(summary(runs)[-1], flush=True)
-    if trial:
-        return
-    record = {
-        "command": "UNET_BOOK_DATA=... python benchmarks/learning_rates.py",
+    varied = ("optimizer", "momentum", "schedule", "learning_rate")
+    return {
         "data": {
             "nuclei": "the embedded image: its left part trains, its right part is held out",
             "isbi2012": "slices 0 ... 23 train, the middle of 24 ... 29 is held out",
         },
-        "preset": {
-            key: value
-            for key, value in asdict(PRESET).items()
-            if key not in ("optimizer", "momentum", "schedule", "learning_rate")
-        },
+        "preset": {key: value for key, value in asdict(preset).items() if key not in varied},
         "recipes": RECIPES,
         "seeds": list(seeds),
-        **circumstances(made_at, time.perf_counter() - began),
         "rows": summary(runs),
         "runs": runs,
     }
-    print(records.write_run("learning_rates", record))
+
+
+def main(arguments=None):
+    options = harness.trial_parser(__doc__, "10 steps of one seed").parse_args(arguments)
+    harness.experiment(
+        "learning_rates",
+        lambda: measure(options.trial),
+        arguments,
+        environment="UNET_BOOK_DATA=... ",
+        trial=options.trial,
+    )
 
 
 if __name__ == "__main__":

@@ -11,17 +11,13 @@ kept.
 """
 
 import argparse
-import json
-import sys
-import time
 from dataclasses import asdict, replace
 
+import harness
 import numpy as np
 
 from unet_book import datasets, metrics
 from unet_book.overlap_tile import predict
-from unet_book.pages import records
-from unet_book.run import circumstances
 from unet_book.training import PRESETS, classes, train
 from unet_book.weight_map import part_touching_cells
 
@@ -44,7 +40,7 @@ def merged(truth, prediction) -> int:
 def measure(model, held_out, tile) -> dict:
     """Joined cells, SEG and pixel error of the more probable class on the held-out images."""
     found = np.stack([predict(model, image, tile).argmax(0) for image in held_out.images])
-    labels = np.stack([datasets.instances(one == 1) for one in found]).astype(np.int32)
+    labels = np.stack([datasets.instances(answer == 1) for answer in found]).astype(np.int32)
     parted = part_touching_cells(held_out.labels)
     return {
         "merged": sum(merged(*pair) for pair in zip(held_out.labels, labels)),
@@ -66,21 +62,19 @@ def experiment(name, seeds) -> dict:
     return {"cells": held_out.cell_count(), "w0": runs}
 
 
-def main():
+def main(arguments=None):
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
     parser.add_argument("data", nargs="*", default=["nuclei"], help="names of data sets")
-    names = parser.parse_args().data
-    made_at, began = records.clean_revision(), time.perf_counter()
-    measured = {name: experiment(name, SEEDS) for name in names}
-    record = {
-        "command": " ".join(["python benchmarks/merges.py", *sys.argv[1:]]),
-        "preset": {key: value for key, value in asdict(PRESET).items() if key != "w0"},
-        "seeds": list(SEEDS),
-        **circumstances(made_at, time.perf_counter() - began),
-        "data": measured,
-    }
-    records.write_run("merges", record)
-    print(json.dumps(measured, indent=1))
+    names = parser.parse_args(arguments).data
+
+    def measured():
+        return {
+            "preset": {key: value for key, value in asdict(PRESET).items() if key != "w0"},
+            "seeds": list(SEEDS),
+            "data": {name: experiment(name, SEEDS) for name in names},
+        }
+
+    harness.experiment("merges", measured, arguments)
 
 
 if __name__ == "__main__":

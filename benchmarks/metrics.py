@@ -14,7 +14,6 @@ challenge takes each of its pixels for one; without predicted membrane the two a
 thins. py-ctcmetrics reads label images from files: here it is handed arrays.
 """
 
-import time
 from unittest import mock
 
 import harness
@@ -174,16 +173,17 @@ def measure(names: list[str], methods: list[str], rounds: int) -> dict:
 
 
 def main(arguments=None):
-    options = harness.parser(__doc__, rounds=31, threads=1).parse_args(arguments)
-    there = harness.installed(*dict.fromkeys(NEEDS.values()))
-    head = harness.begin("metrics", options, arguments, ["scipy", "numba", *there])
-    methods = [method for method in METHODS if NEEDS.get(method) in (None, *there)]
-    cases = [case_of(what) for what in (FAMILY, RAND, THIN, WARP, ALL, SEG)]
-    names = harness.chosen(cases, options.only)
-    began = time.perf_counter()
-    figures = measure(names, methods, options.rounds)
-    took = {"seconds": round(time.perf_counter() - began, 1)}
-    harness.finish("metrics", options, head | took | figures)
+    harness.benchmark(
+        "metrics",
+        __doc__,
+        [case_of(what) for what in (FAMILY, RAND, THIN, WARP, ALL, SEG)],
+        harness.of_methods(measure, METHODS, NEEDS),
+        arguments,
+        rounds=31,
+        threads=1,
+        packages=("scipy", "numba"),
+        peers=NEEDS.values(),
+    )
 
 
 if __name__ == "__main__":

@@ -23,7 +23,6 @@ from harness import OURS, seconds
 from torch import nn
 from torch.utils.flop_counter import FlopCounterMode
 
-from unet_book.pages import records
 from unet_book.unet import UNet
 
 GEMM_SIZES = (2048, 3072)
@@ -291,9 +290,7 @@ def main(arguments=None):
     precisions = ("fp32", "bf16") if bf16 else ("fp32",)
     compiler = not options.no_compile and shutil.which("g++") is not None
     record |= measure(networks, record["rounds"], precisions, compiler=compiler)
-    print(table(record))
-    if harness.is_recorded(options):
-        records.write_benchmark("network", record)
+    harness.finish("network", record, table(record), harness.is_recorded(options))
 
 
 if __name__ == "__main__":

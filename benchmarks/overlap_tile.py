@@ -19,7 +19,6 @@ same mirrored image, cut back after: no window has an edge where the image has o
 are of the same size in all of them.
 """
 
-import time
 from dataclasses import replace
 
 import harness
@@ -286,17 +285,15 @@ def measure(names: list[str], rounds: int, memory_base: int, monai: bool = True)
 
 
 def main(arguments=None):
-    options = harness.parser(__doc__, rounds=5).parse_args(arguments)
-    there = harness.installed("monai")
-    head = harness.begin("overlap_tile", options, arguments, there)
-    names = harness.chosen(list(cases()), options.only)
-    if options.trial and not options.only:  # without what takes minutes
-        names = [name for name in names if name not in (case_of(LARGEST), MEMORY)]
-    memory_base = PAPERS_BASE if harness.available_gib() > ROOM else BASE
-    began = time.perf_counter()
-    figures = measure(names, options.rounds, memory_base, monai="monai" in there)
-    took = {"seconds": round(time.perf_counter() - began, 1)}
-    harness.finish("overlap_tile", options, head | took | figures)
+    def figures(names, there, options):
+        if options.trial and not options.only:  # without what takes minutes
+            names = [name for name in names if name not in (case_of(LARGEST), MEMORY)]
+        memory_base = PAPERS_BASE if harness.available_gib() > ROOM else BASE
+        return measure(names, options.rounds, memory_base, monai="monai" in there)
+
+    harness.benchmark(
+        "overlap_tile", __doc__, list(cases()), figures, arguments, rounds=5, peers=["monai"]
+    )
 
 
 if __name__ == "__main__":

@@ -10,17 +10,15 @@ most, on one CPU core.
 """
 
 import json
-import time
 from dataclasses import asdict, replace
 
+import harness
 import numpy as np
 import torch
 
 from unet_book import datasets
 from unet_book.augmentation import Augmentation
 from unet_book.overlap_tile import mirror_index
-from unet_book.pages import records
-from unet_book.run import circumstances
 from unet_book.sizes import border
 from unet_book.training import PRESETS, train
 
@@ -103,28 +101,25 @@ def padded_windows(model, image):
     }
 
 
-def main():
+def measure() -> dict:
+    """Errors and flipped pixels of every seed's valid and padded network."""
     data, held_out = (datasets.load("isbi2012", split) for split in ("train", "test"))
-    made_at, began = records.clean_revision(), time.perf_counter()
     networks = {}
-    for (variant, preset), measure in zip(RECIPES.items(), (valid_tiles, padded_windows)):
+    for (variant, preset), tiled in zip(RECIPES.items(), (valid_tiles, padded_windows)):
         networks[variant] = {"preset": asdict(preset), "errors": [], "flipped": []}
         for seed in SEEDS:
             result = train(data, preset, held_out, seed=seed, device="cpu", progress=False)
             networks[variant]["errors"].append(result.history[-1]["error"])
-            each = [measure(result.model.eval(), image) for image in held_out.images]
-            mean = {name: float(np.mean([one[name] for one in each])) for name in each[0]}
+            shares = [tiled(result.model.eval(), image) for image in held_out.images]
+            mean = {name: float(np.mean([share[name] for share in shares])) for name in shares[0]}
             networks[variant]["flipped"].append(mean)
             print(variant, seed, networks[variant]["errors"][-1], json.dumps(mean), flush=True)
-    record = {
-        "command": "python benchmarks/seams.py",
+    return {
         "data": "isbi2012, trained on slices 0 to 23, tiled 24 to 29",
         "seeds": [*SEEDS],
-        **circumstances(made_at, time.perf_counter() - began),
         "networks": networks,
     }
-    records.write_run("seams", record)
 
 
 if __name__ == "__main__":
-    main()
+    harness.experiment("seams", measure)

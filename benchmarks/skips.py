@@ -6,15 +6,12 @@ writes data/runs/skips.json, and runs only from a checkout without changes, so t
 a revision that can be checked out again. About five minutes on one CPU core.
 """
 
-import json
-import time
 from dataclasses import asdict, replace
 
+import harness
 import torch
 
 from unet_book import datasets
-from unet_book.pages import records
-from unet_book.run import circumstances
 from unet_book.training import PRESETS, train
 from unet_book.unet import UNet
 
@@ -26,26 +23,17 @@ class WithoutSkips(UNet):
         return super().join(torch.zeros_like(skip), upsampled)
 
 
-def main():
+def measure() -> dict:
+    """The pixel error of every seed, with the skips and without."""
     data, held_out = (datasets.load("nuclei", split) for split in ("train", "test"))
     preset = replace(PRESETS["quick"], steps=400, measure_every=400)
-    made_at = records.clean_revision()
-    began, errors = time.perf_counter(), {"with skips": [], "without": []}
+    errors = {"with skips": [], "without": []}
     for seed in SEEDS:
         for name, build in zip(errors, (UNet, WithoutSkips)):
             how = {"seed": seed, "build": build, "device": "cpu", "progress": False}
             errors[name].append(train(data, preset, held_out, **how).history[-1]["error"])
-    record = {
-        "command": "python benchmarks/skips.py",
-        "data": "nuclei",
-        "preset": asdict(preset),
-        "seeds": list(SEEDS),
-        **circumstances(made_at, time.perf_counter() - began),
-        "errors": errors,
-    }
-    records.write_run("skips", record)
-    print(json.dumps(errors, indent=1))
+    return {"data": "nuclei", "preset": asdict(preset), "seeds": list(SEEDS), "errors": errors}
 
 
 if __name__ == "__main__":
-    main()
+    harness.experiment("skips", measure)

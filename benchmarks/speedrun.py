@@ -15,20 +15,16 @@ of two cores is enough for, and the record says so. Writes data/runs/speedrun.js
 and runs only from a checkout without changes; `--trial` takes a few steps and prints.
 """
 
-import argparse
-import json
-import sys
 import time
 from dataclasses import asdict, replace
 
+import harness
 import numpy as np
 import torch
 
 from unet_book import datasets, metrics
 from unet_book.augmentation import Augmentation
-from unet_book.pages import records
 from unet_book.pages.reproduce import THRESHOLDS, probabilities
-from unet_book.run import circumstances, revision
 from unet_book.training import PRESETS, Engine, Preset, train
 
 GOAL, PAPER_STEPS, TIMED_STEPS = 0.0611, 90_000, 300
@@ -153,46 +149,41 @@ def paper_recipe(data, device, steps: int = TIMED_STEPS) -> dict:
     }
 
 
-def main(arguments=None):
-    parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
-    parser.add_argument("--trial", action="store_true", help="a few steps, no record")
-    parser.add_argument("--compile", action="store_true", help="torch.compile; its time counts")
-    parser.add_argument("--graph", action="store_true", help="a CUDA graph of each step")
-    parser.add_argument("--seeds", type=int, default=3, help="runs from so many seeds (default: 3)")
-    choice = parser.parse_args(arguments)
-    made_at = revision() if choice.trial else records.clean_revision()
-    device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
-    preset = RECIPES[device.type]
-    if choice.trial:
-        preset = replace(preset, steps=4, measure_every=2)
-    engine = Engine(compile=choice.compile, graph=choice.graph)
+def measure(device, preset, engine, seeds, timed_steps) -> dict:
+    """The paper's recipe, on a GPU, and the runs from all seeds."""
     data, held_out = (datasets.load("isbi2012", split) for split in ("train", "test"))
-    began, paper = time.perf_counter(), None
+    paper = None
     if device.type == "cuda":  # first: if its graph fails, no race is lost
-        paper = paper_recipe(data, device, 4 if choice.trial else TIMED_STEPS)
-    runs = [
-        race(data, held_out, preset, engine, device, seed)
-        for seed in range(1 if choice.trial else choice.seeds)
-    ]
-    record = {
-        "command": " ".join(
-            [
-                "UNET_BOOK_DATA=... python benchmarks/speedrun.py",
-                *(sys.argv[1:] if arguments is None else arguments),
-            ]
-        ),
+        paper = paper_recipe(data, device, timed_steps)
+    return {
         "data": "ISBI 2012, training volume: slices 0 ... 23 learned, 24 ... 29 held out",
         "goal": {"measure": "1 - F of cells, one pass, threshold of learned slices", "error": GOAL},
         "recipe": asdict(preset),
         "engine": asdict(engine.settled(device, preset.base_channels)),
-        **circumstances(made_at, time.perf_counter() - began, device),
-        "runs": runs,
+        "runs": [race(data, held_out, preset, engine, device, seed) for seed in range(seeds)],
         "paper_recipe": paper,
     }
-    if choice.trial:
-        print(json.dumps(record, indent=1))
-    else:
-        records.write_run("speedrun", record)
+
+
+def main(arguments=None):
+    parser = harness.trial_parser(__doc__, "a few steps")
+    parser.add_argument("--compile", action="store_true", help="torch.compile; its time counts")
+    parser.add_argument("--graph", action="store_true", help="a CUDA graph of each step")
+    parser.add_argument("--seeds", type=int, default=3, help="runs from so many seeds (default: 3)")
+    options = parser.parse_args(arguments)
+    device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
+    preset, seeds, timed_steps = RECIPES[device.type], options.seeds, TIMED_STEPS
+    if options.trial:
+        preset, seeds, timed_steps = replace(preset, steps=4, measure_every=2), 1, 4
+    engine = Engine(compile=options.compile, graph=options.graph)
+    harness.experiment(
+        "speedrun",
+        lambda: measure(device, preset, engine, seeds, timed_steps),
+        arguments,
+        environment="UNET_BOOK_DATA=... ",
+        trial=options.trial,
+        device=device,
+    )
 
 
 if __name__ == "__main__":

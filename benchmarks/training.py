@@ -19,7 +19,6 @@ import os
 import shutil
 import subprocess
 import sys
-import time
 from dataclasses import asdict, dataclass, replace
 
 import harness
@@ -374,15 +373,14 @@ def settled(case: Case) -> Engine:
 
 
 def main(arguments=None):
-    options = harness.parser(__doc__, rounds=7).parse_args(arguments)
-    head = harness.begin("training", options, arguments, [])
     cases = [*CASES, *(GPU_CASES if torch.cuda.is_available() else [])]
-    names = harness.chosen([*(case.name for case in cases), MEMORY], options.only)
-    began = time.perf_counter()
-    chosen = [case for case in cases if case.name in names]
-    figures = measure(chosen, MEMORY in names, options.rounds)
-    took = {"seconds": round(time.perf_counter() - began, 1)}
-    harness.finish("training", options, head | took | figures)
+
+    def figures(names, _, options):
+        chosen = [case for case in cases if case.name in names]
+        return measure(chosen, MEMORY in names, options.rounds)
+
+    names = [*(case.name for case in cases), MEMORY]
+    harness.benchmark("training", __doc__, names, figures, arguments, rounds=7)
 
 
 if __name__ == "__main__":

@@ -11,8 +11,6 @@ its sorted copy would take more than 4 GB it runs on the map's first 4 cells onl
 multiplied by cells / 4. That is less than it would take, since sorting grows faster than that.
 """
 
-import time
-
 import harness
 import numpy as np
 import torch
@@ -175,19 +173,17 @@ def measure(names: list[str], methods: list[str], rounds: int, memory: bool = Tr
 
 
 def main(arguments=None):
-    options = harness.parser(__doc__, rounds=5, threads=1).parse_args(arguments)
-    there = harness.installed("edt", "opencv-python-headless")
-    head = harness.begin("weight_map", options, arguments, ["scipy", "numba", *there])
-    if "opencv-python-headless" in there:
-        import cv2
-
-        cv2.setNumThreads(1)
-    methods = [method for method in METHODS if NEEDS.get(method) in (None, *there)]
-    names = harness.chosen(list(cases()), options.only)
-    began = time.perf_counter()
-    figures = measure(names, methods, options.rounds)
-    took = {"seconds": round(time.perf_counter() - began, 1)}
-    harness.finish("weight_map", options, head | took | figures)
+    harness.benchmark(
+        "weight_map",
+        __doc__,
+        list(cases()),
+        harness.of_methods(measure, METHODS, NEEDS),
+        arguments,
+        rounds=5,
+        threads=1,
+        packages=("scipy", "numba"),
+        peers=NEEDS.values(),
+    )
 
 
 if __name__ == "__main__":

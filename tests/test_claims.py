@@ -80,6 +80,12 @@ def test_a_check_that_proves_nothing_is_named(project, check, words):
     assert words in missing(check, project)
 
 
+def test_a_file_that_is_skipped_as_a_whole_proves_nothing(project):
+    file = project / "tests" / "test_never.py"
+    file.write_text("import pytest\npytestmark = pytest.mark.skip\ndef test_it(): pass\n")
+    assert "not always" in missing("tests/test_never.py::test_it", project)
+
+
 def test_a_check_that_disappears_is_noticed(tmp_path):
     claim = next(claim for claim in CLAIMS if claim.key == "tile-572")
     file, name = claim.check.split("::")
