@@ -11,7 +11,7 @@ import pytest
 from unet_book.pages import claims, results
 from unet_book.pages.claims import CLAIMS, DIFFERS, PARTS, REPRODUCED, UNTESTABLE, Claim, measures
 from unet_book.pages.claims.checks import missing
-from unet_book.pages.claims.page import CHAPTERS
+from unet_book.pages.claims.page import CHAPTERS, KINDS
 
 ROOT = Path(__file__).parent.parent
 RAND = ("rand", "pixel")  # the errors with four digits
@@ -311,6 +311,14 @@ def test_the_page_has_every_claim_with_its_verdict(findings):
         item = text.split(f'id="claim-{finding.claim.key}"')[1].split("</li>")[0]
         assert f">{finding.verdict}</p>" in item and CHAPTERS[finding.claim.chapter] in item
         assert (finding.value is None) == ("found: " not in item)
+
+
+def test_the_stored_page_has_the_verdicts_that_are_found(findings):
+    cells = json.loads((ROOT / "book" / "claims.ipynb").read_text(encoding="utf-8"))["cells"]
+    outputs = [output["data"] for cell in cells for output in cell.get("outputs", ())]
+    text = "".join(line for data in outputs for line in data["text/html"])
+    stored = re.findall(r'id="claim-(.+?)" class="(.+?)"', text)
+    assert stored == [(finding.claim.key, KINDS[finding.verdict]) for finding in findings]
 
 
 def test_the_counts_add_up(findings):

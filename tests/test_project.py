@@ -321,8 +321,8 @@ def test_wheel_alone_finds_its_data(wheel_folder, tmp_path):
     """As on Colab: no checkout in sight, another working directory, nothing from outside."""
     program = (
         "import unet_book, unet_book.datasets as d, unet_book.pages.records as r;"
-        "r.run('skips'), r.benchmark('network');"
-        "print(unet_book.__file__); print(d.load('nuclei').images.dtype)"
+        "r.run('skips'), r.benchmark('network'); from unet_book.pages.claims import CLAIMS;"
+        "print(unet_book.__file__); print(d.load('nuclei').images.dtype, len(CLAIMS))"
     )
     environment = {k: v for k, v in os.environ.items() if k != "UNET_BOOK_DATA"}
     run = subprocess.run(
@@ -333,8 +333,8 @@ def test_wheel_alone_finds_its_data(wheel_folder, tmp_path):
         text=True,
     )
     assert run.returncode == 0, run.stderr
-    file, dtype = run.stdout.split()
-    assert Path(file).is_relative_to(wheel_folder) and dtype == "float32"
+    file, dtype, claims = run.stdout.split()
+    assert Path(file).is_relative_to(wheel_folder) and dtype == "float32" and int(claims) > 100
 
 
 ANOTHER_USER = """

@@ -46,6 +46,9 @@ def test_records_lie_beside_the_package_or_in_it(checkout, installed):
 
 
 def test_without_records_there_are_none(checkout):
+    with pytest.raises(FileNotFoundError, match="results is neither in .* install the package"):
+        records.benchmark("network")
+    (checkout / records.BENCHMARKS).mkdir(parents=True)
     with pytest.raises(FileNotFoundError, match="there are: none"):
         records.benchmark("network")
 
@@ -56,6 +59,14 @@ def test_what_is_written_is_read(checkout):
     assert records.run("a") == {"x": [1, 2]}
     path = records.write_benchmark("b", {"x": [1, 2]}, indent=None)
     assert path.read_text() == '{"x":[1,2]}\n' and records.benchmark("b") == {"x": [1, 2]}
+
+
+def test_a_list_of_numbers_is_one_line(checkout):
+    record = {"says": "1, 2,\n3", "each": [{"a": [1, -2.5, 3e-7]}, []], "b": [[1], ["x"]]}
+    path = records.write_run("a", record)
+    assert records.run("a") == record
+    lines = [line.strip() for line in path.read_text().splitlines()]
+    assert '"a": [ 1, -2.5, 3e-07 ]' in lines and '"says": "1, 2,\\n3",' in lines
 
 
 def test_only_an_unchanged_checkout_has_a_clean_revision(checkout):

@@ -5,10 +5,17 @@ from pathlib import Path
 ROOM = Path(__file__).resolve().parent
 
 
-def shipped(folder: str) -> Path | None:
-    """The folder of that name that comes with the package; None if there is none."""
-    places = (place / folder for place in (ROOM, ROOM.parent))
-    return next(filter(Path.is_dir, places), None)
+def shipped(folder: str) -> Path:
+    """The folder of that name that comes with the package: in it where installed, else beside it.
+
+    Raises FileNotFoundError where there is none.
+    """
+    for place in (ROOM / folder, ROOM.parent / folder):
+        if place.is_dir():
+            return place
+    raise FileNotFoundError(
+        f"{folder} is neither in {ROOM} nor beside it; install the package again"
+    )
 
 
 def checkout() -> Path:

@@ -83,12 +83,7 @@ def data_folder() -> Path:
 
     Raises FileNotFoundError if the package was installed without its data.
     """
-    nuclei = _package.shipped("data/nuclei")
-    if nuclei is None:
-        raise FileNotFoundError(
-            f"data/nuclei is neither in {_package.ROOM} nor beside it; install the package again"
-        )
-    return nuclei.parent
+    return _package.shipped("data/nuclei").parent
 
 
 def fetch(name) -> Path:

@@ -5,6 +5,7 @@ the versions, the machine, the time. A number without them can't be measured aga
 """
 
 import json
+import re
 import sys
 from pathlib import Path
 
@@ -61,8 +62,7 @@ def clean_revision() -> str:
 
 
 def _read(folder, name):
-    place = _package.shipped(folder)
-    files = {path.stem: path for path in place.glob("*.json")} if place else {}
+    files = {path.stem: path for path in _package.shipped(folder).glob("*.json")}
     if name not in files:
         known = ", ".join(sorted(files)) or "none"
         raise FileNotFoundError(f"no record {name!r} in {folder}; there are: {known}")
@@ -73,5 +73,6 @@ def _write(folder, name, record, indent):
     path = _package.checkout() / folder / f"{name}.json"
     separators = (",", ":") if indent is None else None
     text = json.dumps(record, indent=indent, separators=separators)
+    text = re.sub(r"(?<=[\[\d,])\n\s*(?=[\d\]-])", " ", text)  # a list of numbers is one line
     write_atomically(path, text.encode() + b"\n")
     return path
