@@ -32,7 +32,7 @@ def measure() -> dict:
     return {"versions": versions("numpy", "scipy"), "sets": sets}
 
 
-def main(arguments=None):
+def main(arguments: list[str] | None = None) -> None:
     options = harness.trial_parser(__doc__, "the figures printed").parse_args(arguments)
     harness.experiment("data_sets", measure, arguments, trial=options.trial)
 

@@ -120,8 +120,8 @@ def of_scipy(image, mask, order=1):
     def run():
         places = grid + random_displacement(image.shape, GRID, SIGMA, generator)
         return [
-            ndimage.map_coordinates(one, places, order=o, mode="mirror")
-            for one, o in ((image, order), (mask, 0))
+            ndimage.map_coordinates(array, places, order=o, mode="mirror")
+            for array, o in ((image, order), (mask, 0))
         ]
 
     return run
@@ -136,8 +136,8 @@ def of_opencv(image, mask):
     def run():
         rows, columns = grid + random_displacement(image.shape, GRID, SIGMA, generator)
         return [
-            cv2.remap(one, columns, rows, how, borderMode=cv2.BORDER_REFLECT_101)
-            for one, how in ((image, cv2.INTER_LINEAR), (mask, cv2.INTER_NEAREST))
+            cv2.remap(array, columns, rows, how, borderMode=cv2.BORDER_REFLECT_101)
+            for array, how in ((image, cv2.INTER_LINEAR), (mask, cv2.INTER_NEAREST))
         ]
 
     return run
@@ -205,7 +205,7 @@ def difference(image) -> dict:
     theirs = [elasticdeform.deform_grid(ramp, vectors, order=1, mode="mirror") for ramp in ramps]
     bent = elasticdeform.deform_grid(image, vectors, order=1, mode="mirror")
     mine = [deform(image, d, 1).astype(np.float64) for d in (field.astype(np.float32), field)]
-    single, double = (float(255 * np.abs(one - bent).max()) for one in mine)
+    single, double = (float(255 * np.abs(result - bent).max()) for result in mine)
     return {
         "field_px": float(np.abs(places - theirs)[:, inside].max()),
         "gray_levels": single,
@@ -309,7 +309,7 @@ def measure(names: list[str], methods: list[str], rounds: int) -> dict:
     }
 
 
-def main(arguments=None):
+def main(arguments: list[str] | None = None) -> None:
     harness.benchmark(
         "deformation",
         __doc__,

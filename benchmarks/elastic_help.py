@@ -104,7 +104,7 @@ def measure(name: str, trial: bool) -> dict:
     }
 
 
-def main(arguments=None):
+def main(arguments: list[str] | None = None) -> None:
     parser = harness.trial_parser(__doc__, "one seed on one slice")
     parser.add_argument("--long", action="store_true", help="the second experiment")
     options = parser.parse_args(arguments)

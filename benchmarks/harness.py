@@ -34,10 +34,19 @@ TRIAL_ROUNDS = 2
 
 @dataclass(frozen=True)
 class Row:
-    """One method on one case: `run`, without arguments, does it once.
+    """One method on one case.
 
-    `times` is how often what `run` does would have to be done: over 1 for a row too long to be run
-    whole, of which a part is timed and the rest is arithmetic. No more than `rounds` rounds of it.
+    Parameters
+    ----------
+    case, method : str
+        Their names in the record.
+    run : callable
+        Without arguments; does it once.
+    times : float
+        How often what `run` does would have to be done: over 1 for a row too long to be run whole,
+        of which a part is timed and the rest is arithmetic.
+    rounds : int
+        No more rounds of it than these.
     """
 
     case: str
@@ -108,10 +117,27 @@ def peak_mib(
 ) -> float | None:
     """By how many MiB the expression `call` raises a fresh process's memory at its highest.
 
-    `call` and `warm_up` are expressions in the names of benchmarks/`script`.py that give functions
-    without arguments. What `warm_up` gives is run first: it loads and compiles what `call` needs.
-    `environment` holds variables that the process gets besides this one's.
-    None where the system does not tell (elsewhere than on Linux).
+    Parameters
+    ----------
+    script : str
+        Of benchmarks/SCRIPT.py, whose names the expressions may use.
+    call, warm_up : str
+        Expressions that give functions without arguments. What `warm_up` gives is run first: it
+        loads and compiles what `call` needs.
+    threads : int
+        PyTorch's threads in the process.
+    environment : dict or None
+        Variables that the process gets besides this one's.
+
+    Returns
+    -------
+    float or None
+        None where the system does not tell (elsewhere than on Linux).
+
+    Raises
+    ------
+    RuntimeError
+        With the end of what it wrote, where the process fails.
     """
     if not Path("/proc/self/clear_refs").exists():
         return None
@@ -165,7 +191,9 @@ def available_gib() -> float:
 # ---- the record
 
 
-def target(what: str, measured: float | None, least=None, most=None) -> dict:
+def target(
+    what: str, measured: float | None, least: float | None = None, most: float | None = None
+) -> dict:
     """One line of the record's targets: reached is None where nothing could be measured."""
     bound = f"at least {least:g}" if least is not None else f"at most {most:g}"
     reached = None
@@ -223,9 +251,16 @@ def is_installed(package: str) -> bool:
 
 
 def parser(doc: str, rounds: int, threads: int | None = None) -> argparse.ArgumentParser:
-    """The options that all timing scripts have; `threads` None is as many as PyTorch takes.
+    """The options that all timing scripts have.
 
-    Without --rounds there are `rounds`, or TRIAL_ROUNDS in a trial.
+    Parameters
+    ----------
+    doc : str
+        The script's docstring, whose first line tells what it does.
+    rounds : int
+        Rounds without --rounds; in a trial TRIAL_ROUNDS.
+    threads : int or None
+        Threads without --threads; None is as many as PyTorch takes.
     """
     options = argparse.ArgumentParser(description=doc.splitlines()[0])
     options.add_argument("--rounds", type=at_least_one, help=f"default: {rounds}")
@@ -259,7 +294,9 @@ def chosen(names: list[str], words: list[str] | None) -> list[str]:
     return wanted
 
 
-def begin(name: str, options, arguments, packages: list[str]) -> dict:
+def begin(
+    name: str, options: argparse.Namespace, arguments: list[str] | None, packages: list[str]
+) -> dict:
     """The record's head, and the process set up: threads, seed; refuses a changed checkout."""
     options.rounds = options.rounds or (TRIAL_ROUNDS if options.trial else options.usual_rounds)
     made_at = records.clean_revision() if is_recorded(options) else revision()
@@ -275,7 +312,7 @@ def begin(name: str, options, arguments, packages: list[str]) -> dict:
     }
 
 
-def is_recorded(options) -> bool:
+def is_recorded(options: argparse.Namespace) -> bool:
     """Whether the run is whole and meant to be kept."""
     return not (options.trial or options.only)
 

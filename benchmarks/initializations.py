@@ -12,6 +12,7 @@ embedded nuclei, with the paper's momentum and with Adam, held-out energy every 
 """
 
 import functools
+from collections.abc import Callable
 from dataclasses import asdict, replace
 
 import harness
@@ -39,7 +40,7 @@ RULES = {
 }
 
 
-def signal(initialize):
+def signal(initialize: Callable):
     """Mean squares (DRAWS, 23) on noise."""
     model, rows = UNet(base_channels=BASE), []
     for seed in range(DRAWS):
@@ -51,7 +52,9 @@ def signal(initialize):
     return rows
 
 
-def hundred_steps(initialize, optimizer, seed, data, held_out):
+def hundred_steps(
+    initialize: Callable, optimizer: str, seed: int, data: datasets.Stack, held_out: datasets.Stack
+):
     """Held-out energy (mean of -log p of the right class) before the first step and every ten."""
     truth, energies = classes(part_touching_cells(held_out.labels))[0], []
 

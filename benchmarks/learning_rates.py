@@ -17,6 +17,7 @@ from dataclasses import asdict, replace
 
 import harness
 import numpy as np
+import torch
 
 from unet_book import datasets
 from unet_book.overlap_tile import predict
@@ -41,14 +42,22 @@ LEARNED, NOT_LEARNED, NO_NUMBER = OUTCOMES = "learned", "not learned", "not a nu
 LOOKED = 0.25  # balanced error below which a network has learned: half of what guessing gives
 
 
-def images_of(name):
+def images_of(name: str):
     """What is learned from, and what is held out: of ISBI the middle of the last six slices."""
     if name == "isbi2012":
         return harness.isbi_slices()
     return [datasets.load(name, split) for split in ("train", "test")]
 
 
-def train_once(name, data, held_out, preset, recipe, rate, seed) -> dict:
+def train_once(
+    name: str,
+    data: datasets.Stack,
+    held_out: datasets.Stack,
+    preset: Preset,
+    recipe: str,
+    rate: float,
+    seed: int,
+) -> dict:
     """One training; its history is empty where the loss or a weight became no number."""
     how = replace(preset, learning_rate=rate, **RECIPES[recipe])
     line = {"data": name, "recipe": recipe, "learning_rate": rate, "seed": seed}
@@ -64,7 +73,7 @@ def train_once(name, data, held_out, preset, recipe, rate, seed) -> dict:
     return line | {"cpu_seconds": round(time.process_time() - began, 1)}
 
 
-def balanced_error(model, held_out, tile) -> float:
+def balanced_error(model: torch.nn.Module, held_out: datasets.Stack, tile: int) -> float:
     """Share of wrong pixels among cells and among background, the mean of both.
 
     0.5 for a network that answers the same everywhere: the energy weighs both classes alike, too.
@@ -74,7 +83,7 @@ def balanced_error(model, held_out, tile) -> float:
     return float(np.mean([(found[truth == label] != label).mean() for label in (0, 1)]))
 
 
-def summary(runs) -> list[dict]:
+def summary(runs: list[dict]) -> list[dict]:
     """One row a data set, recipe and rate: how many seeds ended how, and their last errors."""
     rows = []
     for key in dict.fromkeys((r["data"], r["recipe"], r["learning_rate"]) for r in runs):
@@ -90,7 +99,7 @@ def summary(runs) -> list[dict]:
     return rows
 
 
-def median(values) -> float | None:
+def median(values: list[float]) -> float | None:
     """None of nothing."""
     return statistics.median(values) if values else None
 
@@ -120,7 +129,7 @@ def measure(trial: bool) -> dict:
     }
 
 
-def main(arguments=None):
+def main(arguments: list[str] | None = None) -> None:
     options = harness.trial_parser(__doc__, "10 steps of one seed").parse_args(arguments)
     harness.experiment(
         "learning_rates",

@@ -11,10 +11,12 @@ kept.
 """
 
 import argparse
+from collections.abc import Iterable
 from dataclasses import asdict, replace
 
 import harness
 import numpy as np
+import torch
 
 from unet_book import datasets, metrics
 from unet_book.overlap_tile import predict
@@ -26,7 +28,7 @@ STRENGTHS = (0.0, 10.0)
 PRESET = replace(PRESETS["quick"], steps=200, measure_every=200, balance=True)
 
 
-def merged(truth, prediction) -> int:
+def merged(truth: np.ndarray, prediction: np.ndarray) -> int:
     """How many borders are missing: a predicted cell that covers k true ones joins k - 1.
 
     Both are instance labels (H, W). It covers a true cell if it holds more than half of it.
@@ -37,7 +39,7 @@ def merged(truth, prediction) -> int:
     return int(np.maximum(joined - 1, 0).sum())
 
 
-def measure(model, held_out, tile) -> dict:
+def measure(model: torch.nn.Module, held_out: datasets.Stack, tile: int) -> dict:
     """Joined cells, SEG and pixel error of the more probable class on the held-out images."""
     found = np.stack([predict(model, image, tile).argmax(0) for image in held_out.images])
     labels = np.stack([datasets.instances(answer == 1) for answer in found]).astype(np.int32)
@@ -49,7 +51,7 @@ def measure(model, held_out, tile) -> dict:
     }
 
 
-def experiment(name, seeds) -> dict:
+def experiment(name: str, seeds: Iterable[int]) -> dict:
     """All trainings on one data set."""
     data, held_out = (datasets.load(name, split) for split in ("train", "test"))
     runs = {str(w0): [] for w0 in STRENGTHS}
@@ -62,7 +64,7 @@ def experiment(name, seeds) -> dict:
     return {"cells": held_out.cell_count(), "w0": runs}
 
 
-def main(arguments=None):
+def main(arguments: list[str] | None = None) -> None:
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
     parser.add_argument("data", nargs="*", default=["nuclei"], help="names of data sets")
     names = parser.parse_args(arguments).data

@@ -58,7 +58,7 @@ def cells(side: int = SIDE):
     return truth, segments(found)
 
 
-def as_probability(image, share: float) -> np.ndarray:
+def as_probability(image: np.ndarray, share: float) -> np.ndarray:
     """The blurred image between 0 and 1, brought to that share of pixels above the threshold."""
     blurred = ndimage.gaussian_filter(image.astype(np.float32), BLUR)
     return np.clip(blurred * THRESHOLD / np.quantile(blurred, 1 - share), 0, 1)
@@ -67,25 +67,25 @@ def as_probability(image, share: float) -> np.ndarray:
 # ---- what scores it
 
 
-def family(truth, mask):
+def family(truth: np.ndarray, mask: np.ndarray):
     """The three, as a training would ask for them."""
     return [score(truth, mask) for score in (metrics.rand_error, metrics.v_rand, metrics.v_info)]
 
 
-def adapted(truth, labels) -> float:
+def adapted(truth: np.ndarray, labels: np.ndarray) -> float:
     from skimage.metrics import adapted_rand_error
 
     return adapted_rand_error(truth, labels)[0]
 
 
-def watershed(mask):
+def watershed(mask: np.ndarray):
     from skimage import segmentation
 
     parts = ndimage.label(mask)[0]
     return segmentation.watershed(~mask, parts, connectivity=1, watershed_line=True)
 
 
-def of_ctcmetrics(truth, labels) -> float:
+def of_ctcmetrics(truth: np.ndarray, labels: np.ndarray) -> float:
     """SEG as py-ctcmetrics has it; where it would read two files it gets the two arrays."""
     from ctc_metrics.metrics import seg
     from ctc_metrics.utils import representations
@@ -172,7 +172,7 @@ def measure(names: list[str], methods: list[str], rounds: int) -> dict:
     }
 
 
-def main(arguments=None):
+def main(arguments: list[str] | None = None) -> None:
     harness.benchmark(
         "metrics",
         __doc__,

@@ -12,7 +12,7 @@ told in benchmarks/README.md.
 import shutil
 import statistics
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import nullcontext
 from dataclasses import dataclass
 
@@ -97,7 +97,7 @@ def is_there(network: Network) -> bool:
     return True
 
 
-def rows_of(network: Network, precisions, compiler: bool) -> list[Row]:
+def rows_of(network: Network, precisions: Sequence[str], compiler: bool) -> list[Row]:
     """Each network in both layouts; this package's in bf16 and compiled, too, where that runs."""
     rows = []
     for what in (FORWARD, TRAINING):
@@ -150,7 +150,7 @@ def gemm_of(size: int, precision: str) -> Callable[[], None]:
     return lambda: torch.mm(a, b, out=product)
 
 
-def interleave(rows, gemms, rounds: int):
+def interleave(rows: list[Row], gemms: dict, rounds: int):
     """Seconds of every row and of every matrix product, in the order in which they ran.
 
     One round that isn't recorded comes first: it compiles, and asks the system for memory.
@@ -169,7 +169,7 @@ def interleave(rows, gemms, rounds: int):
     return row_times, gemm_times
 
 
-def summary(times, gflop: float) -> dict:
+def summary(times: list[float], gflop: float) -> dict:
     """Median, quickest and slowest second, and the GFLOP/s of the median."""
     median = statistics.median(times)
     return {
@@ -180,7 +180,13 @@ def summary(times, gflop: float) -> dict:
     }
 
 
-def measure(networks, rounds: int, precisions=("fp32",), gemm_sizes=GEMM_SIZES, compiler=False):
+def measure(
+    networks: list[Network],
+    rounds: int,
+    precisions: Sequence[str] = ("fp32",),
+    gemm_sizes: Sequence[int] = GEMM_SIZES,
+    compiler: bool = False,
+):
     """The record's figures: what the networks are, the ceilings, the rows and the ratios."""
     counts = {network.name: count(network) for network in networks}
     rows = [row for network in networks for row in rows_of(network, precisions, compiler)]
@@ -216,7 +222,7 @@ def measure(networks, rounds: int, precisions=("fp32",), gemm_sizes=GEMM_SIZES, 
     }
 
 
-def ratios(lines) -> dict:
+def ratios(lines: list[dict]) -> dict:
     """GFLOP/s of this package over the best peer's; fp32, not compiled, ours in its better layout.
 
     Once with every peer in NCHW, which is what its users get, and once in its own better layout.
@@ -243,7 +249,7 @@ def ratios(lines) -> dict:
 # ---- the table, the record
 
 
-def table(record) -> str:
+def table(record: dict) -> str:
     """The record for reading."""
     where = record["machine"]
     text = [
@@ -279,7 +285,7 @@ def there(names: list[str]) -> list[Network]:
     return [network for network in wanted if network.name not in missing]
 
 
-def main(arguments=None):
+def main(arguments: list[str] | None = None) -> None:
     parser = harness.parser(__doc__, rounds=5)
     parser.add_argument("--no-compile", action="store_true", help="leave out torch.compile's rows")
     options = parser.parse_args(arguments)

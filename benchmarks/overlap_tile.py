@@ -19,6 +19,7 @@ same mirrored image, cut back after: no window has an edge where the image has o
 are of the same size in all of them.
 """
 
+from collections.abc import Callable
 from dataclasses import replace
 
 import harness
@@ -182,7 +183,7 @@ def pixel_runs(image: np.ndarray, monai: bool) -> dict:
     return runs
 
 
-def flipped(run, model: UNet, image: np.ndarray) -> float:
+def flipped(run: Callable, model: UNet, image: np.ndarray) -> float:
     """The share of pixels whose class is another than one pass over the whole image gives."""
     return float((run().argmax(0) != whole(model, image).argmax(0)).mean())
 
@@ -263,7 +264,7 @@ def targets(rows: list[dict], exact: float) -> list[dict]:
             times = ratio(find(rows, case, method), find(rows, case, WHOLE))
             lines.append(target(f"{case}, tiles of {tile}: time over one pass", times, most=1.1))
     for method, tile in ((OURS, TILE), (LARGE, LARGE_TILE)):
-        peaks = [find(rows, MEMORY, one, "peak_mib") for one in (method, WHOLE)]
+        peaks = [find(rows, MEMORY, how, "peak_mib") for how in (method, WHOLE)]
         lines.append(target(f"{MEMORY}, tiles of {tile}: over one pass", ratio(*peaks), most=0.4))
     return lines
 
@@ -284,7 +285,7 @@ def measure(names: list[str], rounds: int, memory_base: int, monai: bool = True)
     }
 
 
-def main(arguments=None):
+def main(arguments: list[str] | None = None) -> None:
     def figures(names, there, options):
         if options.trial and not options.only:  # without what takes minutes
             names = [name for name in names if name not in (case_of(LARGEST), MEMORY)]

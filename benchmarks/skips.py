@@ -10,6 +10,7 @@ from dataclasses import asdict, replace
 
 import harness
 import torch
+from torch import Tensor
 
 from unet_book import datasets
 from unet_book.training import PRESETS, train
@@ -19,7 +20,7 @@ SEEDS = range(1, 7)
 
 
 class WithoutSkips(UNet):
-    def join(self, skip, upsampled):
+    def join(self, skip: Tensor, upsampled: Tensor):
         return super().join(torch.zeros_like(skip), upsampled)
 
 

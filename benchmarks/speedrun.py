@@ -72,7 +72,9 @@ class Reached(Exception):
 class Clock:
     """A watch that stops while it measures, and that ends the training at the goal."""
 
-    def __init__(self, data, held_out, device, goal: float):
+    def __init__(
+        self, data: datasets.Stack, held_out: datasets.Stack, device: torch.device, goal: float
+    ):
         self.learned = datasets.Stack("", data.images[LEARNED], data.labels[LEARNED])
         self.held_out, self.device, self.goal = held_out, device, goal
         self.seconds, self.began, self.measurements = 0.0, None, []
@@ -81,7 +83,7 @@ class Clock:
         """Count from now on."""
         self.began = time.perf_counter()
 
-    def __call__(self, step, model):
+    def __call__(self, step: int, model: torch.nn.Module):
         if self.device.type == "cuda":
             torch.cuda.synchronize(self.device)
         self.seconds += time.perf_counter() - self.began
@@ -102,19 +104,27 @@ class Clock:
         self.start()
 
 
-def error_at(probability, stack, threshold: float) -> float:
+def error_at(probability: np.ndarray, stack: datasets.Stack, threshold: float) -> float:
     """The challenge's pixel error at a threshold."""
     return metrics.f_error(stack.labels, (probability > threshold).astype(np.int32))
 
 
-def least_error(model, stack) -> tuple[float, float]:
+def least_error(model: torch.nn.Module, stack: datasets.Stack) -> tuple[float, float]:
     """The threshold of least error on a stack, and that error."""
     probability = probabilities([model], stack)
     errors = [error_at(probability, stack, threshold) for threshold in THRESHOLDS]
     return float(THRESHOLDS[np.argmin(errors)]), float(min(errors))
 
 
-def race(data, held_out, preset, engine, device, seed: int = 0, goal: float = GOAL) -> dict:
+def race(
+    data: datasets.Stack,
+    held_out: datasets.Stack,
+    preset: Preset,
+    engine: Engine,
+    device: torch.device,
+    seed: int = 0,
+    goal: float = GOAL,
+) -> dict:
     """One run: seconds of training until the goal (None: never), and what was measured."""
     clock = Clock(data, held_out, device, goal)
     clock.start()
@@ -130,7 +140,7 @@ def race(data, held_out, preset, engine, device, seed: int = 0, goal: float = GO
     }
 
 
-def paper_recipe(data, device, steps: int = TIMED_STEPS) -> dict:
+def paper_recipe(data: datasets.Stack, device: torch.device, steps: int = TIMED_STEPS) -> dict:
     """How long the paper's own recipe would take, from the time of some steps of it."""
     ends = []
 
@@ -149,7 +159,9 @@ def paper_recipe(data, device, steps: int = TIMED_STEPS) -> dict:
     }
 
 
-def measure(device, preset, engine, seeds, timed_steps) -> dict:
+def measure(
+    device: torch.device, preset: Preset, engine: Engine, seeds: int, timed_steps: int
+) -> dict:
     """The paper's recipe, on a GPU, and the runs from all seeds."""
     data, held_out = (datasets.load("isbi2012", split) for split in ("train", "test"))
     paper = None
@@ -165,7 +177,7 @@ def measure(device, preset, engine, seeds, timed_steps) -> dict:
     }
 
 
-def main(arguments=None):
+def main(arguments: list[str] | None = None) -> None:
     parser = harness.trial_parser(__doc__, "a few steps")
     parser.add_argument("--compile", action="store_true", help="torch.compile; its time counts")
     parser.add_argument("--graph", action="store_true", help="a CUDA graph of each step")

@@ -19,12 +19,13 @@ import os
 import shutil
 import subprocess
 import sys
+from collections.abc import Callable
 from dataclasses import asdict, dataclass, replace
 
 import harness
 import torch
 from harness import OURS, Row, find, ratio, target
-from torch import nn
+from torch import Tensor, nn
 from torch._subclasses.fake_tensor import FakeTensorMode
 
 from unet_book import phantom
@@ -128,7 +129,13 @@ def engine_of(method: str, device: str) -> Engine:
     return ENGINES.get(method, OFF)
 
 
-def plain(model, optimizer, image, target, weights):
+def plain(
+    model: nn.Module,
+    optimizer: torch.optim.Optimizer,
+    image: Tensor,
+    target: Tensor,
+    weights: Tensor,
+):
     """The step that a reader writes."""
     optimizer.zero_grad()
     loss = cross_entropy(model(image), target, weights)
@@ -137,7 +144,7 @@ def plain(model, optimizer, image, target, weights):
     return loss.detach()
 
 
-def cross_entropy(logits, target, weights):
+def cross_entropy(logits: Tensor, target: Tensor, weights: Tensor):
     """The energy where every pixel is annotated, as on a phantom."""
     losses = nn.functional.cross_entropy(logits, target.long(), reduction="none")
     return (losses * weights).sum() / weights.sum()
@@ -172,7 +179,7 @@ class Elsewhere:
 
 def serve(case: str, method: str):
     """Make a step for each line of the input, and tell."""
-    step = step_of(next(one for one in CASES if one.name == case), method)
+    step = step_of(next(known for known in CASES if known.name == case), method)
     for _ in sys.stdin:
         step()
         print("done", flush=True)
@@ -226,7 +233,7 @@ def whole_step(case: Case, engine: Engine):
     return lambda: [training_step(model, optimizer, tiles, next(steps)) for _ in range(10)]
 
 
-def waited_for(run):
+def waited_for(run: Callable):
     def whole():
         result = run()
         torch.cuda.synchronize()
@@ -337,7 +344,7 @@ def flop(case: Case) -> float:
     with torch.device("meta"):
         layers = layer_costs(UNet(base_channels=case.preset.base_channels), case.preset.tile)
     layers = [layer for layer in layers if "conv" in layer.kind]
-    return case.preset.batch_size * (3 * sum(one.flop for one in layers) - layers[0].flop)
+    return case.preset.batch_size * (3 * sum(layer.flop for layer in layers) - layers[0].flop)
 
 
 def measure(cases: list[Case], with_memory: bool, rounds: int) -> dict:
@@ -372,7 +379,7 @@ def settled(case: Case) -> Engine:
     return Engine().settled(case.device, case.preset.base_channels)
 
 
-def main(arguments=None):
+def main(arguments: list[str] | None = None) -> None:
     cases = [*CASES, *(GPU_CASES if torch.cuda.is_available() else [])]
 
     def figures(names, _, options):

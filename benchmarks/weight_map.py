@@ -63,7 +63,7 @@ def cases() -> dict[str, str]:
     }
 
 
-def name_of(side, count):
+def name_of(side: int, count: int):
     return f"{side}, {count} cells"
 
 
@@ -100,7 +100,7 @@ def discs(side: int, count: int, seed: int = 0) -> np.ndarray:
 # ---- what is timed
 
 
-def row_of(case: str, method: str, labels, rounds: int) -> Row:
+def row_of(case: str, method: str, labels: np.ndarray, rounds: int) -> Row:
     """One method on one map; of a stack that is too large only a part, and nothing in memory."""
     if method in STACKS:
         edt, size = STACKS[method]
@@ -126,12 +126,12 @@ def run_of(case: str, method: str):
     return lambda: RUNS[method](labels)
 
 
-def exactness(labels) -> float:
+def exactness(labels: np.ndarray) -> float:
     """The largest difference of our map from float64 brute force."""
     return float(np.abs(weight_map(labels).astype(np.float64) - peers.brute_force(labels)).max())
 
 
-def targets(rows, first: str, exact: float | None) -> list[dict]:
+def targets(rows: list[dict], first: str, exact: float | None) -> list[dict]:
     """Issue by issue what was asked for."""
 
     def slower(method):
@@ -172,7 +172,7 @@ def measure(names: list[str], methods: list[str], rounds: int, memory: bool = Tr
     }
 
 
-def main(arguments=None):
+def main(arguments: list[str] | None = None) -> None:
     harness.benchmark(
         "weight_map",
         __doc__,

@@ -8,7 +8,10 @@ ROOM = Path(__file__).resolve().parent
 def shipped(folder: str) -> Path:
     """The folder of that name that comes with the package: in it where installed, else beside it.
 
-    Raises FileNotFoundError where there is none.
+    Raises
+    ------
+    FileNotFoundError
+        Where there is none.
     """
     for place in (ROOM / folder, ROOM.parent / folder):
         if place.is_dir():

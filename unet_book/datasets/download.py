@@ -81,7 +81,10 @@ def isbi_array(folder, stem):
 def data_folder() -> Path:
     """The folder of the data that comes with the book: inside an installed package, or a checkout.
 
-    Raises FileNotFoundError if the package was installed without its data.
+    Raises
+    ------
+    FileNotFoundError
+        If the package was installed without its data.
     """
     return _package.shipped("data/nuclei").parent
 

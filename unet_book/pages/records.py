@@ -21,8 +21,13 @@ RUNS, BENCHMARKS = "data/runs", "benchmarks/results"
 def run(name: str) -> dict:
     """The record data/runs/NAME.json of an experiment, as data/runs/README.md describes it.
 
-    Raises FileNotFoundError, with the names there are, for another.
+    Raises
+    ------
+    FileNotFoundError
+        For another name, with those that there are.
 
+    Examples
+    --------
     >>> run("skips")["seeds"]
     [1, 2, 3, 4, 5, 6]
     """
@@ -32,8 +37,13 @@ def run(name: str) -> dict:
 def benchmark(name: str) -> dict:
     """The record benchmarks/results/NAME.json, as benchmarks/README.md describes it.
 
-    Raises FileNotFoundError, with the names there are, for another.
+    Raises
+    ------
+    FileNotFoundError
+        For another name, with those that there are.
 
+    Examples
+    --------
     >>> "machine" in benchmark("network")
     True
     """
@@ -53,7 +63,10 @@ def write_benchmark(name: str, record: dict, indent: int | None = 1) -> Path:
 def clean_revision() -> str:
     """The commit of the checkout, which holds no change: what it made can be made again from it.
 
-    Ends the program (SystemExit) where files differ from the commit, or where there is none.
+    Raises
+    ------
+    SystemExit
+        Where files differ from the commit, or where there is none.
     """
     made_at = revision()
     if made_at is None or made_at.endswith("-dirty"):
