@@ -4,7 +4,8 @@ The pages are built without torch and numpy. Sphinx stands in for them with mock
 be called and subclassed but not put into an expression, so that `Tensor | None` in a signature
 would end the import. Here every operator on a mock gives the mock back.
 
-A docstring lists its parameters so, one line or more for each, up to an empty line:
+A docstring lists its parameters so, one line or more for each, up to an empty line, and so what it
+returns and raises:
 
     Parameters
     ----------
@@ -16,6 +17,7 @@ A docstring lists its parameters so, one line or more for each, up to an empty l
 from sphinx.ext import autodoc
 from sphinx.ext.autodoc.mock import _MockObject
 
+SECTIONS = ("Parameters", "Returns", "Raises")
 OPERATORS = "or ror add radd sub rsub mul rmul truediv rtruediv matmul rmatmul pow rpow neg".split()
 
 
@@ -26,29 +28,29 @@ def make_mocks_patient():
     autodoc._CLASS_NEW_BLACKLIST.append(f"{_MockObject.__module__}.{_MockObject.__name__}.__new__")
 
 
-def parameter_list(lines):
-    """The lines of a Parameters section as the list that napoleon makes of an Args section."""
-    yield ":Parameters:"
+def field_list(title, lines):
+    """The lines of a section as the list that napoleon makes of an Args section."""
+    yield f":{title}:"
     for line in lines:
-        names, colon, text = line.partition(" : ")
-        if colon and not line.startswith(" "):
-            bold = ", ".join(f"**{name}**" for name in names.split(", "))
-            yield f"    * {bold} -- {text}"
-        else:
+        if line.startswith(" "):
             yield f"      {line.strip()}"
+        else:
+            names, colon, text = line.partition(" : ")
+            bold = ", ".join(f"**{name}**" for name in names.split(", "))
+            yield f"    * {bold} -- {text}".rstrip()
 
 
-def format_parameters(app, what, name, obj, options, lines):
-    """Rewrite the Parameters section of a docstring in place."""
-    if "Parameters" not in lines:
-        return
-    start = lines.index("Parameters")
-    end = lines.index("", start) if "" in lines[start:] else len(lines)
-    lines[start:end] = parameter_list(lines[start + 2 : end])
+def format_sections(app, what, name, obj, options, lines):
+    """Rewrite the sections of a docstring in place."""
+    for title in SECTIONS:
+        if title in lines:
+            start = lines.index(title)
+            end = lines.index("", start) if "" in lines[start:] else len(lines)
+            lines[start:end] = field_list(title, lines[start + 2 : end])
 
 
 def setup(app):
     make_mocks_patient()
     app.setup_extension("sphinx.ext.autodoc")
-    app.connect("autodoc-process-docstring", format_parameters)
+    app.connect("autodoc-process-docstring", format_sections)
     return {"version": "1", "parallel_read_safe": True, "parallel_write_safe": True}

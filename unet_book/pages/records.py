@@ -26,8 +26,6 @@ def run(name: str) -> dict:
     FileNotFoundError
         For another name, with those that there are.
 
-    Examples
-    --------
     >>> run("skips")["seeds"]
     [1, 2, 3, 4, 5, 6]
     """
@@ -42,8 +40,6 @@ def benchmark(name: str) -> dict:
     FileNotFoundError
         For another name, with those that there are.
 
-    Examples
-    --------
     >>> "machine" in benchmark("network")
     True
     """
