@@ -4,7 +4,8 @@ from functools import cache
 
 import numpy as np
 
-from unet_book import metrics, phantom
+from unet_book import metrics
+from unet_book.datasets import phantom
 from unet_book.pages.check.verdict import Verdict, attempt, is_number, near, number, right, wrong
 
 

@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy import ndimage
 
-from unet_book import phantom
+from unet_book.datasets import phantom
 
 SHAPES = st.tuples(st.integers(48, 110), st.integers(48, 110))
 SEEDS = st.integers(0, 2**32)

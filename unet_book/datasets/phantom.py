@@ -27,24 +27,34 @@ def cells(shape=(256, 256), count=None, seed=0, radius=14.0, noise=0.03):
     Each cell is a smooth closed curve around its center; where two overlap, the border between
     them runs where both are equally deep. With two cells or more, some always share a border.
 
-    Args:
-        shape: (H, W) in pixels, each at least ``3 * radius``.
-        count: number of cells; by default as many as cover about two fifths of the image.
-        seed: a non-negative integer, or anything ``numpy.random.default_rng`` takes as a seed.
-        radius: mean radius of a cell in pixels, at least 4.
-        noise: standard deviation of the noise in the brightest pixels, as a share of full scale.
+    Parameters
+    ----------
+    shape : tuple of int
+        (H, W) in pixels, each at least ``3 * radius``.
+    count : int, optional
+        Number of cells; by default as many as cover about two fifths of the image.
+    seed : int or sequence of int
+        Not negative; anything else that ``numpy.random.default_rng`` takes as a seed, too.
+    radius : float
+        Mean radius of a cell in pixels, at least 4.
+    noise : float
+        Standard deviation of the noise in the brightest pixels, as a share of full scale.
 
-    Returns:
-        image: float32 in [0, 1], (H, W).
-        labels: int32, (H, W); 0 is background, 1 … count the cells, each one connected.
+    Returns
+    -------
+    image : ndarray of float32, (H, W)
+        In [0, 1].
+    labels : ndarray of int32, (H, W)
+        0 is background, 1 … count the cells, each one connected.
 
-    Raises:
-        ValueError: if an argument is out of range, or if ``count`` cells do not fit.
+    Raises
+    ------
+    ValueError
+        If an argument is out of range, or if ``count`` cells do not fit.
 
-    Example:
-        >>> image, labels = cells((128, 128), count=12, seed=1)
-        >>> image.shape, int(labels.max())
-        ((128, 128), 12)
+    >>> image, labels = cells((128, 128), count=12, seed=1)
+    >>> image.shape, int(labels.max())
+    ((128, 128), 12)
     """
     _check(shape, noise, minimum=3 * _at_least(radius, "radius", 4.0))
     rng = np.random.default_rng(seed)
@@ -63,23 +73,32 @@ def membranes(shape=(256, 256), seed=0, spacing=36.0, noise=0.07):
     of them bent; the membranes between them are dark and of varying thickness. Mitochondria and
     vesicles are as dark as membranes, and belong to the cell around them: the trap of real data.
 
-    Args:
-        shape: (H, W) in pixels, each at least ``2 * spacing``.
-        seed: a non-negative integer, or anything ``numpy.random.default_rng`` takes as a seed.
-        spacing: mean distance of neighboring points in pixels, at least 12; sets the cells' size.
-        noise: standard deviation of the noise, as a share of full scale.
+    Parameters
+    ----------
+    shape : tuple of int
+        (H, W) in pixels, each at least ``2 * spacing``.
+    seed : int or sequence of int
+        Not negative; anything else that ``numpy.random.default_rng`` takes as a seed, too.
+    spacing : float
+        Mean distance of neighboring points in pixels, at least 12; sets the cells' size.
+    noise : float
+        Standard deviation of the noise, as a share of full scale.
 
-    Returns:
-        image: float32 in [0, 1], (H, W).
-        labels: int32, (H, W); 0 is membrane, 1 … K the cells, each one 4-connected.
+    Returns
+    -------
+    image : ndarray of float32, (H, W)
+        In [0, 1].
+    labels : ndarray of int32, (H, W)
+        0 is membrane, 1 … K the cells, each one 4-connected.
 
-    Raises:
-        ValueError: if an argument is out of range.
+    Raises
+    ------
+    ValueError
+        If an argument is out of range.
 
-    Example:
-        >>> image, labels = membranes((128, 128), seed=1)
-        >>> image.shape, int(labels.min()), labels.dtype.name
-        ((128, 128), 0, 'int32')
+    >>> image, labels = membranes((128, 128), seed=1)
+    >>> image.shape, int(labels.min()), labels.dtype.name
+    ((128, 128), 0, 'int32')
     """
     _check(shape, noise, minimum=2 * _at_least(spacing, "spacing", 12.0))
     rng = np.random.default_rng(seed)
@@ -93,18 +112,28 @@ def membranes(shape=(256, 256), seed=0, spacing=36.0, noise=0.07):
 def stack(kind="cells", count=8, shape=(256, 256), seed=0):
     """Draw ``count`` phantoms of one kind; image i has the seed ``(seed, i)``.
 
-    Args:
-        kind: "cells" or "membranes".
-        count: number of images, at least 1.
-        shape: (H, W) of each, in pixels.
-        seed: a non-negative integer. Stacks of different seeds share no image.
+    Parameters
+    ----------
+    kind : str
+        "cells" or "membranes".
+    count : int
+        Number of images, at least 1.
+    shape : tuple of int
+        (H, W) of each, in pixels.
+    seed : int
+        Not negative. Stacks of different seeds share no image.
 
-    Returns:
-        images: float32 in [0, 1], (count, H, W).
-        labels: int32, (count, H, W), as the two functions above give them.
+    Returns
+    -------
+    images : ndarray of float32, (count, H, W)
+        In [0, 1].
+    labels : ndarray of int32, (count, H, W)
+        As `cells` and `membranes` give them.
 
-    Raises:
-        ValueError: if ``kind`` is neither of the two, or another argument is out of range.
+    Raises
+    ------
+    ValueError
+        If ``kind`` is neither of the two, or another argument is out of range.
     """
     kinds = {"cells": cells, "membranes": membranes}
     if kind not in kinds:
