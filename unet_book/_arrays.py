@@ -5,15 +5,45 @@ import torch
 
 
 def to_numpy(array) -> np.ndarray:
-    """`array` (numpy or torch, any device) as a numpy array."""
-    return array.detach().cpu().numpy() if isinstance(array, torch.Tensor) else np.asarray(array)
+    """`array` (numpy or torch, any device) as a numpy array.
+
+    Raises ValueError for a list of images of different sizes, which is no array, and for a masked
+    array with something masked, which would be plain pixels afterwards.
+    """
+    if isinstance(array, torch.Tensor):
+        return array.detach().cpu().numpy()
+    parts = array if isinstance(array, list | tuple) else [array]
+    if any(map(np.ma.is_masked, parts)):
+        raise ValueError(
+            "a masked array would lose its mask: fill it first, labels by labels.filled(-1), which "
+            "is not annotated, and images by gray values"
+        )
+    if is_ragged(array) and len({tuple(image.shape) for image in array}) > 1:
+        sizes = ", ".join(str(tuple(image.shape)) for image in array[:3])
+        raise ValueError(f"images of different sizes ({sizes}, ...) are no one array: give each")
+    return np.asarray(array)
+
+
+def to_images(stack) -> list[np.ndarray]:
+    """The images (H, W) of a stack (N, H, W), of a list of any sizes, or of one image alone.
+
+    Raises ValueError for other axes, and as `to_numpy` does.
+    """
+    if is_ragged(stack):
+        return [to_numpy(image) for image in stack]
+    array = to_numpy(stack)
+    if array.ndim not in (2, 3):
+        raise ValueError(
+            f"needed are (H, W) or (N, H, W), or a list of (H, W) of any sizes, got {array.shape}"
+        )
+    return [array] if array.ndim == 2 else list(array)
 
 
 def to_torch(array) -> torch.Tensor:
-    """`array` (numpy or torch) as a tensor; a tensor stays on its device."""
+    """`array` (numpy or torch) as a tensor; a tensor stays on its device. Raises as `to_numpy`."""
     if isinstance(array, torch.Tensor):
         return array
-    array = np.asarray(array)
+    array = to_numpy(array)
     # torch wants contiguous, writable, native-endian memory; a file's array may be none of these.
     return torch.as_tensor(np.require(array, array.dtype.newbyteorder("="), ["C", "W", "E"]))
 
