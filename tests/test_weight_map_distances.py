@@ -108,6 +108,15 @@ def test_labels_that_are_no_integers_are_refused_on_every_device(function, devic
         getattr(numpy_map, function)(torch.zeros(4, 4, dtype=dtype, device=device))
 
 
+@pytest.mark.parametrize("how", [{"w0": 1e39}, {"w0": np.nan}, {"sigma": 1e-200}, {"sigma": 1e39}])
+@pytest.mark.parametrize("function", [numpy_map.border_term, numpy_map.weight_map])
+def test_numbers_whose_squares_overflow_are_refused_for_all_labels_alike(function, how):
+    labels = torch.zeros(4, 4, dtype=torch.int32)
+    for there in (labels.numpy(), labels, labels.to("meta"), [labels, labels[:2]]):
+        with pytest.raises(ValueError, match="need w0 >= 0 and sigma > 0 whose squares are"):
+            function(there, **how)
+
+
 @pytest.mark.parametrize("device", ["cpu", "meta"])
 def test_axes_and_reach_are_checked_on_every_device(device):
     labels = torch.zeros(1, 1, 4, 4, dtype=torch.int32, device=device)
