@@ -1,7 +1,24 @@
-"""Numpy in, numpy out; torch in, torch out, on the same device."""
+"""Numpy in, numpy out; torch in, torch out, on the same device.
+
+torch is imported where it is needed only: it takes seconds, and a command line that is wrong should
+be told so at once.
+"""
+
+from __future__ import annotations
+
+import sys
+from typing import TYPE_CHECKING
 
 import numpy as np
-import torch
+
+if TYPE_CHECKING:
+    import torch
+
+
+def is_tensor(array) -> bool:
+    """Whether it is a tensor of torch; before torch is imported there is none."""
+    torch = sys.modules.get("torch")
+    return torch is not None and isinstance(array, torch.Tensor)
 
 
 def to_numpy(array) -> np.ndarray:
@@ -10,7 +27,7 @@ def to_numpy(array) -> np.ndarray:
     Raises ValueError for a list of images of different sizes, which is no array, and for a masked
     array with something masked, which would be plain pixels afterwards.
     """
-    if isinstance(array, torch.Tensor):
+    if is_tensor(array):
         return array.detach().cpu().numpy()
     parts = array if isinstance(array, list | tuple) else [array]
     if any(map(np.ma.is_masked, parts)):
@@ -41,8 +58,10 @@ def to_images(stack) -> list[np.ndarray]:
 
 def to_torch(array) -> torch.Tensor:
     """`array` (numpy or torch) as a tensor; a tensor stays on its device. Raises as `to_numpy`."""
-    if isinstance(array, torch.Tensor):
+    if is_tensor(array):
         return array
+    import torch
+
     array = to_numpy(array)
     # torch wants contiguous, writable, native-endian memory; a file's array may be none of these.
     return torch.as_tensor(np.require(array, array.dtype.newbyteorder("="), ["C", "W", "E"]))
@@ -50,7 +69,7 @@ def to_torch(array) -> torch.Tensor:
 
 def like(result, example):
     """`result` in the library, and on the device, of `example`."""
-    if isinstance(example, torch.Tensor):
+    if is_tensor(example):
         return to_torch(result).to(example.device)
     return to_numpy(result)
 

@@ -1,5 +1,8 @@
 """Arrays come in as they are: numpy or torch, one or several, and nothing of them is lost."""
 
+import subprocess
+import sys
+
 import numpy as np
 import pytest
 import torch
@@ -85,3 +88,12 @@ def test_numbering_parts_gives_what_it_got():
     assert all(isinstance(image, torch.Tensor) for image in found)
     with pytest.raises(ValueError, match=r"got \(1, 2, 2, 3\)"):
         datasets.instances(mask[None])
+
+
+def test_arrays_of_numpy_need_no_torch():
+    code = """if True:
+        import sys
+        from unet_book._arrays import like, to_images, to_numpy
+        like(to_numpy([[1]]), to_images([[1]])[0])
+        sys.exit("torch" in sys.modules)"""
+    assert subprocess.run([sys.executable, "-c", code]).returncode == 0
