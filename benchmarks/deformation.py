@@ -24,8 +24,8 @@ import numpy as np
 import torch
 from harness import OURS, Row, find, ratio, target
 
-from unet_book import phantom
 from unet_book.augmentation import Augmentation, random_tile
+from unet_book.datasets import phantom
 from unet_book.elastic import (
     deform,
     deform_pair,

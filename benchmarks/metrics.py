@@ -21,7 +21,8 @@ import numpy as np
 from harness import OURS, Row, find, target
 from scipy import ndimage
 
-from unet_book import datasets, metrics, phantom
+from unet_book import datasets, metrics
+from unet_book.datasets import phantom
 from unet_book.metrics.segments import segments
 
 SIDE, THRESHOLD, BLUR = 512, 0.5, 2.0

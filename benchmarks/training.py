@@ -28,9 +28,8 @@ from harness import OURS, Row, find, ratio, target
 from torch import Tensor, nn
 from torch._subclasses.fake_tensor import FakeTensorMode
 
-from unet_book import phantom
 from unet_book.costs import layer_costs, memory
-from unet_book.datasets import Stack
+from unet_book.datasets import Stack, phantom
 from unet_book.sizes import border
 from unet_book.training import PRESETS, Engine, Preset, Tiles, start, training_step
 from unet_book.training.engine import has_bf16

@@ -17,7 +17,8 @@ import torch
 import weight_map_peers as peers
 from harness import OURS, Row, find, ratio, target
 
-from unet_book import datasets, phantom
+from unet_book import datasets
+from unet_book.datasets import phantom
 from unet_book.weight_map import part_touching_cells, tensors, weight_map
 
 COMMON, COMMON_EDT = "one EDT a cell, stack, sort", "the same, edt"

@@ -304,9 +304,9 @@ def test_a_contrast_that_may_invert_the_image_is_refused(value):
         Augmentation(contrast=value)
 
 
-@pytest.mark.parametrize("grid", [1, 0, -3, 3.5, math.inf])
+@pytest.mark.parametrize("grid", [1, 0, -3, 3.5, math.inf, True])
 def test_a_grid_of_fewer_than_two_points_is_refused(grid):
-    with pytest.raises(ValueError, match=f"at least 2 points a side, got {grid}"):
+    with pytest.raises(ValueError, match=f"grid must be a whole number, 2 or more, not {grid}"):
         Augmentation(grid=grid)
 
 

@@ -9,7 +9,8 @@ import numpy as np
 import pytest
 import torch
 
-from unet_book import _package, phantom
+from unet_book import _package
+from unet_book.datasets import phantom
 from unet_book.initialization import he_normal_
 from unet_book.overlap_tile import predict
 from unet_book.pages import records

@@ -81,15 +81,91 @@ def test_a_function_that_was_called_too_early_is_told_so():
         Decimal(836),
         torch.tensor(836),
         torch.tensor(836.0, requires_grad=True),
+        [836],
+        np.array([836]),
     ],
 )
 def test_a_number_may_come_from_anywhere(answer):
     assert check.largest_answer(answer)
 
 
-@pytest.mark.parametrize("answer", [True, "836", None, [836], np.array([836]), 836 + 0j, check])
+NO_NUMBERS = [True, np.True_, torch.tensor(True), "836", None, [836, 836], [], 836 + 0j, check]
+
+
+@pytest.mark.parametrize("answer", NO_NUMBERS, ids=str)
 def test_what_is_no_number_is_told_so(answer):
     assert "one number" in check.largest_answer(answer).comment
+
+
+def nested(array, of=lambda x: x):
+    """An array as lists in lists."""
+    return [nested(part, of) for part in array] if array.ndim else of(array.item())
+
+
+def finite(x):
+    return Fraction(x) if np.isfinite(x) else x
+
+
+DRESSES = {
+    "Python's numbers": nested,
+    "fractions": lambda array: nested(array, finite),
+    "decimals": lambda array: nested(array, Decimal),
+    "numbers of NumPy": lambda array: nested(array, array.dtype.type),
+    "an array": np.array,
+    "an array of objects": lambda array: np.array(nested(array, finite), dtype=object),
+    "a tensor": torch.tensor,
+    "tensors of torch in lists": lambda array: nested(array, torch.tensor),
+    "a tuple": lambda array: tuple(array) if array.ndim else (array.item(),),
+    "a list of a list": lambda array: list(array) if array.ndim else [[array.item()]],
+    "tensors in a tuple": lambda array: tuple(map(torch.tensor, np.atleast_1d(array))),
+    "a generator": lambda array: (part for part in np.atleast_1d(array)),
+}
+FLOATS = {  # numbers that are no labels
+    "float32": lambda array: np.float32(array),
+    "a tensor with its gradient": lambda array: torch.tensor(array * 1.0).requires_grad_(),
+}
+
+
+def dressed(answer, dress):
+    """A right answer, or the function that gives it, in another dress."""
+    if callable(answer):
+        return lambda *inputs: dressed(answer(*inputs), dress)
+    return dress(np.asarray(answer.detach() if isinstance(answer, torch.Tensor) else answer))
+
+
+@each_exercise
+def test_a_right_answer_is_right_in_every_dress(exercise, solution, mistakes):
+    labels = exercise is check.nearest_labels  # as another type they could be rounded
+    dresses = DRESSES if labels else DRESSES | FLOATS
+    for name, dress in dresses.items():
+        if not (labels and name in ("fractions", "decimals", "an array of objects")):
+            verdict = exercise(dressed(solution, dress))
+            assert verdict, (name, verdict)
+
+
+STRANGE = {
+    "None": None,
+    "text": "eight",
+    "bytes": b"8",
+    "a dictionary": {"8": 16},
+    "a complex number": 1j,
+    "lists of different lengths": [[1], [2, 3]],
+    "an empty list": [],
+    "an array of text": np.array(["8", "16"]),
+    "a tensor without numbers": torch.empty(2, device="meta"),
+    "a class": Fraction,
+    "NaN": np.nan,
+    "many numbers": np.zeros((3, 4, 5, 6)),
+    "True": True,
+}
+
+
+@each_exercise
+@pytest.mark.parametrize("name", STRANGE)
+def test_a_strange_answer_gets_a_friendly_verdict(exercise, solution, mistakes, name):
+    answers = [STRANGE[name]] + callable(solution) * [lambda *inputs: STRANGE[name]]
+    for verdict in map(exercise, answers):
+        assert not verdict and len(verdict.comment.split()) >= 5, verdict
 
 
 @pytest.mark.parametrize("notebook", sorted(BOOK.glob("*.ipynb")), ids=lambda path: path.stem)

@@ -17,9 +17,10 @@ import torch
 from PIL import Image
 
 import unet_book
-from unet_book import checkpoint, cli, datasets, phantom, training
+from unet_book import checkpoint, cli, datasets, training
 from unet_book import run as run_room
 from unet_book.augmentation import Augmentation
+from unet_book.datasets import phantom
 from unet_book.datasets.files import read_resolution
 from unet_book.overlap_tile import predict
 from unet_book.training import Preset

@@ -12,8 +12,9 @@ from hypothesis import strategies as st
 from PIL import Image
 from scipy import ndimage
 
-from unet_book import datasets, phantom
+from unet_book import datasets
 from unet_book.datasets import masks as room
+from unet_book.datasets import phantom
 from unet_book.weight_map import part_touching_cells
 
 SIZE = (160, 176)

@@ -345,6 +345,13 @@ def test_a_sweep_without_a_threshold_is_refused(stack):
             challenge_scores(*stack, thresholds=none)
 
 
+def test_a_single_threshold_needs_no_list(stack):
+    alone, listed = (challenge_scores(*stack, thresholds=at) for at in (0.5, [0.5]))
+    assert {name: row.tolist() for name, row in alone.items()} == {
+        name: row.tolist() for name, row in listed.items()
+    }
+
+
 def test_a_sweep_warns_once_of_a_truth_that_looks_like_a_mask(stack):
     truth, probability = stack
     with pytest.warns(UserWarning, match="the truth holds one number, 255") as caught:

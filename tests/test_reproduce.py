@@ -9,9 +9,10 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from unet_book import cli, datasets, overlap_tile, phantom, training
+from unet_book import cli, datasets, overlap_tile, training
 from unet_book.augmentation import Augmentation
 from unet_book.checkpoint import load_model
+from unet_book.datasets import phantom
 from unet_book.pages import reproduce
 from unet_book.pages.reproduce import Part, Table, contiguous_folds, find_cells
 from unet_book.unet import UNet

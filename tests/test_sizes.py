@@ -217,6 +217,13 @@ def test_receptive_field_is_the_largest_window_with_a_gradient(depth, variant):
     assert sizes.receptive_field(depth, variant) == widest
 
 
+@pytest.mark.parametrize("depth, variant", [*product(range(9), VARIANTS)])
+def test_receptive_field_is_the_largest_of_all_windows_at_any_depth(depth, variant):
+    windows = (sizes.input_window(pixel, pixel, depth, variant) for pixel in range(2**depth))
+    assert sizes.receptive_field(depth, variant) == max(last - first + 1 for first, last in windows)
+    assert sizes.receptive_field(60, variant) > 2**60  # at once
+
+
 def test_no_pixel_outside_the_window_changes_an_output_pixel():
     generator = torch.Generator().manual_seed(0)
     model = he_normal_(slender(base_channels=2, depth=2).double(), generator)
@@ -262,7 +269,9 @@ def test_an_unknown_variant_is_refused_with_those_there_are(use):
         use("original")
 
 
-@pytest.mark.parametrize("size, depth", [(572.5, 4), (float("nan"), 4), (572, -1), (572, 2.5)])
+@pytest.mark.parametrize(
+    "size, depth", [(572.5, 4), (float("nan"), 4), (572, -1), (572, 2.5), (572, True)]
+)
 @pytest.mark.parametrize("function", [sizes.output_size, sizes.nearest_valid_sizes])
 def test_sizes_and_depths_that_are_no_whole_numbers_are_refused_at_once(function, size, depth):
     with pytest.raises(ValueError, match="must be a whole number"):

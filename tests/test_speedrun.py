@@ -8,9 +8,9 @@ import numpy as np
 import pytest
 import torch
 
-from unet_book import metrics, phantom
+from unet_book import metrics
 from unet_book.augmentation import Augmentation
-from unet_book.datasets import Stack
+from unet_book.datasets import Stack, phantom
 from unet_book.training import Engine, Preset
 
 sys.path.insert(0, str(Path(__file__).parent.parent / "benchmarks"))

@@ -222,6 +222,13 @@ def test_describe_leaves_the_margin_out_of_shares_and_keeps_whole_cells():
     assert inner["pixels"] == 2 * 6 * 6 and inner["cell_pixels"] == 2 * 4 + 1
 
 
+@pytest.mark.parametrize("label", [0, -1])
+def test_describe_of_a_stack_without_cells_says_so(label):
+    empty = datasets.Stack("dark", np.zeros((2, 9, 9)), np.full((2, 9, 9), label))
+    with pytest.raises(ValueError, match="^dark: no cell in 2 images, and nothing to describe$"):
+        survey.describe(empty, reach=5)
+
+
 def test_the_guess_is_what_most_training_pixels_are():
     labels = np.zeros((5, 8, 8), int)
     labels[:4, :, :5], labels[4, :2] = 1, 1  # mostly cell, and the last image mostly background

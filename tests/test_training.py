@@ -12,9 +12,9 @@ import pytest
 import torch
 from safetensors import safe_open
 
-from unet_book import checkpoint, metrics, phantom, training
+from unet_book import checkpoint, metrics, training
 from unet_book.augmentation import Augmentation
-from unet_book.datasets import Stack
+from unet_book.datasets import Stack, phantom
 from unet_book.overlap_tile import predict
 from unet_book.sizes import border
 from unet_book.training import PRESETS, Preset, Tiles, named, train

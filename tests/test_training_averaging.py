@@ -9,9 +9,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch.optim.swa_utils import AveragedModel
 
-from unet_book import checkpoint, phantom, training
+from unet_book import checkpoint, training
 from unet_book.augmentation import Augmentation
-from unet_book.datasets import Stack
+from unet_book.datasets import Stack, phantom
 from unet_book.training import Live, Preset, averaging, train
 from unet_book.unet import UNet
 

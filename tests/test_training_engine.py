@@ -6,9 +6,9 @@ from dataclasses import replace
 import pytest
 import torch
 
-from unet_book import phantom, training
+from unet_book import training
 from unet_book.augmentation import Augmentation
-from unet_book.datasets import Stack
+from unet_book.datasets import Stack, phantom
 from unet_book.training import Engine, Preset, Tiles, several, train, usual_engine
 from unet_book.unet import UNet
 

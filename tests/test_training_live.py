@@ -7,9 +7,9 @@ from types import ModuleType, SimpleNamespace
 import numpy as np
 import pytest
 
-from unet_book import phantom, training
+from unet_book import training
 from unet_book.augmentation import Augmentation
-from unet_book.datasets import Stack
+from unet_book.datasets import Stack, phantom
 from unet_book.overlap_tile import predict
 from unet_book.training import Live, Preset, live, train
 

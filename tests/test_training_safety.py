@@ -14,10 +14,10 @@ import numpy as np
 import pytest
 import torch
 
-from unet_book import checkpoint, phantom, training
+from unet_book import checkpoint, training
 from unet_book.augmentation import Augmentation
 from unet_book.costs import memory
-from unet_book.datasets import Stack
+from unet_book.datasets import Stack, phantom
 from unet_book.training import Engine, Preset, Tiles, safety, several, step, train
 
 TINY = Preset(

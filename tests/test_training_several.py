@@ -8,9 +8,9 @@ from dataclasses import replace
 import pytest
 import torch
 
-from unet_book import checkpoint, phantom, training
+from unet_book import checkpoint, training
 from unet_book.augmentation import Augmentation
-from unet_book.datasets import Stack
+from unet_book.datasets import Stack, phantom
 from unet_book.training import Preset, Tiles, several, train
 from unet_book.training.tiles import pass_over, random_tile
 

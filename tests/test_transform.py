@@ -180,6 +180,31 @@ def test_the_transform_refuses_an_image_and_a_mask_of_two_sizes():
         RandomTile(12)(image, tv_tensors.Mask(torch.zeros(30, 20, dtype=torch.int32)))
 
 
+def test_a_video_is_sampled_frame_by_frame_as_an_image():
+    image, mask = image_and_mask((1, 20, 30))
+    video = tv_tensors.Video(torch.stack([image, image.flip(-1)]))
+    found, _ = RandomTile(12, 2, generator=seeded())(video, mask)
+    expected, _ = RandomTile(12, 2, generator=seeded())(image, mask)
+    assert isinstance(found, tv_tensors.Video) and found.shape == (2, 1, 12, 12)
+    assert torch.equal(found[0], expected)
+
+
+@pytest.mark.parametrize("kind", ["BoundingBoxes", "KeyPoints"])
+def test_what_would_stay_behind_is_refused(kind):
+    if not hasattr(tv_tensors, kind):
+        pytest.skip(f"this torchvision has no {kind}")
+    numbers, how = ([[1, 2, 3, 4]], {"format": "XYXY"}) if kind[0] == "B" else ([[1, 2]], {})
+    places = getattr(tv_tensors, kind)(numbers, canvas_size=(20, 30), **how)
+    for given in ((*image_and_mask(), places), {"image": image_and_mask()[0], "there": [places]}):
+        with pytest.raises(TypeError, match=f"{kind} can't follow a bent tile: give masks"):
+            RandomTile(12)(given)
+
+
+def test_what_lies_nowhere_passes_through():
+    image, name, number = RandomTile(12)(image_and_mask()[0], "cell", 3)
+    assert image.shape == (1, 12, 12) and (name, number) == ("cell", 3)
+
+
 def test_the_transform_refuses_a_call_without_an_image():
     with pytest.raises(ValueError, match="need images and masks"):
         RandomTile(12)(torch.rand(1, 20, 30))

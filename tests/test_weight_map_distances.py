@@ -81,6 +81,54 @@ def test_tensors_give_the_same_weights_for_a_batch(stack, balance):
     np.testing.assert_allclose(found, numpy_map.weight_map(stack, balance=balance), atol=1e-5)
 
 
+ALIKE = [3, 2**32 + 3, 2**33 + 3, 2**63 + 3, 2**64 - 1]  # in their last bits, or as an int64
+
+
+@drawn
+@given(st.data(), st.sampled_from(["u1", "u2", "u4", "u8", "i1", "i2", "i4", "i8"]), st.booleans())
+def test_tensors_take_every_integer_and_every_number(data, dtype, balance):
+    limits = np.iinfo(dtype)
+    numbers = [n for n in [-1, -7, 0, 0, 1, *ALIKE] if limits.min <= n <= limits.max]
+    labels = data.draw(arrays(dtype, (5, 7), elements=st.sampled_from(numbers)))
+    there = torch.from_numpy(labels)
+    for found in (tensors.weight_map, numpy_map.weight_map):  # the second as numpy, in the end
+        weights = found(there, balance=balance)
+        expected = numpy_map.weight_map(labels, balance=balance)
+        np.testing.assert_allclose(weights, expected, atol=1e-5)
+    for found in (tensors.two_nearest_distances(there), numpy_map.two_nearest_distances(there)):
+        for d, expected in zip(found, brute_distances(labels)):
+            np.testing.assert_array_equal(d, expected.astype(np.float32))
+
+
+@pytest.mark.parametrize("dtype", [torch.float32, torch.bool, torch.complex64])
+@pytest.mark.parametrize("device", ["cpu", "meta"])
+@pytest.mark.parametrize("function", ["weight_map", "class_balance", "border_term"])
+def test_labels_that_are_no_integers_are_refused_on_every_device(function, device, dtype):
+    with pytest.raises(TypeError, match="instance labels are integers"):
+        getattr(numpy_map, function)(torch.zeros(4, 4, dtype=dtype, device=device))
+
+
+@pytest.mark.parametrize("how", [{"w0": 1e39}, {"w0": np.nan}, {"sigma": 1e-200}, {"sigma": 1e39}])
+@pytest.mark.parametrize("function", [numpy_map.border_term, numpy_map.weight_map])
+def test_numbers_whose_squares_overflow_are_refused_for_all_labels_alike(function, how):
+    labels = torch.zeros(4, 4, dtype=torch.int32)
+    for there in (labels.numpy(), labels, labels.to("meta"), [labels, labels[:2]]):
+        with pytest.raises(ValueError, match="need w0 >= 0 and sigma > 0 whose squares are"):
+            function(there, **how)
+
+
+@pytest.mark.parametrize("device", ["cpu", "meta"])
+def test_axes_and_reach_are_checked_on_every_device(device):
+    labels = torch.zeros(1, 1, 4, 4, dtype=torch.int32, device=device)
+    for function in (numpy_map.class_balance, numpy_map.border_term, numpy_map.weight_map):
+        with pytest.raises(ValueError, match=r"\(H, W\) or \(N, H, W\).*\(1, 1, 4, 4\)"):
+            function(labels)
+    with pytest.raises(ValueError, match=r"must be \(H, W\) .*\(1, 4, 4\)"):
+        numpy_map.two_nearest_distances(labels[0])
+    with pytest.raises(ValueError, match="0 or more, got -1"):
+        numpy_map.two_nearest_distances(labels[0, 0], within=-1)
+
+
 def test_images_of_a_stack_do_not_see_each_other():
     stack = np.stack([scattered(0), np.zeros((150, 210), np.int32), scattered(1)])
     expected = np.stack([numpy_map.border_term(one) for one in stack])

@@ -7,13 +7,13 @@ needs it; labels and weights are read at the very same places (Section 3.1).
 
 import math
 from dataclasses import dataclass, fields
-from numbers import Integral
 
 import numpy as np
 import torch
 from torch import Tensor
 
 from unet_book.elastic import place_factors, resample
+from unet_book.sizes import whole_number
 
 
 @dataclass(frozen=True)
@@ -52,10 +52,7 @@ class Augmentation:
                 raise ValueError(f"{name} must be 0 or more, and finite: {getattr(self, name)}")
         if self.contrast >= 1:
             raise ValueError(f"contrast must be below 1, got {self.contrast}")
-        if not isinstance(self.grid, Integral) or self.grid < 2:
-            raise ValueError(
-                f"grid must be a whole number, at least 2 points a side, got {self.grid}"
-            )
+        whole_number("grid", self.grid, least=2)
 
     @classmethod
     def none(cls) -> "Augmentation":

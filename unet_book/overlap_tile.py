@@ -16,7 +16,7 @@ import torch
 from torch import Tensor
 from tqdm.auto import tqdm
 
-from unet_book._arrays import like, to_torch
+from unet_book._arrays import like, to_numpy, to_torch
 from unet_book.elastic import pixel_grid, resample
 from unet_book.sizes import border, input_window, nearest_valid_sizes, output_size
 from unet_book.unet import UNet
@@ -193,7 +193,7 @@ def _share_memory(*arrays):
 
 def _check(image, model):
     """The image as (C, H, W), not yet read as a whole if it is a file."""
-    pixels = image if isinstance(image, Tensor) else np.asarray(image)
+    pixels = image if isinstance(image, Tensor) else to_numpy(image)
     channels, given = model.in_channels, tuple(pixels.shape)
     if model.num_classes < 2:
         raise ValueError("a network of 1 class has nothing to choose between: 2 are the least")

@@ -139,10 +139,21 @@ def input_window(first: int, last: int, depth: int = 4, variant: str = "paper") 
 def receptive_field(depth: int = 4, variant: str = "paper") -> int:
     """Side, in input pixels, of the largest window that one output pixel can see.
 
-    Windows differ with the pixel's place in the 2^depth raster of the poolings.
+    Windows differ with the pixel's place in the 2^depth raster of the poolings: n pixels in a row,
+    at the least favorable place, lie in n // 2 + 1 pairs.
+
+    >>> receptive_field()
+    204
     """
-    windows = (input_window(pixel, pixel, depth, variant) for pixel in range(2**depth))
-    return max(last - first + 1 for first, last in windows)
+    depth = whole_number("depth", depth, least=0)
+    is_padded(variant)  # refuses what is no variant; padding only shifts the windows
+    seen = 1
+    for _ in range(depth):
+        seen = (seen + PAIR) // 2 + 1
+    seen += PAIR
+    for _ in range(depth):
+        seen = 2 * seen + PAIR
+    return seen
 
 
 def is_padded(variant: str) -> bool:
@@ -158,12 +169,14 @@ def is_padded(variant: str) -> bool:
 def whole_number(name: str, value, least: int | None = None) -> int:
     """`value` as an int.
 
-    Raises ValueError, which calls it by its `name`, if it is no whole number or below `least`.
+    Raises ValueError, which calls it by its `name`, if it is no whole number (True is none) or
+    below `least`.
 
     >>> whole_number("depth", 4, least=1)
     4
     """
-    if not isinstance(value, Integral) or (least is not None and value < least):
+    whole = isinstance(value, Integral) and not isinstance(value, bool)
+    if not whole or (least is not None and value < least):
         wanted = "a whole number" + ("" if least is None else f", {least} or more")
         raise ValueError(f"{name} must be {wanted}, not {value!r}")
     return int(value)

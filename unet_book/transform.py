@@ -24,18 +24,22 @@ from unet_book.augmentation import (
 )
 from unet_book.elastic import resample
 
+PICTURES = (tv_tensors.Image, tv_tensors.Video)
+
 
 class RandomTile(v2.Transform):
     """`augmentation.random_tile` as a torchvision transform of tv_tensors.
 
-    An `Image` (..., H, W) becomes (..., tile, tile), float; a `Mask` (..., H, W) becomes
+    An `Image` or `Video` (..., H, W) becomes (..., tile, tile), float; a `Mask` (..., H, W) becomes
     (..., tile - 2 border, tile - 2 border). All that one call gets is sampled at the same places;
-    anything else passes through. An image of integer type is scaled by its type's largest value.
-    `generator` is a CPU generator, advanced by each call; in a worker of a DataLoader it starts
-    anew, from its seed and the loader's, so that no two workers or epochs draw the same tiles.
+    what lies at no place, such as a class, passes through. An image of integer type is scaled by
+    its type's largest value. `generator` is a CPU generator, advanced by each call; in a worker of
+    a DataLoader it starts anew, from its seed and the loader's, so that no two workers or epochs
+    draw the same tiles.
 
     Raises ValueError if nothing is left within the border, or, when called, unless it gets images
-    and masks of one size.
+    and masks of one size; TypeError for other tv_tensors, such as bounding boxes, which no longer
+    would say where things are.
     """
 
     def __init__(self, tile: int, border: int = 0, how=None, generator=None):
@@ -62,7 +66,7 @@ class RandomTile(v2.Transform):
     def transform(self, inpt, params):
         """One input of the call, sampled."""
         places, inner = params["places"], slice(self.border, self.tile - self.border)
-        if isinstance(inpt, tv_tensors.Image):
+        if isinstance(inpt, PICTURES):
             pixels = inpt.as_subclass(Tensor)
             if not pixels.is_floating_point():
                 pixels = v2.functional.to_dtype(pixels, torch.float32, scale=True)
@@ -84,8 +88,14 @@ def _sample(pixels, places, order):
 
 def _size(flat_inputs):
     """(H, W) of the first image or mask."""
-    kinds = (tv_tensors.Image, tv_tensors.Mask)
-    sizes = [tuple(one.shape[-2:]) for one in flat_inputs if isinstance(one, kinds)]
+    kinds = (*PICTURES, tv_tensors.Mask)
+    for given in flat_inputs:
+        if isinstance(given, tv_tensors.TVTensor) and not isinstance(given, kinds):
+            raise TypeError(
+                f"{type(given).__name__} can't follow a bent tile: give masks, and make boxes or "
+                "points of those that come out (torchvision.ops.masks_to_boxes)"
+            )
+    sizes = [tuple(given.shape[-2:]) for given in flat_inputs if isinstance(given, kinds)]
     if not sizes or len(set(sizes)) > 1:
         raise ValueError(f"need images and masks of one size (tv_tensors), got sizes {sizes}")
     return sizes[0]

@@ -17,7 +17,6 @@ from pathlib import Path
 
 import numpy as np
 
-from unet_book import phantom
 from unet_book.datasets.challenges import CTC as CTC
 from unet_book.datasets.challenges import CTC_MARGIN as CTC_MARGIN
 from unet_book.datasets.challenges import load_ctc, load_isbi2012
@@ -136,10 +135,12 @@ def _load_nuclei(split):
 
 
 def _load_phantom(name, kind, split):
+    from unet_book.datasets import phantom
+
     parts = {"train": [(16, 0)], "test": [(4, 1)], "all": [(16, 0), (4, 1)]}[split]
     drawn = [phantom.stack(kind, count=n, seed=seed) for n, seed in parts]
     images, labels = (np.concatenate(arrays) for arrays in zip(*drawn, strict=True))
-    return Stack(name, images, labels, "drawn by unet_book.phantom")
+    return Stack(name, images, labels, "drawn by unet_book.datasets.phantom")
 
 
 READERS = {

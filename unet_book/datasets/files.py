@@ -13,6 +13,7 @@ import numpy as np
 import tifffile
 from PIL import Image, ImageOps, ImageSequence
 
+from unet_book._arrays import to_numpy
 from unet_book._files import write_atomically
 from unet_book.datasets.stack import check_labels
 
@@ -52,7 +53,7 @@ def to_unit(image):
     >>> to_unit(np.array([[0, 51, 255]], dtype=np.uint8))
     array([[0. , 0.2, 1. ]], dtype=float32)
     """
-    image = np.asarray(image)
+    image = to_numpy(image)
     if image.dtype == bool:
         return image.astype(np.float32)
     if image.dtype == np.uint8:
@@ -154,7 +155,7 @@ def write_labels(path, labels, resolution=None):
     Raises ValueError if the labels are not integers or the name does not end in .tif or .tiff;
     OSError if the folder is missing or the file can't be written.
     """
-    path, labels = Path(path), np.asarray(labels)
+    path, labels = Path(path), to_numpy(labels)
     if labels.ndim not in (2, 3) or labels.size == 0:
         raise ValueError(f"{path}: labels have shape {labels.shape}; needed is (H, W) or (N, H, W)")
     check_labels(path, labels)

@@ -12,6 +12,8 @@ from dataclasses import dataclass
 import numpy as np
 from scipy import ndimage, sparse
 
+from unet_book._arrays import is_ragged, like, to_images
+
 FEW = 9  # classes of tissue are not more; cells in an image usually are
 FAR = 0.25  # of the largest number: below it, and above 1 - FAR, lie the two levels of a soft mask
 
@@ -21,12 +23,18 @@ def instances(cells):
 
     Parts are 4-connected: pixels that share only a corner belong to two of them. The metrics of the
     ISBI 2012 challenge do the same. `cells` is (H, W), true or above 0 inside cells. Returns int32,
-    (H, W); 0 outside, 1 … K in reading order of the parts' first pixels.
+    (H, W), numpy or torch; 0 outside, 1 … K in reading order of the parts' first pixels. Of a stack
+    (N, H, W), or a list of (H, W) of any sizes, each image is numbered on its own.
+
+    Raises ValueError for other axes.
 
     >>> instances([[1, 0, 1], [1, 0, 1]]).tolist()
     [[1, 0, 2], [1, 0, 2]]
     """
-    return ndimage.label(np.asarray(cells) > 0)[0].astype(np.int32)
+    if is_ragged(cells):
+        return [instances(image) for image in cells]
+    parts = [ndimage.label(image > 0)[0] for image in to_images(cells)]
+    return like(np.reshape(parts, np.shape(cells)).astype(np.int32), cells)
 
 
 @dataclass(frozen=True)

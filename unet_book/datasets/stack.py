@@ -5,6 +5,8 @@ from collections.abc import Sequence
 import numpy as np
 from torch.utils.data import Dataset
 
+from unet_book._arrays import to_numpy
+
 
 class Stack(Dataset):
     """Images with their instance labels, as a ``torch.utils.data.Dataset``.
@@ -103,7 +105,7 @@ def _each(name, arrays):
     shape = np.shape(arrays) if isinstance(arrays, np.ndarray) else (len(arrays), "H", "W")
     if len(shape) != 3 or 0 in shape:
         raise ValueError(f"{name}: shape {shape}; needed is (N, H, W) with at least one image")
-    return [np.asarray(array) for array in arrays]
+    return [to_numpy(array) for array in arrays]
 
 
 def check_image(name, image):

@@ -7,7 +7,8 @@ integers holds the numbers of the segments, 0 outside all of them. So a mask tha
 file, 0 and 255, is one segment in all its parts, and to join them costs nothing: compare it with 0
 first, `mask > 0`. Where segments matter a single number in several parts is met with a UserWarning.
 
-A stack is scored slice by slice; that a number is the same in two slices means nothing.
+A stack is scored slice by slice; that a number is the same in two slices means nothing. Where the
+images differ in size it is a list of arrays (H, W).
 """
 
 from unet_book.metrics.cells import seg

@@ -10,11 +10,11 @@ def seg(truth_labels, predicted_labels) -> float:
     """SEG of the Cell Tracking Challenge: the mean over true cells of their IoU with their match.
 
     Both are instance labels, or masks of bool whose 4-connected parts are the cells; (H, W) or a
-    stack (N, H, W) whose slices count on their own. A predicted cell matches a true one if it
-    covers more than half of it; a true cell without match scores 0, and an unmatched prediction
-    costs nothing (Maska et al. 2014). Pixels where the truth is -1 are left out. For cells in
-    volumes this is not the challenge's SEG, which takes a cell in all its slices for one. (The
-    paper's Table 2 calls it "IOU".)
+    stack (N, H, W), or a list of (H, W) of any sizes, whose slices count on their own. A predicted
+    cell matches a true one if it covers more than half of it; a true cell without match scores 0,
+    and an unmatched prediction costs nothing (Maska et al. 2014). Pixels where the truth is -1 are
+    left out. For cells in volumes this is not the challenge's SEG, which takes a cell in all its
+    slices for one. (The paper's Table 2 calls it "IOU".)
 
     Raises as `pixel_error` does, and ValueError if the truth has no cell or other axes. Warns of
     labels with one number in several parts: are they a mask?

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from unet_book._arrays import to_numpy
+from unet_book._arrays import to_images
 from unet_book.metrics.pixels import f_error
 from unet_book.metrics.rand import (
     mean_over_slices,
@@ -11,7 +11,7 @@ from unet_book.metrics.rand import (
     v_rand_of,
     within_cells,
 )
-from unet_book.metrics.segments import pair, segments, stacked, warn_of_mask
+from unet_book.metrics.segments import images, segments, warn_of_mask
 from unet_book.metrics.thinning import thin
 from unet_book.metrics.warping import count_mistakes
 
@@ -22,10 +22,11 @@ def challenge_scores(truth, probability, thresholds=None, warping: bool = True) 
     """Every metric of the ISBI 2012 challenge at every threshold: name -> array over thresholds.
 
     `truth` holds instance labels (N, H, W), 0 on membranes; `probability` (N, H, W) is that of
-    *cell*; a pixel is cell where it is above the threshold. `thresholds` are 0, 0.1, ..., 1 unless
-    given. The names: "pixel_error" (1 - F over the stack), "rand_error" (pairs summed over the
-    stack), "warping_error" (splits and merges over all pixels; left out without `warping`, the
-    slowest of them), and of the *thinned* prediction "v_rand" and "v_info", means over the slices.
+    *cell*; both may be lists of (H, W) of different sizes. A pixel is cell where it is above the
+    threshold. `thresholds` are 0, 0.1, ..., 1 unless given. The names: "pixel_error" (1 - F over
+    the stack), "rand_error" (pairs summed over the stack), "warping_error" (splits and merges over
+    all pixels; left out without `warping`, the slowest of them), and of the *thinned* prediction
+    "v_rand" and "v_info", means over the slices.
 
     An empty prediction has nothing that could split or merge, and by the definition no warping
     error. Here a slice that has cells, none of which is found, is wrong in all its pixels, and the
@@ -39,32 +40,36 @@ def challenge_scores(truth, probability, thresholds=None, warping: bool = True) 
     Raises and warns as the metrics do; ValueError, too, for a probability that is NaN or outside
     [0, 1], or an empty list of thresholds.
     """
-    truth, probability = to_numpy(truth), to_numpy(probability)
+    maps = [_checked(image) for image in to_images(probability)]
+    labels = [cells for cells, _ in images(truth, [image > 0 for image in maps])]
+    warn_of_mask(labels, "truth", stacklevel=3)
+    labels = [segments(cells) for cells in labels]
+    at = np.ravel(THRESHOLDS if thresholds is None else thresholds).astype(float).tolist()
+    if not at:
+        raise ValueError("no threshold to score at: give at least one, or None for 0, 0.1, ..., 1")
+    scores = [_scores(labels, maps, threshold, warping) for threshold in at]
+    return {name: np.array([at_one[name] for at_one in scores]) for name in scores[0]}
+
+
+def _checked(probability):
     if not np.issubdtype(probability.dtype, np.floating):
         raise TypeError(f"expected probabilities of float type, got {probability.dtype}")
     if not (probability.min(initial=0) >= 0 and probability.max(initial=0) <= 1):
         raise ValueError("a probability is a number from 0 to 1; found NaN or values outside")
-    truth, _ = pair(truth, probability > 0)
-    truth, probability = stacked(truth), stacked(probability)
-    warn_of_mask(truth, "truth", stacklevel=3)
-    truth = np.stack([segments(one) for one in truth])
-    at = [float(t) for t in (THRESHOLDS if thresholds is None else thresholds)]
-    if not at:
-        raise ValueError("no threshold to score at: give at least one, or None for 0, 0.1, ..., 1")
-    scores = [_scores(truth, probability, threshold, warping) for threshold in at]
-    return {name: np.array([one[name] for one in scores]) for name in scores[0]}
+    return probability
 
 
-def _scores(truth, probability, threshold, warping):
-    found = probability > threshold
-    counts = [within_cells(*one) for one in zip(truth, found)]
+def _scores(truth, maps, threshold, warping):
+    """The scores of labels and probabilities, a list of (H, W) each, at one threshold."""
+    found = [probability > threshold for probability in maps]
+    counts = [within_cells(*both) for both in zip(truth, found)]
     scores = {"pixel_error": f_error(truth, found), "rand_error": rand_error_of(counts)}
     if warping:
-        wrong = [_mistakes(t > 0, p, threshold) for t, p in zip(truth, probability)]
-        scores["warping_error"] = sum(wrong) / truth.size
-    if not found.any():
+        wrong = sum(_mistakes(cells > 0, p, threshold) for cells, p in zip(truth, maps))
+        scores["warping_error"] = wrong / sum(cells.size for cells in truth)
+    if not any(mask.any() for mask in found):
         return scores | {"v_rand": 0.0, "v_info": 0.0}
-    thinned = [within_cells(*one) for one in zip(truth, thin(found))]
+    thinned = [within_cells(*both) for both in zip(truth, thin(found))]
     return scores | {
         "v_rand": mean_over_slices(v_rand_of, thinned),
         "v_info": mean_over_slices(v_info_of, thinned),

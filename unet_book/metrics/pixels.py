@@ -8,9 +8,10 @@ from unet_book.metrics.segments import pair
 def pixel_error(truth, prediction) -> float:
     """The share of annotated pixels whose class is wrong, in [0, 1].
 
-    `truth` and `prediction` hold class numbers, int or bool, of any one shape; -1 in the truth is
-    not counted. Raises ValueError for shapes that differ or a truth without annotation, TypeError
-    for values that are not integers: threshold probabilities first.
+    `truth` and `prediction` hold class numbers, int or bool, of any one shape, or in lists of (H,
+    W) of different sizes, all of whose pixels count together; -1 in the truth is not counted.
+    Raises ValueError for shapes that differ or a truth without annotation, TypeError for values
+    that are not integers: threshold probabilities first.
 
     >>> pixel_error([0, 0, 1, -1], [0, 1, 1, 1])  # doctest: +ELLIPSIS
     0.333...

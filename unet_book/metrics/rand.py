@@ -16,9 +16,9 @@ def rand_error(truth, prediction) -> float:
 
     A pair is positive if both pixels belong to one segment. F = 2 TP / (true positives' pairs +
     predicted positives' pairs), counted over all pairs of *different* pixels within a slice and
-    summed over the slices. (H, W) or (N, H, W); bool is a mask whose 4-connected parts are the
-    segments, integers number them, 0 outside; -1 in the truth is not counted. 0 if there is no
-    positive pair on either side.
+    summed over the slices. (H, W), (N, H, W) or a list of (H, W) of any sizes; bool is a mask whose
+    4-connected parts are the segments, integers number them, 0 outside; -1 in the truth is not
+    counted. 0 if there is no positive pair on either side.
 
     Raises as `pixel_error` does, and ValueError for other axes or a truth without a cell. Warns of
     labels with one number in several parts: are they a mask?

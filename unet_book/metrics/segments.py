@@ -5,7 +5,7 @@ import warnings
 import numpy as np
 from scipy import ndimage
 
-from unet_book._arrays import to_numpy
+from unet_book._arrays import is_ragged, to_images, to_numpy
 
 
 def alike(truth, prediction):
@@ -20,42 +20,59 @@ def alike(truth, prediction):
 
 
 def pair(truth, prediction):
-    """Both as `alike` has them; ValueError if no pixel of the truth is annotated."""
+    """Both as `alike` has them; of lists of images all pixels, in a row.
+
+    Raises ValueError if no pixel of the truth is annotated.
+    """
+    if is_ragged(truth) or is_ragged(prediction):
+        sides = zip(*images(truth, prediction))
+        truth, prediction = (np.concatenate([image.ravel() for image in side]) for side in sides)
     truth, prediction = alike(truth, prediction)
     if not (truth != -1).any():
         raise ValueError("the truth has no annotated pixel")
     return truth, prediction
 
 
-def stacked(array):
-    """(N, H, W), of one slice if it was (H, W); ValueError for other axes."""
-    if array.ndim not in (2, 3):
-        raise ValueError(f"labels must be (H, W) or (N, H, W), got {array.shape}")
-    return array.reshape(-1, *array.shape[-2:])
+def images(truth, prediction):
+    """Truth and prediction of each image, (H, W), of one, of a stack, or of a list of any sizes.
+
+    Raises as `alike` and `pair` do, and ValueError for other axes.
+    """
+    sides = to_images(truth), to_images(prediction)
+    if len(sides[0]) != len(sides[1]):
+        raise ValueError(
+            f"truth and prediction differ in number: {len(sides[0])} and {len(sides[1])} images"
+        )
+    pairs = [alike(*both) for both in zip(*sides)]
+    if not any((truth != -1).any() for truth, _ in pairs):
+        raise ValueError("the truth has no annotated pixel")
+    return pairs
 
 
 def slices(truth, prediction):
-    """Truth and prediction slice by slice, each (H, W), after all checks.
+    """Truth and prediction slice by slice, as `images` has them, with a warning of masks.
 
     What asks for them is a metric that a user has called: its warnings point at the user's line.
     """
-    truth, prediction = map(stacked, pair(truth, prediction))
-    warn_of_mask(truth, "truth", stacklevel=4)
-    warn_of_mask(prediction, "prediction", stacklevel=4)
-    return list(zip(truth, prediction))
+    pairs = images(truth, prediction)
+    for labels, name in zip(zip(*pairs), ("truth", "prediction")):
+        warn_of_mask(labels, name, stacklevel=4)
+    return pairs
 
 
 def warn_of_mask(labels, name, stacklevel):
-    """Warn if labels (N, H, W) hold one number for several parts: they look like a mask.
+    """Warn if the labels of all images hold one number for several parts: they look like a mask.
 
     All parts would be one segment, and a prediction that joins them would pay nothing for it.
     """
-    number = labels.max(initial=0)
-    if labels.dtype == bool or number <= 0 or ((labels > 0) & (labels < number)).any():
+    number = max(image.max(initial=0) for image in labels)
+    masks = any(image.dtype == bool for image in labels)
+    if masks or number <= 0 or any(((image > 0) & (image < number)).any() for image in labels):
         return
-    parts = np.array([ndimage.label(one > 0)[1] for one in labels])
+    parts = np.array([ndimage.label(image > 0)[1] for image in labels])
     if parts.max() > 1:
-        way = "pass `mask > 0`" if labels.min() >= 0 else "number its parts (scipy.ndimage.label)"
+        signed = any(image.min(initial=0) < 0 for image in labels)
+        way = "number its parts (scipy.ndimage.label)" if signed else "pass `mask > 0`"
         warnings.warn(
             f"the {name} holds one number, {number}, in {parts.sum()} separate parts (segments "
             f"counted: {(parts > 0).sum()}, not {parts.sum()}). If it is a mask, {way}, and each "

@@ -8,15 +8,15 @@ cells; so the challenge thins each prediction before it scores it.
 import numpy as np
 from scipy import ndimage
 
-from unet_book._arrays import like, to_numpy
+from unet_book._arrays import is_ragged, like, to_numpy
 from unet_book._compiled import compiled
 
 
 def thin(cells):
     """Labels of the 4-connected parts of a mask, grown until dams of one pixel part them; int32.
 
-    `cells` is (H, W) or a stack (N, H, W), bool, or integers of which those above 0 are cells;
-    labels that touch are one part. All
+    `cells` is (H, W), a stack (N, H, W), or a list of (H, W) of different sizes, which gives a
+    list; bool, or integers of which those above 0 are cells. Labels that touch are one part. All
     parts grow at once, one ring of 4-neighbors after another, into what is not cell. A pixel joins
     the part that reaches it; where it has neighbors of two parts by then, it is a dam and stays 0.
     The first ring goes in reading order, each next one in the order in which it was met: of a
@@ -29,6 +29,8 @@ def thin(cells):
     >>> thin(np.array([[1, 0, 0, 0, 1]]))
     array([[1, 1, 0, 2, 2]], dtype=int32)
     """
+    if is_ragged(cells):
+        return [thin(image) for image in cells]
     mask = to_numpy(cells)
     if mask.dtype != bool and not np.issubdtype(mask.dtype, np.integer):
         raise TypeError(f"expected a mask (bool or integers), got {mask.dtype}: threshold it first")

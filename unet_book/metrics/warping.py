@@ -10,7 +10,7 @@ from scipy import ndimage
 
 from unet_book._arrays import to_numpy
 from unet_book._compiled import compiled
-from unet_book.metrics.segments import pair, stacked
+from unet_book.metrics.segments import images
 
 # The neighbors of a pixel as (row, column), clockwise from north; bit k of a ring is neighbor k.
 RING = ((-1, 0), (-1, 1), (0, 1), (1, 1), (1, 0), (1, -1), (0, -1), (-1, -1))
@@ -52,7 +52,7 @@ def is_simple(patch) -> bool:
     >>> is_simple([[1, 1, 1], [0, 1, 0], [0, 0, 0]]), is_simple([[0, 1, 0], [0, 1, 0], [0, 1, 0]])
     (True, False)
     """
-    patch = np.asarray(patch)
+    patch = to_numpy(patch)
     if patch.shape != (3, 3):
         raise ValueError(f"a pixel with its eight neighbors is (3, 3), got {patch.shape}")
     return bool(SIMPLE[sum((patch[1 + dy, 1 + dx] > 0) << k for k, (dy, dx) in enumerate(RING))])
@@ -61,10 +61,11 @@ def is_simple(patch) -> bool:
 def warping_error(truth, prediction, all_kinds: bool = False) -> float:
     """The warping error of ISBI 2012: splits and merges that no bending explains, over all pixels.
 
-    Both are (H, W) or (N, H, W), bool or integers of which those above 0 are cells: labels that
-    touch are one cell, so part them first (`weight_map.part_touching_cells`). The truth is warped
-    to the prediction (`warp`); of the pixels that still differ those count which the challenge's
-    table calls split or merge (`mistake_kinds`), or with `all_kinds` each of them.
+    Both are (H, W), (N, H, W) or lists of (H, W) of different sizes, bool or integers of which
+    those above 0 are cells: labels that touch are one cell, so part them first
+    (`weight_map.part_touching_cells`). The truth is warped to the prediction (`warp`); of the
+    pixels that still differ those count which the challenge's table calls split or merge
+    (`mistake_kinds`), or with `all_kinds` each of them.
 
     Raises as `pixel_error` does, and ValueError for other axes or a truth with pixels that are not
     annotated (-1), since these have no topology.
@@ -72,12 +73,12 @@ def warping_error(truth, prediction, all_kinds: bool = False) -> float:
     >>> warping_error([[1, 1, 0, 1, 1]], [[1, 1, 1, 1, 1]])
     0.2
     """
-    truth, prediction = map(stacked, pair(truth, prediction))
+    pairs = images(truth, prediction)
     wrong = sum(
-        count_mistakes(cells, found.astype(np.float32), 0.5, all_kinds)
-        for cells, found in zip(_whole(truth) > 0, prediction > 0)
+        count_mistakes(_whole(cells) > 0, (found > 0).astype(np.float32), 0.5, all_kinds)
+        for cells, found in pairs
     )
-    return wrong / truth.size
+    return wrong / sum(cells.size for cells, _ in pairs)
 
 
 def count_mistakes(cells, probability, threshold, all_kinds=False):

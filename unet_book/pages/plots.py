@@ -35,12 +35,13 @@ STYLE = {
 def gallery(pictures: dict, columns: int = 3, width: float = 6.2):
     """A figure of several pictures with their titles, side by side; returns it.
 
-    `pictures` maps a title to an array (H, W), shown in gray from 0 to 1, or (H, W, 3) in color.
-    `width` is in inches.
+    `pictures` maps a title to an array (H, W), shown in gray from 0 to 1, or (H, W, 3) in color, of
+    any sizes. `width` is in inches.
     """
     rows = -(-len(pictures) // columns)
-    shape = to_numpy(next(iter(pictures.values()))).shape
-    height = rows * (width / min(columns, len(pictures)) * shape[0] / shape[1] + 0.45)
+    shapes = [to_numpy(picture).shape for picture in pictures.values()]
+    tallest = max(shape[0] / shape[1] for shape in shapes)
+    height = rows * (width / min(columns, len(pictures)) * tallest + 0.45)
     with plt.rc_context(STYLE):
         figure, axes = plt.subplots(
             rows, min(columns, len(pictures)), figsize=(width, height), squeeze=False

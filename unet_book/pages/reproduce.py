@@ -18,9 +18,11 @@ from PIL import Image
 from scipy import ndimage
 
 from unet_book import datasets, metrics, overlap_tile, training
+from unet_book._arrays import to_numpy
 from unet_book._files import write_atomically
 from unet_book.augmentation import Augmentation
 from unet_book.checkpoint import load_model, peek, save
+from unet_book.datasets.stack import together
 from unet_book.pages.results import best_threshold
 from unet_book.run import circumstances, revision
 from unet_book.training import Engine, Preset, several
@@ -169,7 +171,7 @@ def split(table: Table, part: Part, everything=None):
     everything = everything or datasets.load(table.data, "all")
     if table.stretch:
         everything = stretched(everything)
-    stacks = [pick(everything, images) for images in indices(table, part, len(everything))]
+    stacks = [everything.pick(images) for images in indices(table, part, len(everything))]
     if table.membranes:
         return stacks
     return inner(stacks[0]), whole(stacks[1]), whole(stacks[2])
@@ -193,40 +195,46 @@ def test_indices(table: Table, part: Part, count: int) -> list[int]:
     return contiguous_folds(count, table.folds)[part.fold].tolist()
 
 
-def pick(stack, indices):
-    """The images of these indices as a stack of their own."""
-    return datasets.Stack(stack.name, stack.images[indices], stack.labels[indices], stack.source)
-
-
 def stretched(stack):
     """Gray values of each image from its darkest to its brightest half percent, spread over [0, 1].
 
     The tracking sets' images are pale: their gray values vary by a few hundredths.
     """
-    low, high = np.quantile(stack.images, (0.005, 0.995), axis=(1, 2), keepdims=True)
-    images = np.clip((stack.images - low) / np.maximum(high - low, 1e-6), 0, 1)
+    images = []
+    for image in stack.images:
+        low, high = np.quantile(image, (0.005, 0.995))
+        images.append(np.clip((image - low) / np.maximum(high - low, 1e-6), 0, 1))
     return datasets.Stack(stack.name, images, stack.labels, stack.source)
 
 
 def inner(stack):
     """A tracking set without its margin, where the truth leaves cells out."""
-    cut = (slice(None), MARGIN, MARGIN)
-    return datasets.Stack(stack.name, stack.images[cut], stack.labels[cut], stack.source)
+    parts = ([image[MARGIN, MARGIN] for image in part] for part in (stack.images, stack.labels))
+    return datasets.Stack(stack.name, *parts, stack.source)
 
 
 def shrunk(stack, factor: int):
-    """Every `factor` x `factor` pixels as one: the mean of their gray values, the first's label."""
+    """Every `factor` x `factor` pixels as one: the mean of their gray values, the first's label.
+
+    Raises ValueError where a side of an image is no multiple of `factor`.
+    """
     if factor == 1:
         return stack
-    n, height, width = stack.images.shape
-    blocks = stack.images.reshape(n, height // factor, factor, width // factor, factor)
-    labels = stack.labels[:, ::factor, ::factor]
-    return datasets.Stack(stack.name, blocks.mean((2, 4)), labels, stack.source)
+    images = []
+    for image in stack.images:
+        height, width = image.shape
+        if height % factor or width % factor:
+            raise ValueError(f"{stack.name}: {height} x {width} can't be shrunk by {factor}")
+        blocks = image.reshape(height // factor, factor, width // factor, factor)
+        images.append(blocks.mean((1, 3)))
+    labels = [labels[::factor, ::factor] for labels in stack.labels]
+    return datasets.Stack(stack.name, images, labels, stack.source)
 
 
 def whole(stack):
     """A tracking set as the challenge scores it: all that is no cell of its truth is background."""
-    return datasets.Stack(stack.name, stack.images, np.maximum(stack.labels, 0), stack.source)
+    labels = [np.maximum(labels, 0) for labels in stack.labels]
+    return datasets.Stack(stack.name, stack.images, labels, stack.source)
 
 
 def run_part(
@@ -377,23 +385,26 @@ def score_cells(models, sides: dict, shrink: int = 1) -> dict:
     }
 
 
-def probabilities(models, stack, over: str | None = None, shrink: int = 1) -> np.ndarray:
-    """The probability of a cell in each pixel of each image, (N, H, W), the mean of the networks'.
+def probabilities(models, stack, over: str | None = None, shrink: int = 1):
+    """The probability of a cell in each pixel of each image, the mean of the networks'.
 
     In one pass, or averaged `over` versions of the image. The networks see the images smaller by
-    `shrink`; their answers are enlarged bilinearly.
+    `shrink`; their answers are enlarged bilinearly. (N, H, W), or a list of (H, W) where the images
+    differ in size.
     """
     how = {} if over is None else {"over": over}
     ask = overlap_tile.predict if over is None else overlap_tile.predict_averaged
-    images = shrunk(stack, shrink).images
-    found = np.mean([[ask(model, image, **how)[1] for image in images] for model in models], 0)
-    return ndimage.zoom(found, (1, shrink, shrink), order=1, mode="nearest", grid_mode=True)
+    found = []
+    for image in shrunk(stack, shrink).images:
+        mean = np.mean([ask(model, image, **how)[1] for model in models], 0)
+        found.append(ndimage.zoom(mean, shrink, order=1, mode="nearest", grid_mode=True))
+    return together(found)
 
 
-def find_cells(
-    probability, threshold: float = 0.5, grow: int = 0, core: float | None = None
-) -> np.ndarray:
-    """Instance labels (N, H, W) of a stack of probabilities: parts above the threshold.
+def find_cells(probability, threshold: float = 0.5, grow: int = 0, core: float | None = None):
+    """Instance labels of a stack of probabilities (N, H, W): parts above the threshold.
+
+    Of a list of images (H, W) that differ in size, a list.
 
     With `core` the cells are as many as there are parts above that, and what lies between the two
     thresholds goes to a core that can be reached in it, over the highest probabilities (a
@@ -401,7 +412,7 @@ def find_cells(
     within a cell are filled; then every cell takes the free pixels within `grow` px of it, each
     pixel going to the nearest one.
     """
-    found = np.stack([_parts(one, threshold, core) for one in probability])
+    found = together([_parts(to_numpy(image), threshold, core) for image in probability])
     for labels in found:
         fill_holes(labels)
         if grow and labels.any():

@@ -3,7 +3,8 @@
 This room counts what a data set holds: cells, contacts, gray values, and how far from a pixel its
 neighbors still know it. `describe` puts all of it into numbers that may be passed on where the
 images may not. Labels are instance labels as `datasets` gives them: 0 background or membrane,
-1 … K cells, -1 not annotated.
+1 … K cells, -1 not annotated. What takes a stack (N, H, W) takes a list of images (H, W) of
+different sizes, too.
 """
 
 import hashlib
@@ -11,6 +12,7 @@ import hashlib
 import numpy as np
 from scipy import fft, ndimage
 
+from unet_book._arrays import to_images, to_numpy
 from unet_book.datasets import train_count
 
 __all__ = [
@@ -36,8 +38,7 @@ def touching(labels) -> int:
     >>> touching(np.array([[1, 1, 2], [0, 0, 0], [3, 0, 4]]))
     2
     """
-    stack = np.asarray(labels).reshape(-1, *np.shape(labels)[-2:])
-    return sum(len(_in_contact(one)) for one in stack)
+    return sum(len(_in_contact(image)) for image in to_images(labels))
 
 
 def _in_contact(labels):
@@ -59,10 +60,10 @@ def outline(labels):
     >>> outline(np.array([[0, 0, 0, 0], [0, 1, 1, 0], [0, 0, 0, 0]]))
     (2, 6)
     """
-    stack = np.asarray(labels).reshape(-1, *np.shape(labels)[-2:])
-    cells = sum(np.count_nonzero((one > 0) & _beside(one == 0)) for one in stack)
-    ground = sum(np.count_nonzero((one == 0) & _beside(one > 0)) for one in stack)
-    return int(cells), int(ground)
+    images = to_images(labels)
+    cells = _count((image > 0) & _beside(image == 0) for image in images)
+    ground = _count((image == 0) & _beside(image > 0) for image in images)
+    return cells, ground
 
 
 def _beside(mask):
@@ -79,19 +80,18 @@ def correlations(values, known=None, reach: int = REACH, lags: int = 0):
 
     Parameters
     ----------
-    values : (H, W) or (N, H, W), gray values, or classes 0 and 1.
+    values : (H, W) or (N, H, W), gray values, or classes 0 and 1; or a list of (H, W).
     known : bool, same shape: which pixels count; all of them if not given.
-    reach : the largest distance, px; less than H and W.
-    lags : the largest number of images from one to the other; less than N.
+    reach : the largest distance, px; less than H and W of each image.
+    lags : the largest number of images from one to the other; less than N, and 0 where the images
+        differ in size, since then no place is the same.
 
     Returns float64, (lags + 1, reach + 1); entry [0, 0] is 1. Raises ValueError if `reach` or
     `lags` is too large or if all known values are equal. Computed by Fourier transforms (Wiener and
     Khinchin).
     """
-    values = np.asarray(values, dtype=float)
-    values = values.reshape(-1, *values.shape[-2:])
-    known = np.broadcast_to(True if known is None else known, values.shape)
-    _check_reach(values.shape, reach, lags)
+    _check_reach([image.shape for image in to_images(values)], reach, lags)
+    values, known = _framed(values, known)
     mean, variance = values[known].mean(), values[known].var()
     if not variance > 0:
         raise ValueError("all values are equal; nothing can correlate with a constant")
@@ -109,11 +109,28 @@ def correlations(values, known=None, reach: int = REACH, lags: int = 0):
     return total / np.maximum(count, 1) / variance
 
 
-def _check_reach(shape, reach, lags):
-    if not 0 <= reach < min(shape[1:]):
-        raise ValueError(f"reach={reach}: images of {shape[1:]} need 0 <= reach < H and W")
-    if not 0 <= lags < shape[0]:
-        raise ValueError(f"lags={lags}: {shape[0]} images need 0 <= lags < {shape[0]}")
+def _check_reach(shapes, reach, lags):
+    smallest = tuple(map(min, zip(*shapes)))
+    if not 0 <= reach < min(smallest):
+        raise ValueError(f"reach={reach}: images of {smallest} need 0 <= reach < H and W")
+    if not 0 <= lags < len(shapes):
+        raise ValueError(f"lags={lags}: {len(shapes)} images need 0 <= lags < {len(shapes)}")
+    if lags and len(set(shapes)) > 1:
+        raise ValueError(f"lags={lags}: images of different sizes share no places; lags is 0 then")
+
+
+def _framed(values, known):
+    """All images, and what is known of each, as arrays (N, H, W); unknown beyond a smaller one."""
+    images = to_images(values)
+    masks = [np.ones(image.shape, bool) for image in images] if known is None else to_images(known)
+    if [mask.shape for mask in masks] != [image.shape for image in images]:
+        raise ValueError("values and known are of one shape: what is known of each image")
+    shape = len(images), *map(max, zip(*(image.shape for image in images)))
+    framed, inside = np.zeros(shape), np.zeros(shape, bool)
+    for image, mask, into, where in zip(images, masks, framed, inside):
+        height, width = image.shape
+        into[:height, :width], where[:height, :width] = image, mask
+    return framed, inside
 
 
 def autocorrelation(values, known=None, reach: int = REACH):
@@ -159,7 +176,7 @@ def copied(classes, train) -> float:
     (H, W), is where the truth was given. The error is counted on the other pixels. Raises
     ValueError if `train` is all true or all false.
     """
-    classes, train = np.asarray(classes), np.asarray(train, dtype=bool)
+    classes, train = to_numpy(classes), to_numpy(train).astype(bool)
     if train.all() or not train.any():
         raise ValueError("some pixels must be for training and some for testing")
     nearest = ndimage.distance_transform_edt(~train, return_distances=False, return_indices=True)
@@ -192,9 +209,16 @@ def describe(stack, margin: int = 0, reach: int = REACH, lags: int = LAGS) -> di
       of another image are copied.
 
     Two stacks with the same fingerprints have the same labels, and the same images.
+
+    Images may differ in size: then H and W of the shape are None, and nothing is compared from
+    image to image but cells that are gone, where three in a row are of one size.
+
+    Raises ValueError for a stack without a cell, and as `correlations` does.
     """
     labels = stack.labels
-    cells = [np.unique(one[one > 0], return_counts=True) for one in labels]
+    if not stack.cell_count():
+        raise ValueError(f"{stack.name}: no cell in {len(stack)} images, and nothing to describe")
+    cells = [np.unique(image[image > 0], return_counts=True) for image in labels]
     areas = np.concatenate([counts for _, counts in cells])
     pieces = {
         corners: np.concatenate([_pieces(one > 0, corners) for one in labels])
@@ -204,8 +228,8 @@ def describe(stack, margin: int = 0, reach: int = REACH, lags: int = LAGS) -> di
     return {
         "fingerprint": _fingerprint(labels),
         "image_fingerprint": _fingerprint(stack.images),
-        "shape": list(labels.shape),
-        "unknown": int(np.count_nonzero(labels < 0)),
+        "shape": [len(stack), *(_the_only(sides) for sides in zip(*map(np.shape, labels)))],
+        "unknown": _count(image < 0 for image in labels),
         "cells": len(areas),
         "per_image": [len(ids) for ids, _ in cells],
         "touching": touching(labels),
@@ -221,8 +245,16 @@ def describe(stack, margin: int = 0, reach: int = REACH, lags: int = LAGS) -> di
     }
 
 
-def _fingerprint(array):
-    return hashlib.sha256(array.tobytes()).hexdigest()[:16]
+def _the_only(values):
+    """What all of them are; None where they differ."""
+    return values[0] if len(set(values)) == 1 else None
+
+
+def _fingerprint(images):
+    found = hashlib.sha256(b"".join(image.tobytes() for image in images))
+    if _the_only([image.shape for image in images]) is None:
+        found.update(str([image.shape for image in images]).encode())
+    return found.hexdigest()[:16]
 
 
 def _pieces(mask, corners):
@@ -244,6 +276,8 @@ def _gone_for_one(labels):
     """
     found = 0
     for one, following, third in zip(labels, labels[1:], labels[2:]):
+        if not one.shape == following.shape == third.shape:
+            continue
         rim = np.unique(np.concatenate([one[0], one[-1], one[:, 0], one[:, -1]]))
         for i in np.setdiff1d(one[one > 0], rim):
             cell = one == i
@@ -254,33 +288,45 @@ def _gone_for_one(labels):
 
 def _inside(images, labels, margin, reach, lags):
     """The numbers of `describe` that leave the margin out."""
-    rows, columns = (slice(margin, n - margin) for n in labels.shape[1:])
-    images, labels = images[:, rows, columns], labels[:, rows, columns]
-    known, cell = labels >= 0, labels > 0
-    curves = correlations(cell, known, reach, min(lags, len(labels) - 1))
+    images, labels = ([_within(image, margin) for image in part] for part in (images, labels))
+    known, cell = [image >= 0 for image in labels], [image > 0 for image in labels]
+    alike = _the_only([image.shape for image in labels]) is not None
+    curves = correlations(cell, known, reach, min(lags, len(labels) - 1) if alike else 0)
+    ground = [image == 0 for image in labels]
     return {
         "margin": margin,
-        "pixels": int(np.count_nonzero(known)),
-        "cell_pixels": int(np.count_nonzero(cell)),
+        "pixels": _count(known),
+        "cell_pixels": _count(cell),
         "outline": list(outline(labels)),
-        "gray": {"background": _histogram(images[labels == 0]), "cell": _histogram(images[cell])},
+        "gray": {"background": _histogram(images, ground), "cell": _histogram(images, cell)},
         "class_correlation": curves[0].round(4).tolist(),
         "gray_correlation": autocorrelation(images, known, reach).round(4).tolist(),
         "image_correlation": curves[:, 0].round(4).tolist(),
         "image_areas": [round(correlation_area(curve), 1) for curve in curves],
-        **(_copying(cell, known) if len(labels) > 1 else {}),
+        **(_copying(cell, known, alike) if len(labels) > 1 else {}),
     }
 
 
-def _histogram(gray):
+def _count(masks):
+    """How many pixels the masks of all images hold."""
+    return sum(int(np.count_nonzero(mask)) for mask in masks)
+
+
+def _within(image, margin):
+    return image[margin : image.shape[0] - margin, margin : image.shape[1] - margin]
+
+
+def _histogram(images, masks):
+    gray = np.concatenate([image[mask] for image, mask in zip(images, masks)])
     levels = np.rint(gray * 255).astype(int)
     return np.bincount(np.minimum(levels // LEVELS, 255 // LEVELS - 1), minlength=51).tolist()
 
 
-def _copying(cell, known):
+def _copying(cell, known, alike):
     """Errors on the last fifth of the images: of guessing one class, of copying another image."""
     trained = train_count(len(cell))
-    mostly_cell = cell[:trained][known[:trained]].mean() > 0.5
+    seen = [classes[there] for classes, there in zip(cell[:trained], known[:trained])]
+    mostly_cell = np.concatenate(seen).mean() > 0.5
 
     def error(answer):
         """The mean over the test images; `answer(i)` is the class of each pixel and where known."""
@@ -290,8 +336,10 @@ def _copying(cell, known):
             wrong.append(np.mean((cell[i] != classes)[known[i] & given]))
         return round(float(np.mean(wrong)), 4)
 
-    return {
-        "guessed": error(lambda i: (mostly_cell, True)),
+    guessed = {"guessed": error(lambda i: (mostly_cell, True))}
+    if not alike:
+        return guessed
+    return guessed | {
         "copied_previous": error(lambda i: (cell[i - 1], known[i - 1])),
         "copied_last_training": error(lambda i: (cell[trained - 1], known[trained - 1])),
     }

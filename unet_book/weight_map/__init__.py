@@ -9,10 +9,17 @@ cell. Only a pixel that is near *two* cells gets the second term.
 import math
 
 import numpy as np
+from torch import Tensor
 
-from unet_book._arrays import is_ragged, like
+from unet_book._arrays import is_ragged, like, to_numpy
 from unet_book.weight_map import tensors
-from unet_book.weight_map.distances import check, search, to_int32, two_nearest_distances
+from unet_book.weight_map.distances import (
+    check,
+    check_axes,
+    search,
+    to_int32,
+    two_nearest_distances,
+)
 
 __all__ = [
     "part_touching_cells",
@@ -64,6 +71,7 @@ def class_balance(labels):
     pixels is 1 wherever both classes occur.
     """
     if tensors.on_device(labels):
+        check_axes(labels.shape)
         return tensors.class_balance(labels)
     images = labels if is_ragged(labels) else [labels]
     cells = [check(one) for one in images]
@@ -98,6 +106,7 @@ def border_term(labels, w0: float = 10.0, sigma: float = 5.0):
     if is_ragged(labels):
         return [border_term(one, w0, sigma) for one in labels]
     if tensors.on_device(labels):
+        check_axes(labels.shape)
         return tensors.border_term(labels, w0, sigma)
     cells = check(labels)
     term = np.empty(cells.shape, np.float32)
@@ -132,7 +141,11 @@ def weight_map(labels, w0: float = 10.0, sigma: float = 5.0, balance: bool = Tru
     """
     terms = border_term(labels, w0, sigma)
     if is_ragged(labels):
-        base = class_balance(labels) if balance else [one >= 0 for one in labels]
-        return [term + one for term, one in zip(terms, base)]
-    terms += class_balance(labels) if balance else labels >= 0
+        base = class_balance(labels) if balance else map(_annotated, labels)
+        return [term + share for term, share in zip(terms, base)]
+    terms += class_balance(labels) if balance else _annotated(labels)
     return terms
+
+
+def _annotated(labels):
+    return tensors.read(labels)[0] if isinstance(labels, Tensor) else to_numpy(labels) >= 0

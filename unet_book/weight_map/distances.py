@@ -33,6 +33,8 @@ def two_nearest_distances(labels, within: float = math.inf):
     `within` is negative or NaN, or if it exceeds 23,000 px in an image as large as that.
     """
     if tensors.on_device(labels):
+        check_axes(labels.shape, axes=(2,))
+        check_reach(within, labels.shape)
         return tensors.two_nearest_distances(labels, within)
     cells = to_int32(check(labels, axes=(2,)))
     reach = check_reach(within, cells.shape)
@@ -182,10 +184,15 @@ def check(labels, axes=(2, 3)):
     cells = to_numpy(labels)
     if not np.issubdtype(cells.dtype, np.integer):
         raise TypeError(f"instance labels are integers (0 background, 1 ... cells): {cells.dtype}")
-    if cells.ndim not in axes or 0 in cells.shape:
-        shapes = " or ".join({2: "(H, W)", 3: "(N, H, W)"}[n] for n in axes)
-        raise ValueError(f"labels must be {shapes} and not empty, got {cells.shape}")
+    check_axes(cells.shape, axes)
     return cells
+
+
+def check_axes(shape, axes=(2, 3)):
+    """ValueError unless labels of this shape are an image, or a stack where `axes` has a 3."""
+    if len(shape) not in axes or 0 in shape:
+        shapes = " or ".join({2: "(H, W)", 3: "(N, H, W)"}[n] for n in axes)
+        raise ValueError(f"labels must be {shapes} and not empty, got {tuple(shape)}")
 
 
 def check_reach(within, shape):

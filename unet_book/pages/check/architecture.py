@@ -3,7 +3,7 @@
 import torch
 from torch.nn import functional as F
 
-from unet_book.pages.check.verdict import Verdict, attempt, number, right, wrong
+from unet_book.pages.check.verdict import Verdict, as_array, attempt, number, right, wrong
 from unet_book.sizes import input_window
 
 
@@ -37,22 +37,23 @@ def up_convolution(function) -> Verdict:
         "two channels to three on 3 x 4 pixels": (2, 3, 3, 4),
     }.items():
         image, weight, bias = random(c, h, w), random(c, o, 2, 2), random(o)
-        answer, failure = attempt(function, image.clone(), weight.clone(), bias.clone(), on=name)
+        returned, failure = attempt(function, image.clone(), weight.clone(), bias.clone(), on=name)
         if failure is not None:
             return failure
         correct = F.conv_transpose2d(image[None], weight, bias, stride=2)[0]
-        if answer is None:
+        if returned is None:
             return wrong("The function returned nothing. Is there a `return`?")
-        if not isinstance(answer, torch.Tensor) or answer.device.type == "meta":
-            return wrong("Return a tensor with numbers in it, not another kind of array.")
-        answer = answer.detach().cpu()
+        array = as_array(returned)
+        if array is None:
+            return wrong("Return a tensor with numbers in it, not another kind of thing.")
+        answer = torch.tensor(array, dtype=torch.float64)
         if answer.shape != correct.shape:
             return wrong(
                 f"On {name}, {tuple(image.shape)} should become {tuple(correct.shape)}, "
                 f"not {tuple(answer.shape)}."
             )
-        if not torch.allclose(answer.double(), correct, rtol=0, atol=1e-6):
-            return wrong(_what_is_wrong(answer.double(), image, weight, bias, correct, name))
+        if not torch.allclose(answer, correct, rtol=0, atol=1e-6):
+            return wrong(_what_is_wrong(answer, image, weight, bias, correct, name))
     return right("One product of matrices and a change of order: that is all an up-convolution is.")
 
 

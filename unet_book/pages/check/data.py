@@ -4,7 +4,7 @@ import math
 
 import numpy as np
 
-from unet_book.pages.check.verdict import Verdict, attempt, is_number, near, number, right, wrong
+from unet_book.pages.check.verdict import Verdict, as_number, attempt, near, number, right, wrong
 from unet_book.pages.survey import touching
 
 PIXELS, LENGTH = 30 * 512**2, 10  # of the first exercise
@@ -70,10 +70,11 @@ def touching_cells(function) -> Verdict:
     }
     for name, (labels, hint) in cases.items():
         labels = np.array(labels, np.int32)
-        answer, failure = attempt(function, labels.copy(), on=name)
+        returned, failure = attempt(function, labels.copy(), on=name)
         if failure is not None:
             return failure
-        if not is_number(answer):
+        answer = as_number(returned)
+        if answer is None:
             return wrong("Return one number: how many cells touch another one.")
         correct, pairs, pixels = touching(labels), *_contacts(labels)
         if near(answer, correct):
@@ -86,13 +87,13 @@ def touching_cells(function) -> Verdict:
             return wrong(f"On {name} you count all cells, those that touch none among them.")
         if near(answer, pixels):
             return wrong(f"On {name} you count pixels. Collect the numbers of the cells instead.")
-        return wrong(f"On {name} you return {answer}, not {correct}. {hint}")
+        return wrong(f"On {name} you return {answer:g}, not {correct}. {hint}")
     rng = np.random.default_rng(2015)
     labels = rng.integers(-1, 60, (7, 30)) * (rng.random((7, 30)) < 0.15)  # some touch
     answer, failure = attempt(function, labels.copy(), on="a random image")
     if failure is not None:
         return failure
-    if not near(answer, touching(labels)):
+    if not near(as_number(answer), touching(labels)):
         return wrong("On a random image it is off. Try small ones by hand: two rows, three cells.")
     return right("36 of the 125 nuclei touch, and 674 of the 1,054 HeLa cells.")
 

@@ -8,8 +8,9 @@ from unet_book.elastic import resample
 from unet_book.pages.check.verdict import (
     NOT_A_NUMBER,
     Verdict,
+    as_array,
+    as_number,
     attempt,
-    is_number,
     near,
     number,
     right,
@@ -60,7 +61,7 @@ def nearest_labels(function) -> Verdict:
         answer, failure = attempt(function, labels.copy(), places.copy(), on=name)
         if failure is not None:
             return failure
-        hint = _mistake(name, answer, labels, places)
+        hint = _mistake(name, as_array(answer), labels, places)
         if hint is not None:
             return wrong(hint)
     return right("No label was invented, and none was lost to rounding.")
@@ -68,7 +69,7 @@ def nearest_labels(function) -> Verdict:
 
 def _mistake(name, answer, labels, places):
     """What is wrong with these labels, as a hint; None if nothing is."""
-    if not isinstance(answer, np.ndarray) or answer.shape != places.shape[1:]:
+    if answer is None or answer.shape != places.shape[1:]:
         return (
             f"On {name} the answer is not an array of shape {places.shape[1:]}: one label for "
             "each place."
@@ -138,7 +139,11 @@ def _others(labels, places):
 
 def folding_sigma(answer: float, at_188: float | None = None) -> Verdict:
     """Chapter 7: the sigma at which half of the fields fold somewhere, at 92 px and at 188."""
-    if not is_number(answer):
+    given = as_array(answer)
+    if at_188 is None and given is not None and given.size == 2:
+        given, at_188 = given.ravel()
+    answer = as_number(given)
+    if answer is None:
         return wrong(NOT_A_NUMBER)
     middle, wide = MEDIAN * (92 - 1) / 2, MEDIAN * (188 - 1) / 2
     if not 0 < answer < math.inf:
@@ -166,11 +171,12 @@ def folding_sigma(answer: float, at_188: float | None = None) -> Verdict:
     )
 
 
-def _second_half(answer, middle, wide):
+def _second_half(given, middle, wide):
     """The verdict on the answer for 188 px, once that for 92 px is right."""
-    if answer is not None and not is_number(answer):
+    answer = as_number(given)
+    if given is not None and answer is None:
         return wrong(NOT_A_NUMBER)
-    if answer is not None and not near(answer, wide, 0.08):
+    if given is not None and not near(answer, wide, 0.08):
         return wrong(
             "The first number is right, the second is not. Only the ratio of sigma and "
             "spacing counts: what is the spacing in 188 px?"

@@ -8,8 +8,8 @@ from unet_book.loss import weighted_cross_entropy
 from unet_book.pages.check.verdict import (
     NOT_A_NUMBER,
     Verdict,
+    as_number,
     attempt,
-    is_number,
     number,
     right,
     wrong,
@@ -43,13 +43,13 @@ def weighted_energy(function) -> Verdict:
     """Chapter 5: the normalized energy of logits, target and weights, with ignored pixels."""
     for name, (logits, target, weights) in _cases().items():
         given = logits.clone(), target.clone(), weights.clone()
-        answer, failure = attempt(function, *given, on=name)
+        returned, failure = attempt(function, *given, on=name)
         if failure is not None:
             return failure
-        answer = answer.detach() if isinstance(answer, torch.Tensor) else answer
-        if not is_number(answer):
+        answer = as_number(returned)
+        if answer is None:
             return wrong(NOT_A_NUMBER)
-        hint = _mistake(name, float(answer), logits, target, weights)
+        hint = _mistake(name, answer, logits, target, weights)
         if hint is not None:
             return wrong(hint)
     return right("It holds for large logits, ignored pixels and tiles that nobody annotated.")

@@ -8,8 +8,8 @@ from unet_book.initialization import fan_in as true_fan_in
 from unet_book.pages.check.verdict import (
     NOT_A_NUMBER,
     Verdict,
+    as_number,
     attempt,
-    is_number,
     near,
     number,
     right,
@@ -55,10 +55,11 @@ def fan_in(function) -> Verdict:
         ),
     }
     for name, layer in cases.items():
-        answer, failure = attempt(function, layer, on=name)
+        returned, failure = attempt(function, layer, on=name)
         if failure is not None:
             return failure
-        if not is_number(answer):
+        answer = as_number(returned)
+        if answer is None:
             return wrong(NOT_A_NUMBER)
         if not near(answer, true_fan_in(layer)):
             return wrong(f"On {name} you count {answer:g}. {_hint(layer, answer)}")

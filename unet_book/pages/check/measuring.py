@@ -4,8 +4,9 @@ from functools import cache
 
 import numpy as np
 
-from unet_book import metrics, phantom
-from unet_book.pages.check.verdict import Verdict, attempt, is_number, near, number, right, wrong
+from unet_book import metrics
+from unet_book.datasets import phantom
+from unet_book.pages.check.verdict import Verdict, as_number, attempt, near, number, right, wrong
 
 
 def wall_through_cell(answer: float) -> Verdict:
@@ -38,12 +39,13 @@ def merged_cells(function) -> Verdict:
     """Chapter 10: how many true cells share their match, as SEG defines it, with another one."""
     cases = _merge_cases()
     for name, (truth, prediction) in cases.items():
-        answer, failure = attempt(function, truth.copy(), prediction.copy(), on=name)
+        returned, failure = attempt(function, truth.copy(), prediction.copy(), on=name)
         if failure is not None:
             return failure
-        if answer is None:
+        if returned is None:
             return wrong("The function returned nothing. Is there a `return`?")
-        if not is_number(answer):
+        answer = as_number(returned)
+        if answer is None:
             return wrong("Return one number: how many true cells were merged.")
         if not near(answer, _merged(truth, prediction)):
             return wrong(_what_was_counted(answer, truth, prediction, name))

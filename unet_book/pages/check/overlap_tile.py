@@ -5,9 +5,8 @@ from functools import cache
 import numpy as np
 import torch
 
-from unet_book._arrays import to_numpy
 from unet_book.overlap_tile import mirror_index
-from unet_book.pages.check.verdict import Verdict, attempt, number, right, wrong
+from unet_book.pages.check.verdict import Verdict, as_array, attempt, number, right, wrong
 
 FAR = "a window a million pixels away"
 TOO_FAR = (
@@ -47,15 +46,15 @@ def mirrored_window(function) -> Verdict:
     }.items():
         image = draw.random(shape)
         answer, failure = attempt(function, image.copy(), top, left, size, on=name)
-        if name == FAR and (failure is not None or np.shape(answer) != (size, size)):
+        found, lines = as_array(answer), [np.arange(at, at + size) for at in (top, left)]
+        if name == FAR and (failure is not None or np.shape(found) != (size, size)):
             return wrong(TOO_FAR)
         if failure is not None:
             return failure
         if answer is None:
             return wrong("The function returned nothing. Is there a `return`?")
-        if not isinstance(answer, np.ndarray | torch.Tensor):
+        if found is None:
             return wrong("Return the window as an array.")
-        found, lines = to_numpy(answer), [np.arange(at, at + size) for at in (top, left)]
         if found.shape != (size, size):
             return wrong(f"On {name} the result should be {(size, size)}, not {found.shape}.")
         rows, columns = (mirror_index(line, n) for line, n in zip(lines, shape))

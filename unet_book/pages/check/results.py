@@ -5,7 +5,7 @@ import math
 import numpy as np
 
 from unet_book.pages import records, results
-from unet_book.pages.check.verdict import Verdict, attempt, is_number, number, right, wrong
+from unet_book.pages.check.verdict import Verdict, as_number, attempt, near, number, right, wrong
 
 
 def wider_interval(answer: float) -> Verdict:
@@ -42,15 +42,16 @@ def honest_score(function) -> Verdict:
         "two thresholds that are equally good": ([0.3, 0.1, 0.1], [0.3, 0.4, 0.5], False),
     }.items():
         train, test = np.array(train), np.array(test)
-        answer, failure = attempt(function, train.copy(), test.copy(), more, on=name)
+        returned, failure = attempt(function, train.copy(), test.copy(), more, on=name)
         if failure is not None:
             return failure
-        if not is_number(answer):
+        answer = as_number(returned)
+        if answer is None:
             return wrong("The answer is one number, a score. Did you return it?")
         measure = "v_rand" if more else "rand_error"
         correct = test[results.best_threshold(train, measure)]
-        if not abs(float(answer) - correct) < 1e-9:
-            return wrong(_what_is_wrong(float(answer), train, test, more, name))
+        if not near(answer, correct):
+            return wrong(_what_is_wrong(answer, train, test, more, name))
     return right("It never looked at a held-out score before the threshold was fixed.")
 
 
@@ -62,11 +63,11 @@ def _what_is_wrong(answer, train, test, more, name):
             "Where a cut leaves no cell a score may be no number, and `argmin` stops at the first "
             "of those. Pass over them."
         )
-    if answer == pick(train):
+    if near(answer, pick(train)):
         return "That is the number of the threshold. What do the held-out slices score there?"
-    if answer == test[pick(test)]:
+    if near(answer, test[pick(test)]):
         return "You took the best held-out score. Its labels have chosen the threshold, then."
-    if answer == train[pick(train)]:
+    if near(answer, train[pick(train)]):
         return "That is the score of the training slices. They only choose the threshold."
     if "more" in name:
         return "Right for errors. Of V_Rand more is better: look at the third argument."

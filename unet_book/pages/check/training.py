@@ -5,9 +5,9 @@ from functools import cache
 import numpy as np
 import torch
 
-from unet_book._arrays import to_numpy
+from unet_book._arrays import like, to_numpy
 from unet_book.costs import account
-from unet_book.pages.check.verdict import Verdict, attempt, number, right, wrong
+from unet_book.pages.check.verdict import Verdict, as_array, attempt, number, right, wrong
 from unet_book.unet import UNet
 
 GIB = 2**30
@@ -42,9 +42,9 @@ def heavy_ball(function) -> Verdict:
     for momentum, rates in ((0.0, [0.3] * 4), (0.9, [0.3] * 7), (0.8, [0.5, 0.2, 0.9, 0.1, 0.4])):
         w = draw.normal(size=5)
         handed = w.copy()
-        answer, failure = attempt(
+        returned, failure = attempt(
             function,
-            lambda at: curvatures * at,
+            lambda at: like(curvatures * to_numpy(at), at),
             handed,
             list(rates),
             momentum,
@@ -52,9 +52,10 @@ def heavy_ball(function) -> Verdict:
         )
         if failure is not None:
             return failure
-        if answer is None:
+        if returned is None:
             return wrong("The function returned nothing. Is there a `return`?")
-        if not isinstance(answer, np.ndarray | torch.Tensor) or np.shape(answer) != w.shape:
+        answer = as_array(returned)
+        if answer is None or answer.shape != w.shape:
             return wrong(f"Return where the steps end, an array of shape {w.shape}.")
         if not np.array_equal(handed, w):
             return wrong(
@@ -62,10 +63,10 @@ def heavy_ball(function) -> Verdict:
                 "Begin with a copy."
             )
         ways = {name: _descend(way, curvatures, w, rates, momentum) for name, way in STEPS.items()}
-        if np.allclose(to_numpy(answer), ways.pop("right"), rtol=1e-6):
+        if np.allclose(answer, ways.pop("right"), rtol=1e-6):
             continue
         for hint, other in ways.items():
-            if np.allclose(to_numpy(answer), other, rtol=1e-6):
+            if np.allclose(answer, other, rtol=1e-6):
                 return wrong(hint)
         return wrong(
             f"Wrong after {len(rates)} steps with momentum {momentum}. Write down v and w of the "

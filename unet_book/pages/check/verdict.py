@@ -2,7 +2,11 @@
 
 import math
 import textwrap
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+
+import numpy as np
+import torch
 
 
 @dataclass(frozen=True)
@@ -30,35 +34,62 @@ def wrong(hint: str) -> Verdict:
 NOT_A_NUMBER = "The answer is one number. Did a function return nothing, for want of a `return`?"
 
 
-def as_number(answer) -> float | None:
-    """An answer as a float: a number of Python, NumPy or torch, or a fraction; None for others."""
-    if isinstance(answer, (bool, str, bytes)) or getattr(answer, "shape", ()) != ():
-        return None
+def as_array(answer) -> np.ndarray | None:
+    """An answer as an array of numbers, in whatever dress it comes; None if it holds others.
+
+    Parameters
+    ----------
+    answer : object
+        A number of Python, NumPy or torch, a `Fraction` or `Decimal`, an array or a tensor of any
+        device and type, a list, tuple, set or range of these, nested or not.
+
+    Returns
+    -------
+    ndarray or None
+        Of bool, integers or floats. Axes are those of the array, or of the nested lists.
+    """
     try:
-        return float(answer.detach() if hasattr(answer, "detach") else answer)
-    except (TypeError, ValueError, RuntimeError):
+        array = np.asarray(_without_torch(answer))
+        array = array.astype(float) if array.dtype == object else array  # fractions
+    except (TypeError, ValueError, RuntimeError, OverflowError):
         return None
+    return array if array.dtype.kind in "biuf" else None
 
 
-def is_number(answer) -> bool:
-    """Whether an answer is one number."""
-    return as_number(answer) is not None
+def _without_torch(answer):
+    """Tensors as arrays, wherever in nested sequences they are; TypeError for None."""
+    if answer is None:
+        raise TypeError("NumPy would take it for NaN")
+    if isinstance(answer, torch.Tensor):
+        tensor = answer.detach().cpu()
+        return (tensor.double() if tensor.is_floating_point() else tensor).numpy()
+    if isinstance(answer, str | bytes | Mapping) or hasattr(answer, "__array__"):
+        return answer
+    return [_without_torch(part) for part in answer] if isinstance(answer, Iterable) else answer
 
 
-def near(answer, value, tolerance: float = 1e-5) -> bool:
-    """Whether an answer is that number, up to a relative tolerance; False for what is no number."""
-    found = as_number(answer)
+def as_number(answer) -> float | None:
+    """An answer as a float: one number, alone or as the only one of an array; None for others."""
+    array = as_array(answer)
+    if array is None or array.size != 1 or array.dtype == bool:
+        return None
+    return float(array.item())
+
+
+def near(found: float | None, value: float, tolerance: float = 1e-5) -> bool:
+    """Whether what `as_number` found is that number, up to a tolerance; False if it is None."""
     return found is not None and math.isclose(found, value, rel_tol=tolerance, abs_tol=tolerance)
 
 
 def number(answer, correct: float, comment: str, hints: dict, otherwise: str, tolerance=1e-5):
     """The verdict on one number: `hints` maps each typical wrong number to what to think about."""
-    if not is_number(answer):
+    found = as_number(answer)
+    if found is None:
         return wrong(NOT_A_NUMBER)
-    if near(answer, correct, tolerance):
+    if near(found, correct, tolerance):
         return right(comment)
     for mistake, hint in hints.items():
-        if near(answer, mistake, tolerance):
+        if near(found, mistake, tolerance):
             return wrong(hint)
     return wrong(otherwise)
 

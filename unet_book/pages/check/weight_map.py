@@ -5,8 +5,7 @@ import math
 import numpy as np
 
 from unet_book import datasets
-from unet_book._arrays import to_numpy
-from unet_book.pages.check.verdict import Verdict, attempt, number, right, wrong
+from unet_book.pages.check.verdict import Verdict, as_array, attempt, number, right, wrong
 from unet_book.weight_map import border_term, part_touching_cells, two_nearest_distances
 
 
@@ -37,12 +36,12 @@ def two_nearest_in_row(function) -> Verdict:
         answer, failure = attempt(function, row.copy(), on=name)
         if failure is not None:
             return failure
-        try:
-            d1, d2 = (np.asarray(to_numpy(d), dtype=float).reshape(-1) for d in answer)
-        except (TypeError, ValueError):
+        pair = as_array(answer)
+        if pair is None or pair.ndim < 2 or len(pair) != 2:
             return wrong("Return a pair: all d1, and all d2, each as long as the row.")
-        if len(d1) != len(row) or len(d2) != len(row):
+        if pair.size != 2 * len(row):
             return wrong("d1 and d2 have one number for each pixel of the row.")
+        d1, d2 = pair.reshape(2, -1)
         hint = _hint(name, row, d1, d2)
         if hint is not None:
             return wrong(hint)

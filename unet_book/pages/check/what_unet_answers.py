@@ -6,8 +6,10 @@ from unet_book.metrics import majority_error as true_majority_error
 from unet_book.pages.check.verdict import (
     NOT_A_NUMBER,
     Verdict,
+    as_array,
+    as_number,
     attempt,
-    is_number,
+    near,
     number,
     right,
     wrong,
@@ -48,17 +50,18 @@ def majority_error(function) -> Verdict:
         "pixels marked -1": "Pixels marked -1 count neither as wrong nor in the total.",
     }
     for name, labels in cases.items():
-        answer, failure = attempt(function, labels.copy(), on=name)
+        returned, failure = attempt(function, labels.copy(), on=name)
         if failure is not None:
             return failure
-        if not is_number(answer):
+        answer = as_number(returned)
+        if answer is None:
             return wrong(NOT_A_NUMBER)
         correct = true_majority_error(labels)
-        if np.isclose(answer, correct):
+        if near(answer, correct):
             continue
-        if np.isclose(answer, 1 - correct):
+        if near(answer, 1 - correct):
             return wrong(f"On {name} you return the share that the guess gets right.")
-        if np.isclose(answer, 100 * correct):
+        if near(answer, 100 * correct):
             return wrong("That is a percentage; return a share between 0 and 1.")
         return wrong(f"Wrong on {name}. {hints[name]}")
     return right("Any network has to do better than this before it has learned anything.")
@@ -66,9 +69,10 @@ def majority_error(function) -> Verdict:
 
 def exact_shifts(answer) -> Verdict:
     """Chapter 1: the shifts, of 1 to 16 pixels, that a U-Net of depth 3 follows exactly."""
-    if np.ndim(answer) == 0 and not isinstance(answer, (set, range)):
+    given = as_array(answer)
+    if given is None or given.ndim == 0 or given.dtype == bool:
         return wrong("Give all the shifts, as a list: [1, 2, ...].")
-    shifts = set(answer)
+    shifts = set(given.ravel().tolist())
     if shifts == {8, 16}:
         return right("Multiples of 2^3: only then does each pooling pair the same pixels again.")
     if shifts >= set(range(1, 17)):

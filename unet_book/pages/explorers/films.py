@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 from PIL import Image
 
+from unet_book._arrays import to_numpy
 from unet_book.pages.explorers.frame import Button, figure
 
 
@@ -37,11 +38,14 @@ def film(name: str, pictures, captions, alt: str, label: str = "frame", width: i
     label : what the slider chooses, for a screen reader.
     width : of the figure, px, where the page has room for it.
 
-    Returns an `IPython.display.HTML`. Raises ValueError if there is no picture, or if captions and
-    pictures differ in number.
+    Returns an `IPython.display.HTML`. Raises ValueError if there is no picture, if captions and
+    pictures differ in number, or pictures in size.
     """
     if not len(pictures) or len(pictures) != len(captions):
         raise ValueError(f"{len(pictures)} pictures need as many captions, got {len(captions)}")
+    sizes = {np.shape(picture)[:2] for picture in pictures}
+    if len(sizes) > 1:
+        raise ValueError(f"the pictures of a film have one size, got {sorted(sizes)}")
     data = {"frames": [jpeg(picture) for picture in pictures], "captions": list(captions)}
     controls = [Button("play", "Play"), Frames(label, len(pictures) - 1)]
     return figure(name, "films.js", controls, alt, data, body='<img alt="{alt}">', width=width)
@@ -49,7 +53,7 @@ def film(name: str, pictures, captions, alt: str, label: str = "frame", width: i
 
 def jpeg(picture, quality: int = 85) -> str:
     """An array with values in [0, 1] as a JPEG in base64."""
-    pixels = np.round(np.clip(picture, 0, 1) * 255).astype(np.uint8)
+    pixels = np.round(np.clip(to_numpy(picture), 0, 1) * 255).astype(np.uint8)
     file = io.BytesIO()
     Image.fromarray(pixels).convert("RGB").save(file, "JPEG", quality=quality)
     return base64.b64encode(file.getvalue()).decode()

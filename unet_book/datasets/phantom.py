@@ -14,9 +14,14 @@ read or set.
 
 from __future__ import annotations
 
+import math
+from numbers import Real
+
 import numpy as np
 from scipy import ndimage
 from scipy.spatial import cKDTree
+
+from unet_book.sizes import whole_number
 
 __all__ = ["cells", "membranes", "stack"]
 
@@ -27,30 +32,40 @@ def cells(shape=(256, 256), count=None, seed=0, radius=14.0, noise=0.03):
     Each cell is a smooth closed curve around its center; where two overlap, the border between
     them runs where both are equally deep. With two cells or more, some always share a border.
 
-    Args:
-        shape: (H, W) in pixels, each at least ``3 * radius``.
-        count: number of cells; by default as many as cover about two fifths of the image.
-        seed: a non-negative integer, or anything ``numpy.random.default_rng`` takes as a seed.
-        radius: mean radius of a cell in pixels, at least 4.
-        noise: standard deviation of the noise in the brightest pixels, as a share of full scale.
+    Parameters
+    ----------
+    shape : tuple of int
+        (H, W) in pixels, each at least ``3 * radius``.
+    count : int, optional
+        Number of cells; by default as many as cover about two fifths of the image.
+    seed : int or sequence of int
+        Not negative; anything else that ``numpy.random.default_rng`` takes as a seed, too.
+    radius : float
+        Mean radius of a cell in pixels, at least 4.
+    noise : float
+        Standard deviation of the noise in the brightest pixels, as a share of full scale.
 
-    Returns:
-        image: float32 in [0, 1], (H, W).
-        labels: int32, (H, W); 0 is background, 1 … count the cells, each one connected.
+    Returns
+    -------
+    image : ndarray of float32, (H, W)
+        In [0, 1].
+    labels : ndarray of int32, (H, W)
+        0 is background, 1 … count the cells, each one connected.
 
-    Raises:
-        ValueError: if an argument is out of range, or if ``count`` cells do not fit.
+    Raises
+    ------
+    ValueError
+        If an argument is out of range, or if ``count`` cells do not fit.
 
-    Example:
-        >>> image, labels = cells((128, 128), count=12, seed=1)
-        >>> image.shape, int(labels.max())
-        ((128, 128), 12)
+    >>> image, labels = cells((128, 128), count=12, seed=1)
+    >>> image.shape, int(labels.max())
+    ((128, 128), 12)
     """
-    _check(shape, noise, minimum=3 * _at_least(radius, "radius", 4.0))
+    _check(shape, noise, minimum=3 * _at_least(radius, "radius", 4))
     rng = np.random.default_rng(seed)
     if count is None:
         count = max(2, round(0.4 * shape[0] * shape[1] / (np.pi * radius**2)))
-    outlines = _place(shape, _at_least(count, "count", 1, kind=int), radius, rng)
+    outlines = _place(shape, whole_number("count", count, least=1), radius, rng)
     labels, depth = _draw(shape, outlines)
     image = _fluorescence(labels, depth, noise, rng)
     return image, labels
@@ -63,25 +78,34 @@ def membranes(shape=(256, 256), seed=0, spacing=36.0, noise=0.07):
     of them bent; the membranes between them are dark and of varying thickness. Mitochondria and
     vesicles are as dark as membranes, and belong to the cell around them: the trap of real data.
 
-    Args:
-        shape: (H, W) in pixels, each at least ``2 * spacing``.
-        seed: a non-negative integer, or anything ``numpy.random.default_rng`` takes as a seed.
-        spacing: mean distance of neighboring points in pixels, at least 12; sets the cells' size.
-        noise: standard deviation of the noise, as a share of full scale.
+    Parameters
+    ----------
+    shape : tuple of int
+        (H, W) in pixels, each at least ``2 * spacing``.
+    seed : int or sequence of int
+        Not negative; anything else that ``numpy.random.default_rng`` takes as a seed, too.
+    spacing : float
+        Mean distance of neighboring points in pixels, at least 12; sets the cells' size.
+    noise : float
+        Standard deviation of the noise, as a share of full scale.
 
-    Returns:
-        image: float32 in [0, 1], (H, W).
-        labels: int32, (H, W); 0 is membrane, 1 … K the cells, each one 4-connected.
+    Returns
+    -------
+    image : ndarray of float32, (H, W)
+        In [0, 1].
+    labels : ndarray of int32, (H, W)
+        0 is membrane, 1 … K the cells, each one 4-connected.
 
-    Raises:
-        ValueError: if an argument is out of range.
+    Raises
+    ------
+    ValueError
+        If an argument is out of range.
 
-    Example:
-        >>> image, labels = membranes((128, 128), seed=1)
-        >>> image.shape, int(labels.min()), labels.dtype.name
-        ((128, 128), 0, 'int32')
+    >>> image, labels = membranes((128, 128), seed=1)
+    >>> image.shape, int(labels.min()), labels.dtype.name
+    ((128, 128), 0, 'int32')
     """
-    _check(shape, noise, minimum=2 * _at_least(spacing, "spacing", 12.0))
+    _check(shape, noise, minimum=2 * _at_least(spacing, "spacing", 12))
     rng = np.random.default_rng(seed)
     gap, owner = _bent_voronoi(shape, spacing, rng)
     half_width = 1.0 + 0.4 * np.exp(0.8 * _smooth_noise(shape, spacing / 3, rng)).clip(0, 5)
@@ -93,24 +117,33 @@ def membranes(shape=(256, 256), seed=0, spacing=36.0, noise=0.07):
 def stack(kind="cells", count=8, shape=(256, 256), seed=0):
     """Draw ``count`` phantoms of one kind; image i has the seed ``(seed, i)``.
 
-    Args:
-        kind: "cells" or "membranes".
-        count: number of images, at least 1.
-        shape: (H, W) of each, in pixels.
-        seed: a non-negative integer. Stacks of different seeds share no image.
+    Parameters
+    ----------
+    kind : str
+        "cells" or "membranes".
+    count : int
+        Number of images, at least 1.
+    shape : tuple of int
+        (H, W) of each, in pixels.
+    seed : int
+        Not negative. Stacks of different seeds share no image.
 
-    Returns:
-        images: float32 in [0, 1], (count, H, W).
-        labels: int32, (count, H, W), as the two functions above give them.
+    Returns
+    -------
+    images : ndarray of float32, (count, H, W)
+        In [0, 1].
+    labels : ndarray of int32, (count, H, W)
+        As `cells` and `membranes` give them.
 
-    Raises:
-        ValueError: if ``kind`` is neither of the two, or another argument is out of range.
+    Raises
+    ------
+    ValueError
+        If ``kind`` is neither of the two, or another argument is out of range.
     """
     kinds = {"cells": cells, "membranes": membranes}
     if kind not in kinds:
         raise ValueError(f"kind={kind!r}: a phantom is one of {', '.join(map(repr, kinds))}")
-    _at_least(count, "count", 1, kind=int)
-    _at_least(seed, "seed", 0, kind=int)
+    count, seed = whole_number("count", count, least=1), whole_number("seed", seed, least=0)
     drawn = [kinds[kind](shape, seed=(seed, i)) for i in range(count)]
     images, labels = zip(*drawn, strict=True)
     return np.stack(images), np.stack(labels)
@@ -343,10 +376,9 @@ def _finish(image):
 
 def _check(shape, noise, minimum):
     """Refuse a shape that is not two whole numbers of at least ``minimum``, and bad noise."""
-    sizes = tuple(np.atleast_1d(shape))
-    if len(sizes) != 2 or not all(isinstance(n, (int, np.integer)) for n in sizes):
+    if np.shape(shape) != (2,):
         raise ValueError(f"shape={shape!r}: give two whole numbers, (H, W) in pixels")
-    if min(sizes) < minimum:
+    if min(whole_number("a side of shape", side) for side in shape) < minimum:
         raise ValueError(
             f"shape={shape!r}: each side must be at least {int(np.ceil(minimum))} px "
             "for cells of this size"
@@ -355,10 +387,8 @@ def _check(shape, noise, minimum):
         raise ValueError(f"noise={noise!r}: give a standard deviation between 0 and 1")
 
 
-def _at_least(value, name, minimum, kind=(int, float)):
-    kinds = (kind, np.integer) if kind is int else (*kind, np.integer, np.floating)
-    good = isinstance(value, kinds) and not isinstance(value, bool) and np.isfinite(value)
-    if not (good and value >= minimum):
-        what = "a whole number" if kind is int else "a number"
-        raise ValueError(f"{name}={value!r}: give {what} of at least {minimum:g}")
+def _at_least(value, name, minimum):
+    """`value`; ValueError unless it is a finite number of at least `minimum`."""
+    if not (isinstance(value, Real) and minimum <= value < math.inf):
+        raise ValueError(f"{name}={value!r}: give a number of at least {minimum}")
     return value

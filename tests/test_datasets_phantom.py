@@ -1,5 +1,6 @@
 """Phantoms: the same from the same seed, exact in their labels, and really touching."""
 
+import math
 import time
 
 import numpy as np
@@ -8,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy import ndimage
 
-from unet_book import phantom
+from unet_book.datasets import phantom
 
 SHAPES = st.tuples(st.integers(48, 110), st.integers(48, 110))
 SEEDS = st.integers(0, 2**32)
@@ -174,10 +175,10 @@ def test_stack_differs_from_image_to_image_and_from_seed_to_seed():
     [
         (lambda: phantom.cells((20, 300)), ["(20, 300)", "42 px"]),
         (lambda: phantom.cells((256,)), ["(256,)", "(H, W)"]),
-        (lambda: phantom.cells((256.5, 256)), ["256.5", "whole numbers"]),
-        (lambda: phantom.cells(count=0), ["count=0", "at least 1"]),
-        (lambda: phantom.cells(count=2.5), ["count=2.5", "whole number"]),
-        (lambda: phantom.cells(count=True), ["count=True", "whole number"]),
+        (lambda: phantom.cells((256.5, 256)), ["256.5", "whole number"]),
+        (lambda: phantom.cells(count=0), ["count", "1 or more, not 0"]),
+        (lambda: phantom.cells(count=2.5), ["count", "whole number", "not 2.5"]),
+        (lambda: phantom.cells(count=True), ["count", "whole number", "not True"]),
         (lambda: phantom.cells((64, 64), count=500), ["count=500", "fit in (64, 64)"]),
         (lambda: phantom.cells(radius=1), ["radius=1", "at least 4"]),
         (lambda: phantom.cells(radius=np.nan), ["radius=nan", "at least 4"]),
@@ -187,8 +188,10 @@ def test_stack_differs_from_image_to_image_and_from_seed_to_seed():
         (lambda: phantom.membranes(spacing=3), ["spacing=3", "at least 12"]),
         (lambda: phantom.membranes(noise=2), ["noise=2", "between 0 and 1"]),
         (lambda: phantom.stack("cats"), ["'cats'", "'cells'", "'membranes'"]),
-        (lambda: phantom.stack(count=0), ["count=0", "at least 1"]),
-        (lambda: phantom.stack(seed=-1), ["seed=-1", "at least 0"]),
+        (lambda: phantom.stack(count=0), ["count", "1 or more, not 0"]),
+        (lambda: phantom.stack(seed=-1), ["seed", "0 or more, not -1"]),
+        (lambda: phantom.cells(radius="9"), ["radius='9'", "at least 4"]),
+        (lambda: phantom.cells(radius=math.inf), ["radius=inf", "at least 4"]),
     ],
 )
 def test_bad_arguments_are_named(call, words):
