@@ -122,10 +122,7 @@ def deform(image, displacement, order: int = 1):
             f"an image of {height} x {width} needs a displacement (2, {height}, {width}), "
             f"got {tuple(displacement.shape)}"
         )
-    d = to_torch(displacement)
-    # In float32 a place at pixel 500 would be known to 3e-5 px only.
-    places = d.double() + pixel_grid((height, width)).to(d.device)
-    return resample(image, like(places, displacement), order)
+    return _sample(image, displacement, order, moves=1)
 
 
 def pixel_grid(shape) -> Tensor:
@@ -140,28 +137,40 @@ def resample(image, coordinates, order: int = 1):
     The result is (h, w) or (C, h, w), in the image's dtype and library. `order` and the mirrored
     outside as in `deform`, and so are the errors.
     """
+    if len(coordinates.shape) != 3 or coordinates.shape[0] != 2:
+        raise ValueError(f"coordinates are (2, h, w), got {tuple(coordinates.shape)}")
+    return _sample(image, coordinates, order, moves=0)
+
+
+def _sample(image, places, order, moves):
+    """`image` at `places` (2, h, w), which are displacements if `moves` is 1, else coordinates."""
     if order not in ORDERS:
         raise ValueError(f"order is 0 (nearest), 1 (bilinear) or 3 (bicubic), not {order!r}")
-    pixels, places = to_torch(image), to_torch(coordinates)
+    pixels, places = to_torch(image), to_torch(places)
     if pixels.ndim not in (2, 3) or 0 in pixels.shape:
         raise ValueError(f"an image is (H, W) or (C, H, W), not empty, got {tuple(pixels.shape)}")
-    if places.ndim != 3 or places.shape[0] != 2:
-        raise ValueError(f"coordinates are (2, h, w), got {tuple(places.shape)}")
-    # (On a GPU looking at values would make it wait. A sum is the quickest look.)
-    total = places.detach().sum(dtype=torch.float64) if places.device.type == "cpu" else 0
-    if not math.isfinite(total):
-        raise ValueError("the coordinates, or the displacement, hold NaN or infinite values")
+    if places.device.type == "cpu":  # On a GPU looking at values would make it wait.
+        check_finite(places.detach())
     if order and not pixels.is_floating_point():
         raise TypeError(f"{pixels.dtype} can't be interpolated: use order=0, or a float image")
     on_gpu = "cpu" not in (pixels.device.type, places.device.type)
     wants_gradient = order and (pixels.requires_grad or places.requires_grad)
-    if order == 3 or wants_gradient or (order and (on_gpu or pixels.element_size() < 4)):
-        sampled = _interpolate(pixels, places, ORDERS[order])
-    elif on_gpu:
-        sampled = _pick(pixels, places)
-    else:
-        sampled = _pull(pixels.detach(), places.detach(), order)
-    return like(sampled, image)
+    in_torch = order == 3 or wants_gradient or (order and (on_gpu or pixels.element_size() < 4))
+    if places.dtype not in (torch.float32, torch.float64):
+        places = places.double()
+    if not (in_torch or on_gpu):
+        return like(_pull(pixels.detach(), places.detach(), order, moves), image)
+    if moves:  # In float32 a place at pixel 500 would be known to 3e-5 px only.
+        places = places.double() + pixel_grid(pixels.shape[-2:]).to(places.device)
+    return like(_interpolate(pixels, places, ORDERS[order]) if in_torch else _pick(pixels, places), image)
+
+
+def check_finite(places: Tensor):
+    """ValueError if `places` holds NaN or infinite values."""
+    values = places.flatten()
+    # A product is the quickest look; finite numbers can only overflow in it.
+    if not (values @ values).isfinite() and not values.isfinite().all():
+        raise ValueError("the coordinates, or the displacement, hold NaN or infinite values")
 
 
 def deform_pair(image, labels, vectors):
@@ -212,76 +221,95 @@ def place_factors(vectors, shape):
     return rows, np.stack([np.ones(width), np.arange(width), *spline_matrix(width, grid).T])
 
 
-# On a CPU: loops, compiled
+# On a CPU: loops, compiled. One row of the result is worked on at a time: first where each of its
+# pixels looks, without a branch, so that the processor works on several at once; then the reading.
 
 
 @compiled
 def _mirrored(x, last):
     """Where in [0, last] to look for what a mirror at 0 and one at `last` show at x."""
-    if 0 <= x <= last:
-        return x
-    if last == 0:
-        return 0.0
-    x = abs(x) % (2 * last)
-    return min(x, 2 * last - x)
+    period = max(2 * last, 1.0)
+    turns = np.floor(x * (1 / period) + 0.5)
+    return min(abs(x - period * turns), last)
 
 
 @compiled
-def _bilinear(image, y, x):
-    """`image` between the four pixels around (y, x)."""
-    i, j = _index(y), _index(x)
-    below = i + _index(int(y) < image.shape[0] - 1)
-    beside = j + _index(int(x) < image.shape[1] - 1)
-    v, u = image.dtype.type(y - int(y)), image.dtype.type(x - int(x))
-    upper = image[i, j] + u * (image[i, beside] - image[i, j])
-    lower = image[below, j] + u * (image[below, beside] - image[below, j])
-    return upper + v * (lower - upper)
+def _corners(ys, xs, r, moves, shape, at, vs, us):
+    """Of the four pixels around each place, the upper left one, and how far the place is from it.
+
+    The place is (ys[c], xs[c]), from (r, c) if `moves` is 1, else from (0, 0). The pixel goes to
+    `at` as its number in the image, row by row; the distances, from 0 to 1, to `vs` and `us`.
+    """
+    bottom, right = shape[0] - 1.0, shape[1] - 1.0
+    for c in range(at.size):
+        y, x = _mirrored(moves * r + ys[c], bottom), _mirrored(moves * c + xs[c], right)
+        i, j = np.floor(min(y, max(bottom - 1, 0.0))), np.floor(min(x, max(right - 1, 0.0)))
+        vs[c], us[c] = y - i, x - j
+        at[c] = int(i * shape[1] + j)
 
 
 @compiled
-def _nearest(labels, y, x):
-    """The label of the pixel nearest to (y, x)."""
-    return labels[_index(y + 0.5), _index(x + 0.5)]
+def _bilinear(image, at, vs, us, result):
+    """`image` between four pixels, of which the upper left ones are `at`."""
+    pixels = image.reshape(-1)
+    below = _index(image.shape[1] if image.shape[0] > 1 else 0)
+    beside = _index(1 if image.shape[1] > 1 else 0)
+    for c in range(at.size):
+        k, v, u = _index(at[c]), vs[c], us[c]
+        upper = pixels[k] + u * (pixels[k + beside] - pixels[k])
+        lower = pixels[k + below] + u * (pixels[k + below + beside] - pixels[k + below])
+        result[c] = upper + v * (lower - upper)
 
 
 @compiled
-def _index(x):
-    """The whole part of x >= 0; unsigned, so that no index can count from the end."""
-    return np.uintp(int(x))
+def _nearest(labels, ys, xs, r, moves, at, result):
+    """The labels of the pixels nearest to the places, which are given as to `_corners`."""
+    pixels, width = labels.reshape(-1), labels.shape[1]
+    bottom, right = labels.shape[0] - 1.0, width - 1.0
+    for c in range(at.size):
+        y, x = _mirrored(moves * r + ys[c], bottom), _mirrored(moves * c + xs[c], right)
+        at[c] = int(np.floor(y + 0.5) * width + np.floor(x + 0.5))
+    for c in range(at.size):
+        result[c] = pixels[_index(at[c])]
 
 
 @compiled
-def _pull_bilinear(image, places, result):
-    """result[r, c] = image at places[:, r, c]."""
-    bottom, right = image.shape[0] - 1, image.shape[1] - 1
+def _index(k):
+    """k >= 0 as an unsigned number, so that no index can count from the end."""
+    return np.uintp(k)
+
+
+@compiled
+def _pull_bilinear(image, places, moves, result):
+    """result[r, c] = image at places[:, r, c], counted from (r, c) if `moves` is 1."""
+    width = result.shape[1]
+    at = np.empty(width, np.int64)
+    vs, us = np.empty(width, image.dtype), np.empty(width, image.dtype)
     for r in range(result.shape[0]):
-        for c in range(result.shape[1]):
-            y, x = _mirrored(places[0, r, c], bottom), _mirrored(places[1, r, c], right)
-            result[r, c] = _bilinear(image, y, x)
+        _corners(places[0, r], places[1, r], r, moves, image.shape, at, vs, us)
+        _bilinear(image, at, vs, us, result[r])
 
 
 @compiled
-def _pull_nearest(labels, places, result):
-    """result[r, c] = the label nearest to places[:, r, c]."""
-    bottom, right = labels.shape[0] - 1, labels.shape[1] - 1
+def _pull_nearest(labels, places, moves, result):
+    """result[r, c] = the label nearest to places[:, r, c], counted as in `_pull_bilinear`."""
+    at = np.empty(result.shape[1], np.int64)
     for r in range(result.shape[0]):
-        for c in range(result.shape[1]):
-            y, x = _mirrored(places[0, r, c], bottom), _mirrored(places[1, r, c], right)
-            result[r, c] = _nearest(labels, y, x)
+        _nearest(labels, places[0, r], places[1, r], r, moves, at, result[r])
 
 
 @compiled
 def _pull_pair(image, labels, rows, columns, gray, seen):
     """Both at the places rows @ columns, which are computed a row at a time."""
-    bottom, right = image.shape[0] - 1, image.shape[1] - 1
-    ys, xs = np.empty(columns.shape[1]), np.empty(columns.shape[1])
+    width = gray.shape[1]
+    at, ys, xs = np.empty(width, np.int64), np.empty(width), np.empty(width)
+    vs, us = np.empty(width, image.dtype), np.empty(width, image.dtype)
     for r in range(gray.shape[0]):
         _combine(rows[0, r], columns, ys)
         _combine(rows[1, r], columns, xs)
-        for c in range(gray.shape[1]):
-            y, x = _mirrored(ys[c], bottom), _mirrored(xs[c], right)
-            gray[r, c] = _bilinear(image, y, x)
-            seen[r, c] = _nearest(labels, y, x)
+        _corners(ys, xs, r, 0, image.shape, at, vs, us)
+        _bilinear(image, at, vs, us, gray[r])
+        _nearest(labels, ys, xs, r, 0, at, seen[r])
 
 
 @compiled
@@ -294,15 +322,15 @@ def _combine(factors, columns, result):
             result[c] += factors[k] * columns[k, c]
 
 
-def _pull(pixels: Tensor, places: Tensor, order: int) -> Tensor:
+def _pull(pixels: Tensor, places: Tensor, order: int, moves: int) -> Tensor:
     """`pixels` (H, W) or (C, H, W) at `places` (2, h, w), by the loops above."""
     values = pixels.contiguous() if order else _as_integers(pixels)
     result = values.new_empty(*values.shape[:-2], *places.shape[1:])
     loop = _pull_bilinear if order else _pull_nearest
-    where = places.double().contiguous().numpy()
+    where = places.contiguous().numpy()
     channels = values.reshape(-1, *values.shape[-2:]), result.reshape(-1, *places.shape[1:])
     for channel, out in zip(*channels, strict=True):
-        loop(channel.numpy(), where, out.numpy())
+        loop(channel.numpy(), where, moves, out.numpy())
     return result.view(pixels.dtype)
 
 
