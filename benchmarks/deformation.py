@@ -10,6 +10,7 @@ package's form, and elasticdeform's and scipy's too; uint16 for albumentations a
 for MONAI. Only elasticdeform computes the paper's scheme, 3 x 3 vectors and splines between them.
 scipy and OpenCV, which have no scheme, get this package's field, at its cost. The others draw a
 field of their own kind, and compute less or more for it: they are what a reader would take instead.
+Two rows leave the field out and compare the reading alone: two fields, drawn before, in turn.
 
 The second part makes one training tile: places, shift, rotation, mirroring, elastic field, gray
 values, labels and weights, once with weights read from the image's weight map at the same places,
@@ -17,6 +18,7 @@ which is what training does, and once with a weight map of the tile's own labels
 the forward pass of the `quick` preset's network on that tile, which is all that a tile waits for.
 """
 
+import itertools
 import os
 
 import harness
@@ -44,6 +46,7 @@ SIGMA, GRID = 10.0, 3
 FIELD, CUBIC = "this package, the field stored", "this package, bicubic"
 PAPERS, PAPERS_CUBIC = "elasticdeform", "elasticdeform, order 3"
 SCIPY, SCIPY_CUBIC = "scipy, our field", "scipy, our field, order 3"
+GIVEN, SCIPY_GIVEN = "this package, a field given", "scipy, a field given"
 REMAP = "OpenCV remap, our field"
 GRID_ELASTIC = "albumentations GridElasticDeform"
 ELASTIC, APPROXIMATE = "albumentations ElasticTransform", "the same, approximate"
@@ -54,10 +57,12 @@ METHODS = {
     OURS: "elastic.deform_pair(image, mask, vectors): image bilinear, mask nearest, no field kept",
     FIELD: "elastic.random_displacement, then deform with order 1 for the image, 0 for the mask",
     CUBIC: "the same with order 3 for the image",
+    GIVEN: "elastic.deform with order 1 and 0, of a field drawn before",
     PAPERS: "deform_random_grid of [image, mask], 3 x 3 points, order [1, 0], mirrored outside",
     PAPERS_CUBIC: "the same with order [3, 0]",
     SCIPY: "our random_displacement, then ndimage.map_coordinates twice, order 1 and 0",
     SCIPY_CUBIC: "the same with order 3 for the image",
+    SCIPY_GIVEN: "ndimage.map_coordinates twice, order 1 and 0, of a field drawn before",
     REMAP: "our random_displacement, then cv2.remap twice, linear and nearest",
     GRID_ELASTIC: "a 3 x 3 grid of patches moved by up to 10 px",
     ELASTIC: "a random field a pixel, smoothed by a Gaussian of 20 px",
@@ -94,11 +99,23 @@ def ours(image, mask):
     return lambda: deform_pair(image, mask, generator.normal(0, SIGMA, (2, GRID, GRID)))
 
 
-def ours_with_a_field(image, mask, order=1):
+def new_fields(shape):
+    """Random fields without end, each drawn when it is asked for."""
     generator = np.random.default_rng(0)
+    while True:
+        yield random_displacement(shape, GRID, SIGMA, generator)
+
+
+def given_fields(shape):
+    """Two random fields, in turn."""
+    return itertools.cycle([*itertools.islice(new_fields(shape), 2)])
+
+
+def ours_with_a_field(image, mask, order=1, fields=new_fields):
+    fields = fields(image.shape)
 
     def run():
-        field = random_displacement(image.shape, GRID, SIGMA, generator)
+        field = next(fields)
         return deform(image, field, order), deform(mask, field, 0)
 
     return run
@@ -111,14 +128,13 @@ def of_elasticdeform(image, mask, order=1):
     return lambda: elasticdeform.deform_random_grid([image, mask], **how)
 
 
-def of_scipy(image, mask, order=1):
+def of_scipy(image, mask, order=1, fields=new_fields):
     from scipy import ndimage
 
-    generator = np.random.default_rng(0)
-    grid = pixel_grid(image.shape).numpy()
+    grid, fields = pixel_grid(image.shape).numpy(), fields(image.shape)
 
     def run():
-        places = grid + random_displacement(image.shape, GRID, SIGMA, generator)
+        places = grid + next(fields)
         return [
             ndimage.map_coordinates(array, places, order=o, mode="mirror")
             for array, o in ((image, order), (mask, 0))
@@ -130,11 +146,11 @@ def of_scipy(image, mask, order=1):
 def of_opencv(image, mask):
     import cv2
 
-    generator = np.random.default_rng(0)
+    fields = new_fields(image.shape)
     mask, grid = mask.astype(np.uint16), pixel_grid(image.shape).numpy().astype(np.float32)
 
     def run():
-        rows, columns = grid + random_displacement(image.shape, GRID, SIGMA, generator)
+        rows, columns = grid + next(fields)
         return [
             cv2.remap(array, columns, rows, how, borderMode=cv2.BORDER_REFLECT_101)
             for array, how in ((image, cv2.INTER_LINEAR), (mask, cv2.INTER_NEAREST))
@@ -174,10 +190,12 @@ BUILD = {
     OURS: ours,
     FIELD: ours_with_a_field,
     CUBIC: lambda image, mask: ours_with_a_field(image, mask, 3),
+    GIVEN: lambda image, mask: ours_with_a_field(image, mask, fields=given_fields),
     PAPERS: of_elasticdeform,
     PAPERS_CUBIC: lambda image, mask: of_elasticdeform(image, mask, 3),
     SCIPY: of_scipy,
     SCIPY_CUBIC: lambda image, mask: of_scipy(image, mask, 3),
+    SCIPY_GIVEN: lambda image, mask: of_scipy(image, mask, fields=given_fields),
     REMAP: of_opencv,
     GRID_ELASTIC: lambda image, mask: of_albumentations(image, mask, GRID_ELASTIC),
     ELASTIC: lambda image, mask: of_albumentations(image, mask, ELASTIC),
@@ -286,6 +304,9 @@ def targets(rows: list[dict], found: dict) -> list[dict]:
         for case in map(case_of, SIDES):
             times = find(rows, case, peer, "ratio_to_ours")
             lines.append(target(f"{case}: times as fast as {peer}", times, least=least))
+    for case in map(case_of, SIDES):
+        times = ratio(find(rows, case, SCIPY_GIVEN), find(rows, case, GIVEN))
+        lines.append(target(f"{case}: a field given, times as fast as scipy", times, least=10))
     what = "largest difference from elasticdeform, same vectors, gray levels of 255"
     lines.append(target(what, found.get("gray_levels"), most=1e-3))
     for case in map(tile_case, TILES):

@@ -240,6 +240,41 @@ def test_single_precision_agrees_with_double(order):
     assert np.mean(np.abs(single - double) > 1e-4) < 1e-3  # where `nearest` meets a tie
 
 
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+@pytest.mark.parametrize("shape", [(3, 40_000), (40_000, 3)])
+def test_far_from_the_first_pixel_a_field_of_single_precision_loses_nothing(shape, dtype):
+    image, displacement = random_case(0, shape, 30)
+    image, displacement = image.astype(dtype), displacement.astype(np.float32)
+    expected = scipy_deform(image.astype(np.float64), displacement, 1)
+    np.testing.assert_allclose(deform(image, displacement), expected, rtol=0, atol=1e-6)
+    labels = np.arange(120_000, dtype=np.int32).reshape(shape)
+    nearest = scipy_deform(labels, displacement.astype(np.float64), 0)
+    np.testing.assert_array_equal(deform(labels, displacement, order=0), nearest)
+
+
+@drawn
+@given(sizes, sizes, seeds)
+def test_whole_and_half_places_and_a_million_pixels_outside_are_mirrored(height, width, seed):
+    rng = np.random.default_rng(seed)
+    image, lasts = rng.random((height, width)), np.array([height - 1, width - 1])[:, None, None]
+    for places in (rng.integers(-99, 99, (2, 9, 9)) / 2, rng.uniform(-1e6, 1e6, (2, 9, 9))):
+        folded = places % np.maximum(2 * lasts, 1)
+        folded = np.where(lasts > 0, np.minimum(folded, 2 * lasts - folded), 0)
+        expected = ndimage.map_coordinates(image, folded, order=1)
+        np.testing.assert_allclose(resample(image, places), expected, rtol=0, atol=1e-8)
+        nearest = image[tuple(np.floor(folded + 0.5).astype(int))]  # of two, the later one
+        np.testing.assert_array_equal(resample(image, places, order=0), nearest)
+
+
+@pytest.mark.parametrize("order", [0, 1])
+@pytest.mark.parametrize("dtype, far", [(np.float32, 3e38), (np.float64, 1e308)])
+def test_places_as_far_as_numbers_go_are_read_inside_the_image(order, dtype, far):
+    image = np.random.default_rng(0).random((5, 7)) + 1
+    places = np.random.default_rng(1).choice([-far, far], (2, 40, 40)).astype(dtype)
+    read = resample(image, places, order)
+    assert ((read >= image.min()) & (read <= image.max())).all()
+
+
 @pytest.mark.parametrize("order", [0, 1, 3])
 def test_zero_displacement_is_the_identity(order):
     image = np.random.default_rng(0).random((97, 140), np.float32)
@@ -409,6 +444,20 @@ def test_a_pair_is_deformed_as_each_of_the_two(height, width, seed, largest):
     np.testing.assert_allclose(gray, deform(image, field), rtol=0, atol=1e-9)
     assert seen.dtype == np.int32
     np.testing.assert_array_equal(seen, deform(labels, field, order=0))
+
+
+@drawn
+@given(st.integers(1, 60), st.integers(1, 60), seeds, st.sampled_from([0.4, 10, 90]))
+def test_a_pair_of_single_precision_is_that_of_double(height, width, seed, largest):
+    rng = np.random.default_rng(seed)
+    image, labels = rng.random((height, width), np.float32), rng.integers(0, 99, (height, width))
+    vectors = rng.uniform(-largest, largest, (2, 3, 3))
+    field = dense_displacement(vectors, image.shape)
+    gray, seen = deform_pair(image, labels, vectors)
+    assert gray.dtype == np.float32
+    expected = scipy_deform(image.astype(np.float64), field, 1)
+    np.testing.assert_allclose(gray, expected, rtol=0, atol=1e-6)
+    np.testing.assert_array_equal(seen, scipy_deform(labels, field, 0))
 
 
 def test_a_pair_keeps_library_type_and_inputs():

@@ -122,10 +122,7 @@ def deform(image, displacement, order: int = 1):
             f"an image of {height} x {width} needs a displacement (2, {height}, {width}), "
             f"got {tuple(displacement.shape)}"
         )
-    d = to_torch(displacement)
-    # In float32 a place at pixel 500 would be known to 3e-5 px only.
-    places = d.double() + pixel_grid((height, width)).to(d.device)
-    return resample(image, like(places, displacement), order)
+    return _sample(image, displacement, order, relative=True)
 
 
 def pixel_grid(shape) -> Tensor:
@@ -140,28 +137,53 @@ def resample(image, coordinates, order: int = 1):
     The result is (h, w) or (C, h, w), in the image's dtype and library. `order` and the mirrored
     outside as in `deform`, and so are the errors.
     """
+    return _sample(image, coordinates, order, relative=False)
+
+
+def _sample(image, places, order, relative):
+    """`image` at `places` (2, h, w), counted from each pixel if `relative`, else from (0, 0)."""
+    pixels, places = to_torch(image), to_torch(places)
+    if places.dtype not in (torch.float32, torch.float64):
+        places = places.double()
+    _check_sampling(pixels, places, order)
+    on_gpu = "cpu" not in (pixels.device.type, places.device.type)
+    wants_gradient = order and (pixels.requires_grad or places.requires_grad)
+    if order == 3 or wants_gradient or (order and (on_gpu or pixels.element_size() < 4)):
+        sampled = _interpolate(pixels, _absolute(places, relative), ORDERS[order])
+    elif on_gpu:
+        sampled = _pick(pixels, _absolute(places, relative))
+    else:
+        sampled = _pull(pixels.detach(), places.detach(), order, relative)
+    return like(sampled, image)
+
+
+def _check_sampling(pixels: Tensor, places: Tensor, order):
+    """The errors of `resample`."""
     if order not in ORDERS:
         raise ValueError(f"order is 0 (nearest), 1 (bilinear) or 3 (bicubic), not {order!r}")
-    pixels, places = to_torch(image), to_torch(coordinates)
     if pixels.ndim not in (2, 3) or 0 in pixels.shape:
         raise ValueError(f"an image is (H, W) or (C, H, W), not empty, got {tuple(pixels.shape)}")
     if places.ndim != 3 or places.shape[0] != 2:
         raise ValueError(f"coordinates are (2, h, w), got {tuple(places.shape)}")
-    # (On a GPU looking at values would make it wait. A sum is the quickest look.)
-    total = places.detach().sum(dtype=torch.float64) if places.device.type == "cpu" else 0
-    if not math.isfinite(total):
+    # (On a GPU looking at values would make it wait.)
+    if places.device.type == "cpu" and not _all_finite(places.detach().flatten()):
         raise ValueError("the coordinates, or the displacement, hold NaN or infinite values")
     if order and not pixels.is_floating_point():
         raise TypeError(f"{pixels.dtype} can't be interpolated: use order=0, or a float image")
-    on_gpu = "cpu" not in (pixels.device.type, places.device.type)
-    wants_gradient = order and (pixels.requires_grad or places.requires_grad)
-    if order == 3 or wants_gradient or (order and (on_gpu or pixels.element_size() < 4)):
-        sampled = _interpolate(pixels, places, ORDERS[order])
-    elif on_gpu:
-        sampled = _pick(pixels, places)
-    else:
-        sampled = _pull(pixels.detach(), places.detach(), order)
-    return like(sampled, image)
+
+
+def _all_finite(values: Tensor) -> bool:
+    """Whether no value of the vector is NaN or infinite."""
+    # The sum of squares is the quickest look; if it overflows, each value has to be looked at.
+    return math.isfinite(values @ values) or bool(values.isfinite().all())
+
+
+def _absolute(places: Tensor, relative: bool) -> Tensor:
+    """`places`, counted from (0, 0)."""
+    if not relative:
+        return places
+    # In float32 a place at pixel 500 would be known to 3e-5 px only.
+    return places.double() + pixel_grid(places.shape[1:]).to(places.device)
 
 
 def deform_pair(image, labels, vectors):
@@ -212,76 +234,92 @@ def place_factors(vectors, shape):
     return rows, np.stack([np.ones(width), np.arange(width), *spline_matrix(width, grid).T])
 
 
-# On a CPU: loops, compiled
+# On a CPU: loops, compiled. They work on one row of the result at a time: first on the places, with
+# no branch, so that the processor takes several pixels at once; then they read.
 
 
 @compiled
 def _mirrored(x, last):
     """Where in [0, last] to look for what a mirror at 0 and one at `last` show at x."""
-    if 0 <= x <= last:
-        return x
-    if last == 0:
-        return 0.0
-    x = abs(x) % (2 * last)
-    return min(x, 2 * last - x)
+    period = max(2 * last, 1.0)
+    turns = np.floor(x * (1 / period) + 0.5)
+    return min(abs(x - period * turns), last)
 
 
 @compiled
-def _bilinear(image, y, x):
-    """`image` between the four pixels around (y, x)."""
-    i, j = _index(y), _index(x)
-    below = i + _index(int(y) < image.shape[0] - 1)
-    beside = j + _index(int(x) < image.shape[1] - 1)
-    v, u = image.dtype.type(y - int(y)), image.dtype.type(x - int(x))
-    upper = image[i, j] + u * (image[i, beside] - image[i, j])
-    lower = image[below, j] + u * (image[below, beside] - image[below, j])
-    return upper + v * (lower - upper)
+def _corners(row, ys, columns, xs, shape, at, vs, us):
+    """The upper left of the four pixels around each place, and how far the place is from it.
+
+    The place is (row + ys[c], columns[c] + xs[c]), mirrored. The pixel goes to `at` as its number
+    in an image of `shape`, row by row; the distances, from 0 to 1, to `vs` and `us`.
+    """
+    bottom, right = shape[0] - 1.0, shape[1] - 1.0
+    for c in range(at.size):
+        y, x = _mirrored(row + ys[c], bottom), _mirrored(columns[c] + xs[c], right)
+        i, j = np.floor(min(y, max(bottom - 1, 0.0))), np.floor(min(x, max(right - 1, 0.0)))
+        vs[c], us[c] = y - i, x - j
+        at[c] = int(i * shape[1] + j)
 
 
 @compiled
-def _nearest(labels, y, x):
-    """The label of the pixel nearest to (y, x)."""
-    return labels[_index(y + 0.5), _index(x + 0.5)]
+def _bilinear(image, at, vs, us, result):
+    """`image` between four pixels each, as `_corners` tells."""
+    pixels, (height, width) = image.reshape(-1), image.shape
+    below, beside = _index(width if height > 1 else 0), _index(1 if width > 1 else 0)
+    for c in range(at.size):
+        k, v, u = _index(at[c]), vs[c], us[c]
+        upper = pixels[k] + u * (pixels[k + beside] - pixels[k])
+        lower = pixels[k + below] + u * (pixels[k + below + beside] - pixels[k + below])
+        result[c] = upper + v * (lower - upper)
 
 
 @compiled
-def _index(x):
-    """The whole part of x >= 0; unsigned, so that no index can count from the end."""
-    return np.uintp(int(x))
+def _nearest(labels, row, ys, columns, xs, at, result):
+    """The labels of the pixels nearest to the places, which are those of `_corners`."""
+    pixels, (height, width) = labels.reshape(-1), labels.shape
+    for c in range(at.size):
+        y, x = _mirrored(row + ys[c], height - 1.0), _mirrored(columns[c] + xs[c], width - 1.0)
+        at[c] = int(np.floor(y + 0.5) * width + np.floor(x + 0.5))
+    for c in range(at.size):
+        result[c] = pixels[_index(at[c])]
 
 
 @compiled
-def _pull_bilinear(image, places, result):
-    """result[r, c] = image at places[:, r, c]."""
-    bottom, right = image.shape[0] - 1, image.shape[1] - 1
-    for r in range(result.shape[0]):
-        for c in range(result.shape[1]):
-            y, x = _mirrored(places[0, r, c], bottom), _mirrored(places[1, r, c], right)
-            result[r, c] = _bilinear(image, y, x)
+def _index(k):
+    """k >= 0 as an unsigned number, so that no index can count from the end."""
+    return np.uintp(k)
 
 
 @compiled
-def _pull_nearest(labels, places, result):
-    """result[r, c] = the label nearest to places[:, r, c]."""
-    bottom, right = labels.shape[0] - 1, labels.shape[1] - 1
-    for r in range(result.shape[0]):
-        for c in range(result.shape[1]):
-            y, x = _mirrored(places[0, r, c], bottom), _mirrored(places[1, r, c], right)
-            result[r, c] = _nearest(labels, y, x)
+def _pull_bilinear(image, rows, columns, places, result):
+    """result[r, c] = image at places[:, r, c], counted from rows[r] and columns[c]."""
+    at = np.empty(columns.size, np.int64)
+    vs, us = np.empty(at.size, image.dtype), np.empty(at.size, image.dtype)
+    for r in range(rows.size):
+        _corners(rows[r], places[0, r], columns, places[1, r], image.shape, at, vs, us)
+        _bilinear(image, at, vs, us, result[r])
+
+
+@compiled
+def _pull_nearest(labels, rows, columns, places, result):
+    """result[r, c] = the label nearest to places[:, r, c], counted from rows[r] and columns[c]."""
+    at = np.empty(columns.size, np.int64)
+    for r in range(rows.size):
+        _nearest(labels, rows[r], places[0, r], columns, places[1, r], at, result[r])
 
 
 @compiled
 def _pull_pair(image, labels, rows, columns, gray, seen):
     """Both at the places rows @ columns, which are computed a row at a time."""
-    bottom, right = image.shape[0] - 1, image.shape[1] - 1
-    ys, xs = np.empty(columns.shape[1]), np.empty(columns.shape[1])
+    size = gray.shape[1]
+    at, ys, xs, zero = np.empty(size, np.int64), np.empty(size), np.empty(size), np.zeros(size)
+    vs, us = np.empty(size, image.dtype), np.empty(size, image.dtype)
     for r in range(gray.shape[0]):
         _combine(rows[0, r], columns, ys)
         _combine(rows[1, r], columns, xs)
-        for c in range(gray.shape[1]):
-            y, x = _mirrored(ys[c], bottom), _mirrored(xs[c], right)
-            gray[r, c] = _bilinear(image, y, x)
-            seen[r, c] = _nearest(labels, y, x)
+        _corners(0.0, ys, zero, xs, image.shape, at, vs, us)
+        _bilinear(image, at, vs, us, gray[r])
+        _nearest(labels, 0.0, ys, zero, xs, at, seen[r])
 
 
 @compiled
@@ -294,15 +332,16 @@ def _combine(factors, columns, result):
             result[c] += factors[k] * columns[k, c]
 
 
-def _pull(pixels: Tensor, places: Tensor, order: int) -> Tensor:
+def _pull(pixels: Tensor, places: Tensor, order: int, relative: bool) -> Tensor:
     """`pixels` (H, W) or (C, H, W) at `places` (2, h, w), by the loops above."""
     values = pixels.contiguous() if order else _as_integers(pixels)
     result = values.new_empty(*values.shape[:-2], *places.shape[1:])
     loop = _pull_bilinear if order else _pull_nearest
-    where = places.double().contiguous().numpy()
+    rows, columns = (relative * np.arange(n, dtype=np.float64) for n in places.shape[1:])
+    where = places.contiguous().numpy()
     channels = values.reshape(-1, *values.shape[-2:]), result.reshape(-1, *places.shape[1:])
     for channel, out in zip(*channels, strict=True):
-        loop(channel.numpy(), where, out.numpy())
+        loop(channel.numpy(), rows, columns, where, out.numpy())
     return result.view(pixels.dtype)
 
 
