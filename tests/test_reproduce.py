@@ -15,6 +15,7 @@ from unet_book.checkpoint import load_model
 from unet_book.datasets import phantom
 from unet_book.pages import reproduce
 from unet_book.pages.reproduce import Part, Table, contiguous_folds, find_cells
+from unet_book.training import hooks
 from unet_book.unet import UNet
 
 TINY = reproduce.recipe(
@@ -107,7 +108,7 @@ def test_a_part_that_was_broken_off_goes_on_and_says_so(small_sets, tmp_path, mo
 
     part = Part(seed=3)
     with monkeypatch.context() as patch, pytest.raises(KeyboardInterrupt):
-        patch.setattr(reproduce.training, "held_out_error", broken)
+        patch.setattr(hooks, "held_out_error", broken)
         reproduce.run_part("tracks", part, tmp_path, progress=False)
     with monkeypatch.context() as patch, pytest.raises(KeyboardInterrupt):
         patch.setattr(reproduce, "save", broken)

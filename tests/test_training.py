@@ -227,6 +227,16 @@ def test_the_refusal_names_only_the_settings_that_differ(data, tmp_path):
         train(data, other, checkpoint=tmp_path / "a", **HOW)
 
 
+def test_the_refusal_names_a_setting_that_only_the_file_knows(data, tmp_path):
+    train(data, replace(TINY, steps=2), checkpoint=tmp_path / "a", **HOW)
+    model, optimizer = start()
+    state = checkpoint.restore(tmp_path / "a", model, optimizer)
+    state["identity"]["preset"]["later"] = 7
+    checkpoint.save(tmp_path / "a", model, optimizer, state)
+    with pytest.raises(ValueError, match=r"another preset \(later 7, not None\)"):
+        train(data, replace(TINY, steps=2), checkpoint=tmp_path / "a", **HOW)
+
+
 def test_a_change_of_one_pixel_makes_other_data(data, tmp_path):
     train(data, TINY, checkpoint=tmp_path / "a", **HOW)
     images = data.images.copy()
@@ -513,10 +523,16 @@ def test_a_preset_that_cannot_be_is_refused(change, words):
         replace(TINY, **change)
 
 
-@pytest.mark.parametrize("seed", [-1, 2**63])
+@pytest.mark.parametrize("seed", [-1, 2**63, 1.5, "3"])
 def test_a_seed_out_of_range_is_refused(data, seed):
-    with pytest.raises(ValueError, match=f"seed is a whole number from 0 .* not {seed}"):
+    with pytest.raises(ValueError, match=f"seed is a whole number from 0 .* not {seed!r}"):
         train(data, TINY, **HOW | {"seed": seed})
+
+
+@pytest.mark.parametrize("every", [0, 1.5])
+def test_a_checkpoint_every_no_step_is_refused(data, every):
+    with pytest.raises(ValueError, match=f"save_every must be a whole number, 1 .* not {every}"):
+        train(data, TINY, **HOW | {"save_every": every})
 
 
 def test_presets_go_by_name_or_by_themselves():
@@ -716,6 +732,8 @@ def test_numbers_of_numpy_make_a_preset_that_is_saved(data, tmp_path):
         augmentation=Augmentation(sigma=np.float32(2)),
     )
     assert type(preset.steps) is int and type(preset.augmentation.sigma) is float
+    seed = {"seed": np.int64(HOW["seed"])}
+    train(data, preset, checkpoint=tmp_path / "a", **HOW | seed)
     train(data, preset, checkpoint=tmp_path / "a", **HOW)
 
 
