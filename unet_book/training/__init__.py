@@ -54,7 +54,7 @@ __all__ = [
 class Result:
     """A trained network, and how it got there.
 
-    Attributes
+    Parameters
     ----------
     model : UNet
         The network, in evaluation mode; of a training with `Preset.average` the mean.

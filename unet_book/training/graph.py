@@ -5,6 +5,7 @@ from collections.abc import Callable
 
 import torch
 from torch import Tensor, nn
+from torch.optim import Optimizer
 
 from unet_book.training.step import descend, prepare, training_step
 from unet_book.training.tiles import Tiles
@@ -31,9 +32,7 @@ class GraphedStep:
         self.made = 0
         self.replay = None
 
-    def __call__(
-        self, model: nn.Module, optimizer: torch.optim.Optimizer, tiles: Tiles, step: int
-    ) -> Tensor:
+    def __call__(self, model: nn.Module, optimizer: Optimizer, tiles: Tiles, step: int) -> Tensor:
         self.made += 1
         if self.made <= self.warm_up_steps:
             return side_stream(lambda: training_step(model, optimizer, tiles, step))

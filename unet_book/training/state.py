@@ -6,6 +6,7 @@ from os import PathLike
 
 import torch
 from torch import Tensor, nn
+from torch.optim import Optimizer
 
 from unet_book.initialization import he_normal_
 from unet_book.training.engine import Engine, usual_engine
@@ -18,7 +19,7 @@ from unet_book.unet import UNet
 class Training:
     """A training under way: all that a step changes, and what it takes to make one.
 
-    Attributes
+    Parameters
     ----------
     tiles : Tiles
         What the steps see; with it preset, seed, device and engine.
@@ -26,7 +27,7 @@ class Training:
         The network with the latest weights.
     network : torch.nn.Module
         The same as a step calls it: compiled, or one of several processes'.
-    optimizer : torch.optim.Optimizer
+    optimizer : Optimizer
         What moves the weights.
     average : UNet or None
         The mean of the weights along the training, where the preset wants one.
@@ -45,7 +46,7 @@ class Training:
     tiles: Tiles
     model: UNet
     network: nn.Module
-    optimizer: torch.optim.Optimizer
+    optimizer: Optimizer
     average: UNet | None
     identity: dict
     checkpoint: str | PathLike | None = None
@@ -85,7 +86,7 @@ def start(
     build: Callable[..., UNet] = UNet,
     initialize: Callable[[UNet, torch.Generator], object] = he_normal_,
     engine: Engine | None = None,
-) -> tuple[UNet, torch.optim.Optimizer]:
+) -> tuple[UNet, Optimizer]:
     """The network with its initial weights, the paper's by default, and its optimizer."""
     engine = (engine or usual_engine(device)).settled(device, preset.base_channels)
     model = build(
@@ -99,7 +100,7 @@ def start(
     return model, optimizer_for(model, preset, engine)
 
 
-def optimizer_for(model: UNet, preset: Preset, engine: Engine) -> torch.optim.Optimizer:
+def optimizer_for(model: UNet, preset: Preset, engine: Engine) -> Optimizer:
     """The preset's optimizer; on a GPU its update of all weights is one kernel."""
     device, how = next(model.parameters()).device, {}
     if device.type == "cuda":

@@ -2,6 +2,7 @@
 
 import torch
 from torch import Tensor, nn
+from torch.optim import Optimizer
 
 from unet_book.loss import weighted_cross_entropy
 from unet_book.training import distributed
@@ -9,16 +10,14 @@ from unet_book.training.presets import learning_rate
 from unet_book.training.tiles import Tiles, step_seed
 
 
-def training_step(
-    model: nn.Module, optimizer: torch.optim.Optimizer, tiles: Tiles, step: int
-) -> Tensor:
+def training_step(model: nn.Module, optimizer: Optimizer, tiles: Tiles, step: int) -> Tensor:
     """One step down the energy of the tiles of this step; its loss, still on the device."""
     batch = tiles.batch(step)
     prepare(model, optimizer, tiles, step)
     return descend(model, optimizer, tiles, *batch)
 
 
-def prepare(model: nn.Module, optimizer: torch.optim.Optimizer, tiles: Tiles, step: int) -> None:
+def prepare(model: nn.Module, optimizer: Optimizer, tiles: Tiles, step: int) -> None:
     """What differs from step to step but the tiles: the dropout's seed and the learning rate."""
     model.train()
     torch.manual_seed(step_seed(tiles.seed, step, distributed.rank()))  # the dropout's
@@ -32,7 +31,7 @@ def prepare(model: nn.Module, optimizer: torch.optim.Optimizer, tiles: Tiles, st
 
 def descend(
     model: nn.Module,
-    optimizer: torch.optim.Optimizer,
+    optimizer: Optimizer,
     tiles: Tiles,
     image: Tensor,
     target: Tensor,
