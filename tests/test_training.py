@@ -58,8 +58,8 @@ def weights(model):
     return [weight.detach().clone() for weight in model.parameters()]
 
 
-def same(one, other):
-    return all(torch.equal(a, b) for a, b in zip(one, other, strict=True))
+def same(mine, other):
+    return all(torch.equal(a, b) for a, b in zip(mine, other, strict=True))
 
 
 def content(path):
@@ -334,7 +334,7 @@ def test_an_unaugmented_tile_is_a_piece_of_the_image_and_of_equation_2(data, bal
     tiles, cut, side = Tiles(data, preset, 0, "cpu"), border(1), 44 - 2 * border(1)
     windows = np.lib.stride_tricks.sliding_window_view(data.images, (side, side), (1, 2))
     for k in range(5):
-        image, target, weight = (one[0].numpy() for one in tiles.batch(k))
+        image, target, weight = (batch[0].numpy() for batch in tiles.batch(k))
         inner = image[0, cut:-cut, cut:-cut]
         ((i, row, column),) = np.argwhere(np.isclose(windows, inner, atol=1e-6).all((3, 4)))
         place = i, slice(row, row + side), slice(column, column + side)
@@ -603,9 +603,9 @@ def test_the_held_out_error_falls_below_half_of_the_majoritys():
 
 def test_one_tile_is_learned_by_heart():
     image, labels = phantom.cells((52, 52), seed=0)
-    one = Stack("one", image[None], labels[None])
+    single = Stack("single", image[None], labels[None])
     preset = replace(LEARNER, tile=92, steps=200, augmentation=Augmentation.none())
-    history = train(one, preset, device="cpu", progress=False).history
+    history = train(single, preset, device="cpu", progress=False).history
     assert history[-1]["loss"] < 0.1 * math.log(2)
 
 

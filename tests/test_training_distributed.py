@@ -59,11 +59,11 @@ def flat(model):
     ids=["all", "shift", "small"],
 )
 def test_passing_over_a_tile_draws_the_numbers_that_making_it_would_draw(size, how):
-    one, other = (torch.Generator().manual_seed(7) for _ in range(2))
+    made, passed = (torch.Generator().manual_seed(7) for _ in range(2))
     image, labels = torch.rand(size), torch.zeros(size, dtype=torch.int32)
-    random_tile(image, labels, None, 44, 4, how, one)
-    pass_over(size, 44, 4, how, other)
-    assert torch.equal(one.get_state(), other.get_state())
+    random_tile(image, labels, None, 44, 4, how, made)
+    pass_over(size, 44, 4, how, passed)
+    assert torch.equal(made.get_state(), passed.get_state())
 
 
 def test_shares_are_the_parts_of_the_whole_batch(monkeypatch):
@@ -130,11 +130,18 @@ def one_of_two(rank, port, folder):
         MASTER_ADDR="localhost",
         MASTER_PORT=str(port),
     )
-    seen = []
+    seen, judged = [], []
     result = train(
-        data(), TINY, held_out(), checkpoint=folder / "a", watch=lambda *_: seen.append(rank), **HOW
+        data(),
+        TINY,
+        held_out(),
+        checkpoint=folder / "a",
+        watch=lambda *_: seen.append(rank),
+        judge=lambda model: judged.append(rank) or {"score": 1},
+        **HOW,
     )
-    assert set(seen) == ({0} if distributed.is_main_process() else set())
+    assert set(seen) == set(judged) == ({0} if distributed.is_main_process() else set())
+    assert [entry["raw"] for entry in result.history] == 2 * [{"score": 1}]
     assert not torch.distributed.is_initialized()
     torch.save((flat(result.model), result.history), folder / str(rank))
 

@@ -139,8 +139,8 @@ def test_weights_and_tiles_lie_in_the_layout_and_hold_the_same_numbers(data, lay
     image, _, _ = Tiles(data, TINY, 0, "cpu", chosen).batch(1)
     other, _, _ = Tiles(data, TINY, 0, "cpu", PLAIN).batch(1)
     kernel = model.bottom[0].weight
-    for one in (kernel, model(image)):
-        assert one.is_contiguous(memory_format=memory_format)
+    for tensor in (kernel, model(image)):
+        assert tensor.is_contiguous(memory_format=memory_format)
     assert torch.equal(image, other)
 
 

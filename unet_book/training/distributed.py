@@ -8,6 +8,7 @@ single process.
 import os
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from datetime import timedelta
+from typing import Any
 
 import torch
 import torch.distributed as dist
@@ -102,7 +103,7 @@ def all_reduce_mean(value: Tensor) -> Tensor:
     return all_reduce_sum(value) / world_size() if world_size() > 1 else value
 
 
-def broadcast(value):
+def broadcast(value: Any) -> Any:
     """What process 0 has, of any type; all come to wait here for it."""
     if world_size() == 1:
         return value

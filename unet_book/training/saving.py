@@ -3,6 +3,7 @@
 import os
 from collections.abc import Callable
 from dataclasses import asdict
+from typing import Any
 
 import torch
 
@@ -87,7 +88,7 @@ def check_identity(path: str | os.PathLike, theirs: dict, mine: dict) -> None:
             )
 
 
-def difference(theirs, mine) -> str:
+def difference(theirs: Any, mine: Any) -> str:
     """What differs, in words; of two dictionaries only the entries that do."""
     if not (isinstance(theirs, dict) and isinstance(mine, dict)):
         return f"{theirs}, not {mine}"

@@ -61,7 +61,7 @@ class Training:
 
     @property
     def trained(self) -> UNet:
-        """What is measured, shown and given back: the mean of the weights, if there is one."""
+        """The network that is measured, shown and given back, the mean if there is one."""
         return self.model if self.average is None else self.average
 
     @property
