@@ -170,9 +170,9 @@ def train(
             progress, watch, log = False, None, None
         make_step = GraphedStep() if tiles.engine.graph else training_step
         with Log(log, training.step) as curves, hooks.Progress(progress, training) as bar:
-            # In this order: the mean that is measured has this step in it, and no loss that is not
-            # a number gets into the history; a measurement is shown before it is saved, so that a
-            # training that dies between the two shows it when it goes on.
+            # In this order: the mean that is measured has this step in it, and no loss that is no
+            # number gets into the history. A measurement is shown before it is saved, so that a
+            # training that dies in between shows it when it goes on. Ctrl-C saves by itself.
             after_each_step = [
                 hooks.average,
                 hooks.stay_finite,
