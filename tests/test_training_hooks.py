@@ -16,7 +16,7 @@ from unet_book import checkpoint, training
 from unet_book.augmentation import Augmentation
 from unet_book.costs import memory
 from unet_book.datasets import Stack, phantom
-from unet_book.training import Preset, distributed, interrupt, saving, train
+from unet_book.training import Preset, Tiles, distributed, interrupt, saving, train
 
 TINY = Preset(
     base_channels=2,
@@ -337,6 +337,25 @@ def test_on_a_cpu_it_stops_in_the_very_step(data, monkeypatch):
     with pytest.raises(FloatingPointError, match="step 1 is nan.*No checkpoint was written"):
         train(data, TINY, **HOW)
     assert len(made) == 1
+
+
+def test_a_loss_that_no_hook_looked_at_is_not_saved(data, tmp_path):
+    """On a GPU losses are looked at when they are measured, and when they are saved."""
+    model, optimizer = training.start(TINY, 0, "cpu")
+    run = training.Training(
+        tiles=Tiles(data, TINY, 0, "cpu"),
+        model=model,
+        network=model,
+        optimizer=optimizer,
+        average=None,
+        identity={},
+        checkpoint=tmp_path / "a",
+        step=2,
+        losses=[torch.tensor(0.5), torch.tensor(math.nan)],
+    )
+    with pytest.raises(FloatingPointError, match="loss of step 2 is nan"):
+        saving.save(run)
+    assert os.listdir(tmp_path) == []
 
 
 def test_an_image_that_holds_no_numbers_is_named_as_the_cause(data):
