@@ -32,8 +32,9 @@ from unet_book.datasets.folder import natural
 from unet_book.overlap_tile import predict
 from unet_book.run import Folder, circumstances, find_model, revision
 from unet_book.sizes import nearest_valid_sizes
+from unet_book.training.distributed import choose_device
+from unet_book.training.evaluation import all_pixels, predicted_classes, true_classes
 from unet_book.unet import UNet
-from unet_book.weight_map import part_touching_cells
 
 __all__ = ["main", "parser"]
 
@@ -246,10 +247,10 @@ def run_train(choice):
     if choice.steps is not None:
         preset = replace(preset, steps=choice.steps)
     data, held_out = (load(choice, split) for split in ("train", "test"))
-    device = pick_device(choice.device)
+    device = choose_device(choice.device)
     engine = training.Engine(choice.precision, compile=choice.compile)
     how = {"initialize": Trained(find_model(choice.from_))} if choice.from_ else {}
-    first = training.several.is_first()
+    first = training.distributed.is_main_process()
     folder = Folder(choice.out)
     with folder.locked() if first else nullcontext():  # the first of several processes holds it
         resumed = peek(folder.checkpoint).get("step", 0) if folder.checkpoint.exists() else 0
@@ -280,7 +281,7 @@ def run_train(choice):
 def print_run(result, held_out, folder, resumed, seconds):
     """Where the network is, and how well it did."""
     last = result.history[-1]
-    guess = metrics.majority_error(truth_classes(held_out))
+    guess = metrics.majority_error(all_pixels(true_classes(held_out.labels)))
     print(f"the network: {folder.model}")
     print(
         f"{last['step'] - resumed} steps in {seconds:.0f} s: {last['error']:.2%} of the "
@@ -332,7 +333,7 @@ def predict_one(choice, model, name, source):
 
 def find_cells_with(path, device):
     """The network of a run, which must know two classes: background and cell."""
-    model = load_model(find_model(path), pick_device(device))
+    model = load_model(find_model(path), choose_device(device))
     if model.num_classes != 2:
         raise ValueError(f"{path} knows {model.num_classes} classes; cells are found with two")
     return model
@@ -342,20 +343,14 @@ def run_evaluate(choice):
     """Print the network's errors on a data set."""
     model = find_cells_with(choice.model, choice.device)
     stack = load(choice, choice.split)
-    tile = best_tile(model)
-    found = [predict(model, image, tile).argmax(0) for image in stack.images]
+    found = predicted_classes(model, stack.images, best_tile(model))
     cells = [datasets.instances(mask == 1) for mask in found]
-    truth, found = flat(truth_classes(stack)), flat(found)
+    truth, found = all_pixels(true_classes(stack.labels)), all_pixels(found)
     print(f"{stack.name}, {choice.split}: {len(stack)} images, {stack.cell_count()} cells")
     print(f"pixel error            {metrics.pixel_error(truth, found):8.2%}")
     print(f"  of the majority class{metrics.majority_error(truth):8.2%}")
     print(f"foreground IoU         {metrics.iou(truth, found):8.3f}")
     print(f"SEG, cell by cell      {seg_of(stack.labels, cells):>8}")
-
-
-def flat(arrays):
-    """All pixels of images of any sizes in one row."""
-    return np.concatenate([array.ravel() for array in arrays])
 
 
 def seg_of(truth, found) -> str:
@@ -377,7 +372,7 @@ def run_reproduce(choice):
     if unknown:
         raise ValueError(f"{choice.table} has the parts {', '.join(parts)}, not {unknown[0]!r}")
     choice.out.mkdir(parents=True, exist_ok=True)
-    device = pick_device(choice.device)
+    device = choose_device(choice.device)
     for name in wanted:
         run = reproduce.run_part(
             choice.table, parts[name], choice.out, device, progress=sys.stderr.isatty()
@@ -473,26 +468,9 @@ class Trained:
         model.load_state_dict(trained.state_dict())
 
 
-def truth_classes(stack):
-    """The classes that training was asked for: cells parted where they touch."""
-    return training.classes(part_touching_cells(stack.labels))
-
-
 def best_tile(model: UNet, about: int = 572) -> int:
     """A tile of about that many pixels that fits the network."""
     return nearest_valid_sizes(about, model.depth, model.variant)[1]
-
-
-def pick_device(name: str | None) -> torch.device:
-    """The device of that name; without a name the GPU if there is one."""
-    if name is None:
-        name = "cuda" if torch.cuda.is_available() else "cpu"
-    try:
-        device = torch.device(name)
-        torch.empty(1, device=device)
-    except (RuntimeError, AssertionError) as error:
-        raise ValueError(f"no device {name!r} here: {str(error).splitlines()[0]}") from error
-    return device
 
 
 def describe_run(result, choice, device, resumed, seconds) -> dict:
