@@ -20,6 +20,7 @@ import unet_book
 from unet_book import checkpoint, cli, datasets, training
 from unet_book import run as run_room
 from unet_book.augmentation import Augmentation
+from unet_book.cli import commands, inputs
 from unet_book.datasets import phantom
 from unet_book.datasets.files import read_resolution
 from unet_book.overlap_tile import predict
@@ -313,7 +314,7 @@ def test_predict_writes_the_cells_of_each_image(trained, tmp_path, capsys, netwo
         assert cells.shape == shape
         assert np.array_equal(skimage.io.imread(path), cells)
         loaded = checkpoint.load_model(trained / run_room.MODEL)
-        probability = predict(loaded, datasets.read_image(file), cli.best_tile(loaded))[1]
+        probability = predict(loaded, datasets.read_image(file), commands.best_tile(loaded))[1]
         assert np.array_equal(cells, datasets.instances(probability > 0.5))
         assert f"{path}: {cells.max()} cells" in printed
 
@@ -356,7 +357,7 @@ def test_predict_takes_a_data_set_too(trained, folder, tmp_path, split, names):
 @pytest.mark.parametrize("depth, variant", [(1, "paper"), (4, "paper"), (3, "same")])
 def test_the_tile_of_predictions_fits_the_network(depth, variant):
     model = UNet(base_channels=1, depth=depth, variant=variant)
-    assert 572 <= cli.best_tile(model) < 572 + 2**depth
+    assert 572 <= commands.best_tile(model) < 572 + 2**depth
 
 
 # What can't be done ------------------------------------------------------------------------------
@@ -492,12 +493,12 @@ def test_images_are_read_one_after_the_other(trained, tmp_path, monkeypatch):
     for k in range(3):
         tifffile.imwrite(tmp_path / f"{k}.tif", np.uint8(255 * phantom.cells((60, 66), seed=k)[0]))
 
-    def noted(name):
-        real = getattr(cli, name)
-        monkeypatch.setattr(cli, name, lambda *words: (order.append(name), real(*words))[1])
+    def noted(room, name):
+        real = getattr(room, name)
+        monkeypatch.setattr(room, name, lambda *words: (order.append(name), real(*words))[1])
 
-    noted("read_frames")
-    noted("write_labels")
+    noted(inputs, "read_frames")
+    noted(commands, "write_labels")
     assert run("predict", trained, tmp_path, "--out", tmp_path / "out") == 0
     assert order == ["read_frames", "write_labels"] * 3
 

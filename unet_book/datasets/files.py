@@ -15,7 +15,7 @@ from PIL import Image, ImageOps, ImageSequence
 
 from unet_book._arrays import to_numpy
 from unet_book._files import write_atomically
-from unet_book.datasets.stack import check_labels
+from unet_book.datasets.checks import check_labels
 
 SOFTWARE = "unet_book"  # what a result says of who wrote it
 SUFFIXES = (".tif", ".tiff", ".png", ".jpg", ".jpeg", ".bmp", ".gif", ".npy")

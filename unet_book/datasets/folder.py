@@ -6,7 +6,6 @@ from pathlib import Path
 
 from unet_book.datasets.files import SUFFIXES, read_image, read_labels
 from unet_book.datasets.masks import to_cells
-from unet_book.datasets.stack import Stack
 
 # What programs add to an image's name for its mask, and to a channel's image.
 ADDED = re.compile(
@@ -15,7 +14,7 @@ ADDED = re.compile(
 OTHER = (".json", ".geojson", ".zip", ".roi", ".xml")  # outlines, which are no label images
 
 
-def read_folder(folder, classes=(), ignore=None) -> Stack:
+def read_folder(folder, classes=(), ignore=None):
     """Read your own images: ``images/`` and ``masks/``, a mask for each image by its name.
 
     Images are gray, of any sizes, in any file that `files.read_image` reads, in folders within
@@ -49,6 +48,8 @@ def read_folder(folder, classes=(), ignore=None) -> Stack:
         where = pairs[0][1][0].parent
         raise ValueError(f"{where}: no mask holds a cell; every pixel is background")
     labels = to_cells(numbers, [masks[0] for _, masks in pairs], classes, ignore)
+    from unet_book.datasets.stack import Stack  # and torch: what is wrong was told before
+
     return Stack(folder.name, images, labels, str(folder), [image.stem for image, _ in pairs])
 
 

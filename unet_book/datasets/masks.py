@@ -10,7 +10,7 @@ import warnings
 from dataclasses import dataclass
 
 import numpy as np
-from scipy import ndimage, sparse
+import scipy  # which loads ndimage and sparse when they are first used
 
 from unet_book._arrays import is_ragged, like, to_images
 
@@ -33,7 +33,7 @@ def instances(cells):
     """
     if is_ragged(cells):
         return [instances(image) for image in cells]
-    parts = [ndimage.label(image > 0)[0] for image in to_images(cells)]
+    parts = [scipy.ndimage.label(image > 0)[0] for image in to_images(cells)]
     return like(np.reshape(parts, np.shape(cells)).astype(np.int32), cells)
 
 
@@ -71,8 +71,10 @@ def pieces(mask):
     right = (mask[:, 1:] == mask[:, :-1]) & (mask[:, 1:] > 0)
     start = np.concatenate([place[:-1][down], place[:, :-1][right]])
     end = np.concatenate([place[1:][down], place[:, 1:][right]])
-    graph = sparse.coo_array((np.ones(len(start), bool), (start, end)), (mask.size, mask.size))
-    parts = sparse.csgraph.connected_components(graph, directed=False)[1].reshape(mask.shape)
+    graph = scipy.sparse.coo_array(
+        (np.ones(len(start), bool), (start, end)), (mask.size, mask.size)
+    )
+    parts = scipy.sparse.csgraph.connected_components(graph, directed=False)[1].reshape(mask.shape)
     return np.where(mask > 0, parts + 1, 0).astype(np.int32)
 
 
@@ -133,7 +135,7 @@ def _refuse_outlines(full, masks, looks):
     """White that encloses more than it covers is the outline of cells, or the net between them."""
     for one in full:
         white = masks[looks.index(one)] > 0
-        filled = np.count_nonzero(ndimage.binary_fill_holes(white))
+        filled = np.count_nonzero(scipy.ndimage.binary_fill_holes(white))
         if filled > 2 * np.count_nonzero(white):
             raise ValueError(
                 f"{one.name}: white encloses {filled:,} pixels and covers "
