@@ -185,6 +185,12 @@ def write(folder, names):
     return folder
 
 
+def test_files_beside_folders_are_read_with_those_in_them(tmp_path):
+    names = [f"{folder}{i}.tif" for folder in ("", "day1/", "day2/") for i in range(2)]
+    stack = datasets.load(write(tmp_path / "mine", zip(names, names)), "all")
+    assert len(stack) == 6
+
+
 @pytest.mark.parametrize(
     "image, mask",
     [
@@ -235,6 +241,10 @@ def test_masks_as_outlines_in_words_are_told(tmp_path):
     (folder / "masks" / "a.tif").unlink()
     (folder / "masks" / "annotations.json").write_text("{}")
     with pytest.raises(FileNotFoundError, match="annotations.json is not read: export label"):
+        datasets.load(folder, "all")
+    (folder / "masks" / "annotations.json").rename(folder / "coco.json")
+    (folder / "masks").rmdir()
+    with pytest.raises(FileNotFoundError, match="masks is missing.*coco.json is not read"):
         datasets.load(folder, "all")
 
 

@@ -6,12 +6,13 @@ turned cameras are read as a viewer shows them.
 
 import io
 import re
+import warnings
 from contextlib import contextmanager
 from pathlib import Path
 
 import numpy as np
 import tifffile
-from PIL import Image, ImageOps, ImageSequence
+from PIL import Image, ImageOps, ImageSequence, UnidentifiedImageError
 
 from unet_book._arrays import to_numpy
 from unet_book._files import write_atomically
@@ -20,7 +21,12 @@ from unet_book.datasets.checks import check_labels
 SOFTWARE = "unet_book"  # what a result says of who wrote it
 SUFFIXES = (".tif", ".tiff", ".png", ".jpg", ".jpeg", ".bmp", ".gif", ".npy")
 TIFF = (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+")  # how such a file begins, in both byte orders
-LOSSY = (7, 6, 33003, 33005, 34712, 34892, 22610)  # JPEG, JPEG 2000, JPEG XR: TIFF's numbers
+SWAPPED = ("i2", "i4", "u4", "f4")  # types whose bytes Pillow 13 turns around in TIFFs that are ">"
+COMMON = (1, 5, 7, 8, 32773, 32946)  # TIFF's numbers of the compressions that any Pillow reads
+LOSSY = re.compile("JPE?G|JP2|MPO|WEBP|AVIF")  # in names of compressions and of kinds of file
+
+WHITE_IS_0 = tifffile.PHOTOMETRIC.MINISWHITE
+REDUCED = 254  # TIFF's tag whose lowest bit marks a thumbnail, or a step of a pyramid
 
 # What a TIFF's orientation (tag 274) asks for, as a viewer shows it: rot90's turns after a flip.
 TURNS = {
@@ -246,45 +252,88 @@ def _decode_tiff(path, as_shown):
         return _decode_tifffile(path, as_shown)
     except Unreadable:
         raise
-    except (ValueError, ImportError) as error:
-        # The challenge's files are LZW-compressed: tifffile needs a further package for them,
-        # Pillow does not.
-        if isinstance(error, ValueError) and "imagecodecs" not in str(error):
+    except Exception as error:  # tifffile needs a further package for many compressions
+        if "imagecodecs" not in str(error) and not isinstance(error, ImportError):
             raise
         return _without_codecs(path, as_shown, error)
 
 
 def _without_codecs(path, as_shown, error):
+    """What Pillow reads, since it brings codecs of its own; `error` is what tifffile said."""
+    with tifffile.TiffFile(path) as file:
+        page = file.pages[0]
+        compression, swapped = page.compression, file.byteorder == ">" and page.dtype in SWAPPED
     try:
-        with tifffile.TiffFile(path) as file:
-            page = file.pages[0]
-            compression, bits = page.compression, page.bitspersample
-        if compression in (1, 5, 7, 32773) and bits in (1, 8, 16, 32):
-            return _decode_pillow(path, as_shown)
-    except Exception:
-        raise error from None
-    raise Unreadable(
-        f"its compression ({getattr(compression, 'name', compression)}, {bits} bits) needs a "
-        "package that is not installed: pip install imagecodecs; or save it without compression"
-    )
+        if swapped:
+            raise UnidentifiedImageError
+        pixels, axes = _decode_pillow(path, as_shown)
+    except Exception as second:
+        if compression in COMMON and not isinstance(second, UnidentifiedImageError):
+            raise error from None
+        name = getattr(compression, "name", compression)
+        raise Unreadable(
+            f"its compression ({name}, {page.bitspersample} bits) needs a package that is not "
+            "installed: pip install imagecodecs; or save it without compression"
+        ) from None
+    pixels = _retyped(pixels, page.dtype)
+    by_pillow = page.photometric == WHITE_IS_0 and pixels.itemsize == 1
+    return _inverse(pixels) if by_pillow != _is_inverted(page, as_shown) else pixels, axes
+
+
+def _retyped(pixels, dtype):
+    """Pixels of the type that the file has: Pillow gives signed bytes as unsigned, and so on."""
+    if pixels.itemsize != dtype.itemsize:
+        return pixels.astype(dtype)
+    return pixels.astype(pixels.dtype.newbyteorder("=")).view(dtype)
 
 
 def _decode_tifffile(path, as_shown):
     with tifffile.TiffFile(path, **_own_pages_only(path)) as file:
         page = file.pages[0]
-        if not as_shown and page.compression in LOSSY:
-            raise Unreadable("JPEG changes label values; save the mask as PNG or as another TIFF")
+        _refuse_loss(page.compression, as_shown)
         series = file.series[0]
         pixels, axes = series.asarray(), series.axes
         if pixels.size == 0:
             raise ValueError("no image inside")
+        _warn_of_others(path, sum(not more.keyframe.is_reduced for more in file.series[1:]))
         if as_shown and page.photometric == tifffile.PHOTOMETRIC.PALETTE:
             pixels, axes = _look_up(pixels, page.colormap)
-        inverted = page.photometric == tifffile.PHOTOMETRIC.MINISWHITE
-        if inverted and (as_shown or pixels.dtype == bool):
-            pixels = np.iinfo(pixels.dtype).max - pixels if pixels.dtype.kind == "u" else ~pixels
+        if _is_inverted(page, as_shown):
+            pixels = _inverse(pixels)
         turn = page.tags["Orientation"].value if "Orientation" in page.tags else 1
     return _upright(pixels, axes, int(turn)), axes
+
+
+def _is_inverted(page, as_shown) -> bool:
+    """Whether 0 is meant as white: in images, and in masks of single bits.
+
+    Of bits that tifffile wrote, 1 is meant as 1, whatever it says of them.
+    """
+    own = page.dtype == bool and page.software.startswith("tifffile")
+    return page.photometric == WHITE_IS_0 and not own and (as_shown or page.dtype == bool)
+
+
+def _inverse(pixels):
+    """Dark for bright."""
+    if pixels.dtype.kind == "u":
+        return np.iinfo(pixels.dtype).max - pixels
+    return -pixels if pixels.dtype.kind == "f" else ~pixels
+
+
+def _refuse_loss(compression, as_shown):
+    name = str(getattr(compression, "name", compression))
+    if not as_shown and LOSSY.search(name):
+        raise Unreadable(
+            f"{name} changes label values; save the mask as PNG, or as TIFF without it"
+        )
+
+
+def _warn_of_others(path, count):
+    if count:
+        warnings.warn(
+            f"{path}: the first image is read, and {count} of other sizes in the file are not",
+            stacklevel=2,
+        )
 
 
 def _own_pages_only(path):
@@ -323,9 +372,15 @@ def _decode_numpy(path):
 
 def _decode_pillow(path, as_shown):
     with _any_size(), Image.open(path) as file:
-        if not as_shown and file.format == "JPEG":
-            raise Unreadable("JPEG changes label values; save the mask as PNG or TIFF")
-        frames = [_pixels(frame, as_shown) for frame in ImageSequence.Iterator(file)]
+        _refuse_loss(file.format, as_shown)
+        frames = [
+            _pixels(frame, as_shown)
+            for frame in ImageSequence.Iterator(file)
+            if not getattr(frame, "tag_v2", {}).get(REDUCED, 0) & 1
+        ]
+    alike = [frame for frame in frames if frame.shape == frames[0].shape]
+    _warn_of_others(path, len(frames) - len(alike))
+    frames = alike
     axes = "YX" if frames[0].ndim == 2 else "YXS"
     return (frames[0], axes) if len(frames) == 1 else (np.stack(frames), "Q" + axes)
 

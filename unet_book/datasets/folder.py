@@ -75,12 +75,14 @@ def _pairs(folder) -> list[tuple[Path, list[Path]]]:
 def _files(folder) -> dict[str, Path]:
     """The images of a folder, and of folders in it, by their names without what programs add."""
     if not folder.is_dir():
-        raise FileNotFoundError(f"{folder} is missing; a data folder holds images/ and masks/")
+        said = _said_of_outlines(folder.parent.glob("*"))
+        raise FileNotFoundError(
+            f"{folder} is missing; a data folder holds images/ and masks/{said}"
+        )
     found = [path for path in folder.rglob("*") if not path.name.startswith(".") and path.is_file()]
     paths = [path for path in found if path.suffix.lower() in SUFFIXES]
     if not paths:
-        other = next((path.name for path in found if path.suffix.lower() in OTHER), None)
-        said = f" ({other} is not read: export label images)" if other else ""
+        said = _said_of_outlines(found)
         raise FileNotFoundError(f"{folder}: no image in it; known are {', '.join(SUFFIXES)}{said}")
     named = {}
     for path in sorted(paths, key=natural):
@@ -89,6 +91,12 @@ def _files(folder) -> dict[str, Path]:
             raise ValueError(f"{folder}: more than one file is called {name!r}; keep one")
         named[name] = path
     return named
+
+
+def _said_of_outlines(paths) -> str:
+    """What to say where one of the files holds outlines in words instead of pixels."""
+    other = next((path.name for path in paths if path.suffix.lower() in OTHER), None)
+    return f" ({other} is not read: export label images)" if other else ""
 
 
 def _key(path) -> str:
