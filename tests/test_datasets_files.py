@@ -340,3 +340,47 @@ def test_the_pixels_size_is_carried_over(tmp_path):
     assert again[0] == pytest.approx(size, rel=1e-4) and again[1] == 3
     Image.fromarray(gray()).save(tmp_path / "a.png")
     assert files.read_resolution(tmp_path / "a.png") is None
+
+
+@pytest.mark.parametrize(
+    "unit, per_centimeter", [("nm", 1e7), ("µm", 1e4), (None, 1e4), ("mm", 10), ("pixel", None)]
+)
+def test_an_ome_files_pixels_size_is_read(tmp_path, unit, per_centimeter):
+    """OME's own default is the micrometer."""
+    how = {"axes": "YX", "PhysicalSizeX": 0.5, "PhysicalSizeY": 0.25}
+    units = {"PhysicalSizeXUnit": unit, "PhysicalSizeYUnit": unit} if unit else {}
+    tifffile.imwrite(tmp_path / "a.ome.tif", gray(), metadata=how | units)
+    if per_centimeter is None:
+        assert files.read_resolution(tmp_path / "a.ome.tif")[1] == 1  # TIFF's "no unit"
+    else:
+        size, number = files.read_resolution(tmp_path / "a.ome.tif")
+        assert size == pytest.approx((2 * per_centimeter, 4 * per_centimeter)) and number == 3
+        datasets.write_labels(tmp_path / "out.tif", gray().astype(int), (size, number))
+        assert files.read_resolution(tmp_path / "out.tif")[0] == pytest.approx(size, rel=1e-3)
+
+
+@pytest.mark.parametrize("said", [(0, 1), (1, 0), (0, 0)])
+def test_a_pixels_size_of_nothing_is_none(tmp_path, said):
+    tifffile.imwrite(tmp_path / "a.tif", gray(), resolution=(7, 7), metadata=None)
+    content = (tmp_path / "a.tif").read_bytes()
+    seven = np.array([7, 1], "<u4").tobytes()
+    assert content.count(seven) == 2
+    (tmp_path / "a.tif").write_bytes(content.replace(seven, np.array(said, "<u4").tobytes()))
+    assert files.read_resolution(tmp_path / "a.tif") is None
+
+
+@pytest.mark.parametrize("unit, each", [("nm", 1e7), ("mm", 10), ("cm", 1), ("micron", 1e4)])
+def test_units_that_fiji_says_in_words(tmp_path, unit, each):
+    tifffile.imwrite(
+        tmp_path / "a.tif", gray(), imagej=True, resolution=(4, 2), metadata={"unit": unit}
+    )
+    assert files.read_resolution(tmp_path / "a.tif") == ((4 * each, 2 * each), 3)
+
+
+@pytest.mark.parametrize("count", [2, 3, 4])
+def test_an_array_in_colors_is_no_stack(tmp_path, count):
+    """Of (H, W, 3) the last axis is color; of (3, H, W) and (N, H, 4) the first counts images."""
+    np.save(tmp_path / "a.npy", np.stack([gray()] * count, -1))
+    assert np.array_equal(datasets.read_image(tmp_path / "a.npy"), datasets.to_unit(gray()))
+    np.save(tmp_path / "b.npy", np.stack([gray()] * 3))
+    assert len(files.read_frames(tmp_path / "b.npy")) == 3

@@ -25,6 +25,7 @@ SWAPPED = ("i2", "i4", "u4", "f4")  # types whose bytes Pillow 13 turns around i
 COMMON = (1, 5, 7, 8, 32773, 32946)  # TIFF's numbers of the compressions that any Pillow reads
 LOSSY = re.compile("JPE?G|JP2|MPO|WEBP|AVIF")  # in names of compressions and of kinds of file
 
+A_CENTIMETER = {"nm": 1e7, "um": 1e4, "µm": 1e4, "μm": 1e4, "micron": 1e4, "mm": 10, "cm": 1}
 WHITE_IS_0 = tifffile.PHOTOMETRIC.MINISWHITE
 REDUCED = 254  # TIFF's tag whose lowest bit marks a thumbnail, or a step of a pyramid
 
@@ -196,19 +197,34 @@ def written_by(path) -> str:
 def read_resolution(path):
     """((x, y) pixels a unit, the unit's number in TIFF) that a TIFF file has, or None.
 
-    Fiji keeps micrometers in words beside the tag; they are read as centimeters, which TIFF knows.
+    Fiji and OME keep a unit in words beside the tags; lengths are then given in centimeters, which
+    TIFF knows.
     """
     if not _is_tiff(path):
         return None
     with tifffile.TiffFile(path) as file:
         tags, said = file.pages[0].tags, (file.imagej_metadata or {}).get("unit", "")
-        if "XResolution" not in tags or "YResolution" not in tags:
-            return None
-        x, y = (np.divide(*map(float, tags[f"{axis}Resolution"].value)) for axis in "XY")
+        ome = _ome_resolution(file.ome_metadata or "" if file.is_ome else "")
+        if ome or "XResolution" not in tags or "YResolution" not in tags:
+            return ome
+        sizes = [tags[f"{axis}Resolution"].value for axis in "XY"]
         unit = int(tags["ResolutionUnit"].value) if "ResolutionUnit" in tags else 1
-    if str(said).replace("\\u00B5", "µ") in ("um", "µm", "μm", "micron"):
-        return (10_000 * x, 10_000 * y), 3
-    return (x, y), unit
+    if not all(number > 0 for size in sizes for number in size):  # 0 or 1/0 says nothing
+        return None
+    x, y = (number / divisor for number, divisor in sizes)
+    each = A_CENTIMETER.get(str(said).replace("\\u00B5", "µ"))
+    return ((each * x, each * y), 3) if each else ((x, y), unit)
+
+
+def _ome_resolution(text):
+    """What an OME description says of a pixel's size, as `read_resolution` gives it, or None."""
+    found = [re.search(rf'PhysicalSize{axis}="([^"]*)"', text) for axis in "XY"]
+    units = [re.search(rf'PhysicalSize{axis}Unit="([^"]*)"', text) for axis in "XY"]
+    each = [A_CENTIMETER.get(unit[1] if unit else "µm") for unit in units]
+    if not all(found) or not all(each) or not all(float(size[1]) > 0 for size in found):
+        return None
+    x, y = (number / float(size[1]) for number, size in zip(each, found))
+    return (x, y), 3
 
 
 # ---- decoding
@@ -367,7 +383,9 @@ def _decode_numpy(path):
             "this .npy file holds objects of Python, which could run anything when they are read. "
             "Save its label array alone: np.save(file, masks)"
         ) from error
-    return pixels, {2: "YX", 3: "QYX"}.get(pixels.ndim, "Q" * (pixels.ndim - 2) + "YX")
+    colored = pixels.ndim > 2 and pixels.shape[-1] in (2, 3, 4) and min(pixels.shape[-3:-1]) > 4
+    axes = "YXS" if colored else "YX"
+    return pixels, "Q" * (pixels.ndim - len(axes)) + axes
 
 
 def _decode_pillow(path, as_shown):
