@@ -3,6 +3,7 @@
 import errno
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -293,6 +294,22 @@ def test_evaluate_prints_the_errors_of_the_network(trained, folder, capsys):
     assert out.startswith("my cells, test: 1 images, ")
     assert f"pixel error            {error:8.2%}" in out
     assert [word for word in ("majority", "IoU", "SEG") if word not in out] == []
+
+
+def test_without_a_true_cell_there_is_no_seg(trained, folder, tmp_path, capsys):
+    """Cells count, not images: of two images the empty one changes nothing."""
+    shutil.copytree(folder, tmp_path / "mine")
+    assert run("evaluate", trained, "--data", tmp_path / "mine", "--split", "test") == 0
+    seg = capsys.readouterr().out.splitlines()[-1]
+    tifffile.imwrite(tmp_path / "mine" / "images" / "4.tif", np.zeros((30, 90), np.uint8))
+    datasets.write_labels(tmp_path / "mine" / "masks" / "4.tif", np.zeros((30, 90), int))
+    assert run("evaluate", trained, "--data", tmp_path / "mine") == 0
+    assert capsys.readouterr().out.splitlines()[-1].endswith("n/a: no true cell")
+    for i in range(3):
+        for part in ("images", "masks"):
+            (tmp_path / "mine" / part / f"{i}.tif").unlink()
+    assert run("evaluate", trained, "--data", tmp_path / "mine", "--split", "all") == 0
+    assert capsys.readouterr().out.splitlines()[-1] == seg
 
 
 @pytest.mark.parametrize("network", ["folder", "file"])

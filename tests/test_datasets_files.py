@@ -43,6 +43,7 @@ def test_equal_channels_are_gray(tmp_path, kind, suffix):
         }[kind]
         tifffile.imwrite(path, pixels, **how)
     assert np.array_equal(datasets.read_image(path), datasets.to_unit(gray()))
+    assert np.array_equal(datasets.read_labels(path), gray())
 
 
 def test_a_channel_is_chosen(tmp_path):
