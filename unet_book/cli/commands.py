@@ -59,7 +59,7 @@ def train(choice, data, held_out) -> None:
 def print_run(result, held_out, folder, resumed, seconds):
     """Where the network is, and how well it did."""
     last = result.history[-1]
-    guess = metrics.majority_error(truth_classes(held_out))
+    guess = metrics.majority_error(flat(truth_classes(held_out)))
     print(f"the network: {folder.model}")
     print(
         f"{last['step'] - resumed} steps in {seconds:.0f} s: {last['error']:.2%} of the "
@@ -154,8 +154,8 @@ class Trained:
 
 
 def truth_classes(stack):
-    """The classes that training was asked for: cells parted where they touch."""
-    return training.classes(part_touching_cells(stack.labels))
+    """The classes that training was asked for, image by image: cells parted where they touch."""
+    return [training.classes(part_touching_cells(labels)) for labels in stack.labels]
 
 
 def best_tile(model: UNet, about: int = 572) -> int:
