@@ -156,6 +156,14 @@ def test_what_can_not_be_told_is_refused_by_name(name):
         read(*masks)
 
 
+def test_two_pieces_a_number_are_classes_if_all_have_them_and_a_torn_cell_if_one_has():
+    checkered = np.kron([[1, 0, 2], [0, 0, 0], [2, 0, 1]], np.ones((6, 6)))
+    with pytest.raises(ValueError, match="look like classes"):
+        read(checkered, checkered)
+    torn = cells() * (np.arange(SIZE[1]) != np.mean(np.nonzero(cells() == 3)[1]).round())
+    assert np.array_equal(quietly(torn, cells(1))[0], torn)
+
+
 @pytest.mark.parametrize("number", [255, 254, 1000, 65535])
 def test_one_huge_number_is_doubted(number):
     half = cells().copy()
