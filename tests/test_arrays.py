@@ -3,7 +3,8 @@
 import numpy as np
 import pytest
 
-from unet_book import datasets, metrics, phantom
+from unet_book import datasets, metrics
+from unet_book.datasets import phantom
 from unet_book.elastic import deform, deform_pair, random_displacement
 from unet_book.weight_map import class_balance, part_touching_cells, weight_map
 
