@@ -26,6 +26,7 @@ from unet_book import datasets, metrics
 from unet_book.augmentation import Augmentation
 from unet_book.pages.reproduce import THRESHOLDS, probabilities
 from unet_book.training import PRESETS, Engine, Preset, train
+from unet_book.training.distributed import choose_device
 
 GOAL, PAPER_STEPS, TIMED_STEPS = 0.0611, 90_000, 300
 LEARNED = slice(0, 24, 6)  # the slices, of those that were learned, that choose the threshold
@@ -183,7 +184,7 @@ def main(arguments: list[str] | None = None) -> None:
     parser.add_argument("--graph", action="store_true", help="a CUDA graph of each step")
     parser.add_argument("--seeds", type=int, default=3, help="runs from so many seeds (default: 3)")
     options = parser.parse_args(arguments)
-    device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
+    device = choose_device()
     preset, seeds, timed_steps = RECIPES[device.type], options.seeds, TIMED_STEPS
     if options.trial:
         preset, seeds, timed_steps = replace(preset, steps=4, measure_every=2), 1, 4

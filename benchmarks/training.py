@@ -32,8 +32,10 @@ from unet_book.costs import layer_costs, memory
 from unet_book.datasets import Stack, phantom
 from unet_book.sizes import border
 from unet_book.training import PRESETS, Engine, Preset, Tiles, start, training_step
+from unet_book.training.distributed import choose_device
 from unet_book.training.engine import has_bf16
-from unet_book.training.step import GraphedStep, aside, descend, prepare, record
+from unet_book.training.graph import GraphedStep, record, side_stream
+from unet_book.training.step import descend, prepare
 from unet_book.unet import UNet
 
 
@@ -116,8 +118,8 @@ def step_of(case: Case, method: str):
     prepare(network, optimizer, tiles, 0)
     step = lambda: descend(network, optimizer, tiles, *batch)  # noqa: E731
     if engine.graph:
-        for _ in range(GraphedStep.usual_steps):
-            aside(step)
+        for _ in range(GraphedStep.warm_up_steps):
+            side_stream(step)
         return record(step)[0]
     return step
 
@@ -246,7 +248,7 @@ def waited_for(run: Callable):
 
 def two_steps(precision: str = "fp32", tile: int = 572, base_channels: int = 64):
     """The network built, and two steps made; on a GPU where there is one."""
-    device = "cuda" if torch.cuda.is_available() else "cpu"
+    device = choose_device().type
     preset = replace(PAPER, tile=tile, base_channels=base_channels)
     step = step_of(Case("", preset, device), BF16 if precision == "bf16" else PLAIN)
     for _ in range(2):
@@ -277,8 +279,8 @@ def memory_rows(precision: str, tile: int = 572, base_channels: int = 64) -> lis
     """Predicted, counted, and taken by the process or on the GPU, MiB."""
     with torch.device("meta"):
         ghost = UNet(base_channels=base_channels)
-    gpu = torch.cuda.is_available()
-    device = "cuda" if gpu else "cpu"
+    device = choose_device().type
+    gpu = device == "cuda"
     predicted = memory.account(ghost, tile, precision=precision, device=device).peak
     found = {ACCOUNT: predicted / 2**20}
     if not gpu:

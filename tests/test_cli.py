@@ -202,6 +202,22 @@ def test_training_prints_its_held_out_error_beside_the_majoritys(folder, tmp_pat
     assert str(tmp_path / "a" / run_room.MODEL) in out
 
 
+@pytest.mark.usefixtures("arithmetic")
+def test_held_out_images_of_different_sizes_are_counted_pixel_by_pixel(tmp_path, capsys):
+    data = write_folder(tmp_path / "data", 10)
+    for kind in ("images", "masks"):
+        path = data / kind / "9.tif"
+        tifffile.imwrite(path, tifffile.imread(path)[:50, :60])
+    assert train(data, tmp_path / "a", "--steps", 1) == 0
+    assert run("evaluate", tmp_path / "a", "--data", data, "--device", "cpu") == 0
+    trained, measured = capsys.readouterr().out.split("guessing the majority class gives ")
+    labels = datasets.load(data, "test").labels
+    assert [array.shape for array in labels] == [(60, 66), (50, 60)]
+    cells = np.concatenate([part_touching_cells(array).ravel() > 0 for array in labels])
+    guess = f"{min(cells.mean(), 1 - cells.mean()):.2%}"
+    assert measured.startswith(guess) and guess in measured.splitlines()[3]
+
+
 def test_the_record_says_how_to_make_the_run_again(trained, folder):
     record = json.loads((trained / run_room.RECORD).read_text())
     assert record["command"] == (
@@ -438,7 +454,15 @@ def test_another_training_in_the_folder_is_refused_and_kept(complaint, trained, 
     before = (trained / run_room.MODEL).read_bytes()
     words = complaint("train", "--data", folder, "--out", trained, "--seed", 9)
     assert "was trained with another seed (2, not 9)" in words
+    assert words.endswith("start at another place; there --from begins with these weights")
     assert (trained / run_room.MODEL).read_bytes() == before
+
+
+@pytest.mark.usefixtures("arithmetic")
+def test_other_images_are_told_in_words(complaint, trained, tmp_path):
+    more = write_folder(tmp_path / "more", 5)
+    words = complaint("train", "--data", more, "--out", trained, "--seed", 2)
+    assert "was trained with another data (other images or masks): go on as it began" in words
 
 
 def test_an_image_in_color_is_refused(complaint, trained, tmp_path):

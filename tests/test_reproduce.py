@@ -15,6 +15,7 @@ from unet_book.checkpoint import load_model
 from unet_book.datasets import phantom
 from unet_book.pages import reproduce
 from unet_book.pages.reproduce import Part, Table, contiguous_folds, find_cells
+from unet_book.training import hooks
 from unet_book.unet import UNet
 
 TINY = reproduce.recipe(
@@ -108,7 +109,7 @@ def test_a_part_that_was_broken_off_goes_on_and_says_so(small_sets, tmp_path, mo
 
     part = Part(seed=3)
     with monkeypatch.context() as patch, pytest.raises(KeyboardInterrupt):
-        patch.setattr(reproduce.training, "held_out_error", broken)
+        patch.setattr(hooks, "held_out_error", broken)
         reproduce.run_part("tracks", part, tmp_path, progress=False)
     with monkeypatch.context() as patch, pytest.raises(KeyboardInterrupt):
         patch.setattr(reproduce, "save", broken)
@@ -203,7 +204,7 @@ def test_the_mean_of_networks_is_trained_where_one_is_missing(small_sets, tmp_pa
     table = replace(reproduce.TABLES["drawn"], preset=TINY)
     engine = training.Engine("fp32")
     part = Part(fold=1, mean_of=(0, 2))
-    assert part.name == "fold1-mean02" and [one.name for one in part.members] == [
+    assert part.name == "fold1-mean02" and [member.name for member in part.members] == [
         "fold1-seed0",
         "fold1-seed2",
     ]
@@ -212,7 +213,7 @@ def test_the_mean_of_networks_is_trained_where_one_is_missing(small_sets, tmp_pa
         run = reproduce.run_part("drawn", part, tmp_path, progress=False, table=table)
         again = reproduce.run_part("drawn", part.members[1], tmp_path, progress=False, table=table)
     assert run["seeds"] == [0, 2] and "history" not in run and "history" in again
-    models = [load_model(tmp_path / f"drawn-{one.name}.safetensors") for one in part.members]
+    models = [load_model(tmp_path / f"drawn-{member.name}.safetensors") for member in part.members]
     test = reproduce.split(table, part)[2]
     expected = np.mean([overlap_tile.predict(model, test.images[0])[1] for model in models], 0)
     assert np.allclose(reproduce.probabilities(models, test)[0], expected)

@@ -58,8 +58,8 @@ def weights(model):
     return [weight.detach().clone() for weight in model.parameters()]
 
 
-def same(one, other):
-    return all(torch.equal(a, b) for a, b in zip(one, other, strict=True))
+def same(mine, other):
+    return all(torch.equal(a, b) for a, b in zip(mine, other, strict=True))
 
 
 def content(path):
@@ -227,6 +227,16 @@ def test_the_refusal_names_only_the_settings_that_differ(data, tmp_path):
         train(data, other, checkpoint=tmp_path / "a", **HOW)
 
 
+def test_the_refusal_names_a_setting_that_only_the_file_knows(data, tmp_path):
+    train(data, replace(TINY, steps=2), checkpoint=tmp_path / "a", **HOW)
+    model, optimizer = start()
+    state = checkpoint.restore(tmp_path / "a", model, optimizer)
+    state["identity"]["preset"]["later"] = 7
+    checkpoint.save(tmp_path / "a", model, optimizer, state)
+    with pytest.raises(ValueError, match=r"another preset \(later 7, not None\)"):
+        train(data, replace(TINY, steps=2), checkpoint=tmp_path / "a", **HOW)
+
+
 def test_a_change_of_one_pixel_makes_other_data(data, tmp_path):
     train(data, TINY, checkpoint=tmp_path / "a", **HOW)
     images = data.images.copy()
@@ -324,7 +334,7 @@ def test_an_unaugmented_tile_is_a_piece_of_the_image_and_of_equation_2(data, bal
     tiles, cut, side = Tiles(data, preset, 0, "cpu"), border(1), 44 - 2 * border(1)
     windows = np.lib.stride_tricks.sliding_window_view(data.images, (side, side), (1, 2))
     for k in range(5):
-        image, target, weight = (one[0].numpy() for one in tiles.batch(k))
+        image, target, weight = (batch[0].numpy() for batch in tiles.batch(k))
         inner = image[0, cut:-cut, cut:-cut]
         ((i, row, column),) = np.argwhere(np.isclose(windows, inner, atol=1e-6).all((3, 4)))
         place = i, slice(row, row + side), slice(column, column + side)
@@ -513,10 +523,16 @@ def test_a_preset_that_cannot_be_is_refused(change, words):
         replace(TINY, **change)
 
 
-@pytest.mark.parametrize("seed", [-1, 2**63])
+@pytest.mark.parametrize("seed", [-1, 2**63, 1.5, "3"])
 def test_a_seed_out_of_range_is_refused(data, seed):
-    with pytest.raises(ValueError, match=f"seed is a whole number from 0 .* not {seed}"):
+    with pytest.raises(ValueError, match=f"seed is a whole number from 0 .* not {seed!r}"):
         train(data, TINY, **HOW | {"seed": seed})
+
+
+@pytest.mark.parametrize("every", [0, 1.5])
+def test_a_checkpoint_every_no_step_is_refused(data, every):
+    with pytest.raises(ValueError, match=f"save_every must be a whole number, 1 .* not {every}"):
+        train(data, TINY, **HOW | {"save_every": every})
 
 
 def test_presets_go_by_name_or_by_themselves():
@@ -587,9 +603,9 @@ def test_the_held_out_error_falls_below_half_of_the_majoritys():
 
 def test_one_tile_is_learned_by_heart():
     image, labels = phantom.cells((52, 52), seed=0)
-    one = Stack("one", image[None], labels[None])
+    single = Stack("single", image[None], labels[None])
     preset = replace(LEARNER, tile=92, steps=200, augmentation=Augmentation.none())
-    history = train(one, preset, device="cpu", progress=False).history
+    history = train(single, preset, device="cpu", progress=False).history
     assert history[-1]["loss"] < 0.1 * math.log(2)
 
 
@@ -716,6 +732,8 @@ def test_numbers_of_numpy_make_a_preset_that_is_saved(data, tmp_path):
         augmentation=Augmentation(sigma=np.float32(2)),
     )
     assert type(preset.steps) is int and type(preset.augmentation.sigma) is float
+    seed = {"seed": np.int64(HOW["seed"])}
+    train(data, preset, checkpoint=tmp_path / "a", **HOW | seed)
     train(data, preset, checkpoint=tmp_path / "a", **HOW)
 
 

@@ -9,7 +9,7 @@ import torch
 from unet_book import training
 from unet_book.augmentation import Augmentation
 from unet_book.datasets import Stack, phantom
-from unet_book.training import Engine, Preset, Tiles, several, train, usual_engine
+from unet_book.training import Engine, Preset, Tiles, distributed, train, usual_engine
 from unet_book.unet import UNet
 
 TINY = Preset(
@@ -118,7 +118,7 @@ def test_a_graph_without_a_gpu_is_refused(data):
 
 
 def test_a_graph_on_several_processes_is_refused(monkeypatch):
-    monkeypatch.setattr(several, "count", lambda: 2)
+    monkeypatch.setattr(distributed, "world_size", lambda: 2)
     with pytest.raises(ValueError, match="graph=True is for one process, not 2: leave it out"):
         Engine("bf16", graph=True).settled("cuda", 64)
 
@@ -139,8 +139,8 @@ def test_weights_and_tiles_lie_in_the_layout_and_hold_the_same_numbers(data, lay
     image, _, _ = Tiles(data, TINY, 0, "cpu", chosen).batch(1)
     other, _, _ = Tiles(data, TINY, 0, "cpu", PLAIN).batch(1)
     kernel = model.bottom[0].weight
-    for one in (kernel, model(image)):
-        assert one.is_contiguous(memory_format=memory_format)
+    for tensor in (kernel, model(image)):
+        assert tensor.is_contiguous(memory_format=memory_format)
     assert torch.equal(image, other)
 
 

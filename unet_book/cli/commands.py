@@ -7,7 +7,6 @@ from contextlib import nullcontext
 from dataclasses import asdict, replace
 
 import numpy as np
-import torch
 
 from unet_book import datasets, metrics, training
 from unet_book.checkpoint import load_model, peek, save
@@ -16,8 +15,9 @@ from unet_book.overlap_tile import predict
 from unet_book.provenance import circumstances, revision
 from unet_book.run import Folder, find_model
 from unet_book.sizes import nearest_valid_sizes
+from unet_book.training.distributed import choose_device
+from unet_book.training.evaluation import all_pixels, predicted_classes, true_classes
 from unet_book.unet import UNet
-from unet_book.weight_map import part_touching_cells
 
 
 def train(choice, data, held_out) -> None:
@@ -25,10 +25,10 @@ def train(choice, data, held_out) -> None:
     preset = training.named(choice.preset)
     if choice.steps is not None:
         preset = replace(preset, steps=choice.steps)
-    device = pick_device(choice.device)
+    device = choose_device(choice.device)
     engine = training.Engine(choice.precision, compile=choice.compile)
     how = {"initialize": Trained(find_model(choice.from_))} if choice.from_ else {}
-    first = training.several.is_first()
+    first = training.distributed.is_main_process()
     folder = Folder(choice.out)
     with folder.locked() if first else nullcontext():  # the first of several processes holds it
         resumed = peek(folder.checkpoint).get("step", 0) if folder.checkpoint.exists() else 0
@@ -59,7 +59,7 @@ def train(choice, data, held_out) -> None:
 def print_run(result, held_out, folder, resumed, seconds):
     """Where the network is, and how well it did."""
     last = result.history[-1]
-    guess = metrics.majority_error(flat(truth_classes(held_out)))
+    guess = metrics.majority_error(all_pixels(true_classes(held_out.labels)))
     print(f"the network: {folder.model}")
     print(
         f"{last['step'] - resumed} steps in {seconds:.0f} s: {last['error']:.2%} of the "
@@ -81,26 +81,20 @@ def write_cells(model, frames, places, resolution) -> None:
 
 def cell_finder(file, device: str | None) -> UNet:
     """The network of a file, on the device of that name."""
-    return load_model(file, pick_device(device))
+    return load_model(file, choose_device(device))
 
 
 def evaluate(choice, file, stack) -> None:
     """Print the network's errors on a data set."""
     model = cell_finder(file, choice.device)
-    tile = best_tile(model)
-    found = [predict(model, image, tile).argmax(0) for image in stack.images]
+    found = predicted_classes(model, stack.images, best_tile(model))
     cells = [datasets.instances(mask == 1) for mask in found]
-    truth, found = flat(truth_classes(stack)), flat(found)
+    truth, found = all_pixels(true_classes(stack.labels)), all_pixels(found)
     print(f"{stack.name}, {choice.split}: {len(stack)} images, {stack.cell_count()} cells")
     print(f"pixel error            {metrics.pixel_error(truth, found):8.2%}")
     print(f"  of the majority class{metrics.majority_error(truth):8.2%}")
     print(f"foreground IoU         {metrics.iou(truth, found):8.3f}")
     print(f"SEG, cell by cell      {seg_of(stack.labels, cells):>8}")
-
-
-def flat(arrays):
-    """All pixels of images of any sizes in one row."""
-    return np.concatenate([array.ravel() for array in arrays])
 
 
 def seg_of(truth, found) -> str:
@@ -116,7 +110,7 @@ def reproduce_parts(choice, names) -> None:
 
     parts = {part.name: part for part in reproduce.TABLES[choice.table].parts}
     choice.out.mkdir(parents=True, exist_ok=True)
-    device = pick_device(choice.device)
+    device = choose_device(choice.device)
     for name in names:
         run = reproduce.run_part(
             choice.table, parts[name], choice.out, device, progress=sys.stderr.isatty()
@@ -153,26 +147,9 @@ class Trained:
         model.load_state_dict(trained.state_dict())
 
 
-def truth_classes(stack):
-    """The classes that training was asked for, image by image: cells parted where they touch."""
-    return [training.classes(part_touching_cells(labels)) for labels in stack.labels]
-
-
 def best_tile(model: UNet, about: int = 572) -> int:
     """A tile of about that many pixels that fits the network."""
     return nearest_valid_sizes(about, model.depth, model.variant)[1]
-
-
-def pick_device(name: str | None) -> torch.device:
-    """The device of that name; without a name the GPU if there is one."""
-    if name is None:
-        name = "cuda" if torch.cuda.is_available() else "cpu"
-    try:
-        device = torch.device(name)
-        torch.empty(1, device=device)
-    except (RuntimeError, AssertionError) as error:
-        raise ValueError(f"no device {name!r} here: {str(error).splitlines()[0]}") from error
-    return device
 
 
 def describe_run(result, choice, device, resumed, seconds) -> dict:

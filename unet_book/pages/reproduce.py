@@ -25,7 +25,8 @@ from unet_book.checkpoint import load_model, peek, save
 from unet_book.datasets.stack import together
 from unet_book.pages.results import best_threshold
 from unet_book.provenance import circumstances, revision
-from unet_book.training import Engine, Preset, several
+from unet_book.training import Engine, Preset
+from unet_book.training.distributed import choose_device
 
 __all__ = [
     "Part",
@@ -246,11 +247,11 @@ def run_part(
     `TABLES`. Returns the part's record. Raises KeyError for a name that is not there, OSError where
     a file can't be written, and what `training.train` raises.
     """
-    table, device = table or TABLES[name], several.place(device)
-    members = [place_of(name, one, folder) for one in part.members]
-    for one, place in zip(part.members, members):
+    table, device = table or TABLES[name], choose_device(device)
+    members = [place_of(name, member, folder) for member in part.members]
+    for member, place in zip(part.members, members):
         if not files(place)[0].exists():
-            write_json(files(place)[0], train_part(table, one, place, device, progress))
+            write_json(files(place)[0], train_part(table, member, place, device, progress))
     trained, scored = files(place_of(name, part, folder))
     if not trained.exists():
         which = {"fold": part.fold, "inner": part.inner, "seeds": part.mean_of}
@@ -273,7 +274,7 @@ def train_part(table: Table, part: Part, place: Path, device, progress) -> dict:
     not known any more: revision, seconds and memory are those since `resumed_from_step`.
     """
     everything = datasets.load(table.data, "all")
-    train, choose, test = (shrunk(one, table.shrink) for one in split(table, part, everything))
+    train, choose, test = (shrunk(stack, table.shrink) for stack in split(table, part, everything))
     checkpoint = place.with_name(f"{place.name}.checkpoint.safetensors")
     resumed = peek(checkpoint)["step"] if checkpoint.exists() else 0
     engine = Engine().settled(device, table.preset.base_channels)
@@ -366,7 +367,7 @@ def score_cells(models, sides: dict, shrink: int = 1) -> dict:
     for name in ("8 symmetries", "one pass"):
         found = probabilities(models, seen, AVERAGES[name], shrink)
         tried = [(metrics.seg(seen.labels, find_cells(found, **how)), how) for how in WAYS_TO_FIND]
-        best, how = max(tried, key=lambda one: one[0])
+        best, how = max(tried, key=lambda score_and_how: score_and_how[0])
         plain = max(value for value, how in tried if how["core"] is None)
         found = probabilities(models, test, AVERAGES[name], shrink)
         cells = find_cells(found, **how)
@@ -376,7 +377,7 @@ def score_cells(models, sides: dict, shrink: int = 1) -> dict:
             "seg": metrics.seg(test.labels, cells),
             "iou": metrics.iou(test.labels, cells),
             "cells": test.cell_count(),
-            "found": sum(int(one.max()) for one in cells),
+            "found": sum(int(labels.max()) for labels in cells),
         }
     averaged = scores.pop("8 symmetries")
     return {

@@ -1,6 +1,7 @@
 """Watching a training: a picture that follows it, a line a measurement, event files."""
 
 import io
+import os
 import sys
 
 import numpy as np
@@ -8,6 +9,8 @@ from tqdm.auto import tqdm
 
 from unet_book.datasets import Stack
 from unet_book.overlap_tile import predict
+from unet_book.training.presets import learning_rate
+from unet_book.training.state import Training
 from unet_book.unet import UNet
 
 BLUE, ORANGE = "#0072b2", "#d55e00"
@@ -19,6 +22,13 @@ class Live:
     In a notebook it is drawn anew after each measurement: the loss, the held-out error, and image
     number `index` of `stack` with the network's probability of a cell and the truth beside it. On a
     terminal it is one line a measurement, on stderr.
+
+    Parameters
+    ----------
+    stack : Stack
+        Images, such as the held-out ones.
+    index : int
+        Which of them is shown.
     """
 
     def __init__(self, stack: Stack, index: int = 0):
@@ -82,12 +92,22 @@ def in_notebook() -> bool:
 
 
 class Log:
-    """A training's curves in TensorBoard's event files, in `folder`; None writes none.
+    """A hook that writes a training's curves as TensorBoard's event files.
 
-    Raises ImportError, before the training, where the package `tensorboard` is missing.
+    Parameters
+    ----------
+    folder : path or None
+        Where they go; None writes none.
+    step : int
+        How many steps were made before.
+
+    Raises
+    ------
+    ImportError
+        Before the training, where the package `tensorboard` is missing.
     """
 
-    def __init__(self, folder, step: int):
+    def __init__(self, folder: str | os.PathLike | None, step: int):
         self.writer = None
         if folder is None:
             return
@@ -108,22 +128,23 @@ class Log:
         if self.writer is not None:
             self.writer.close()
 
-    def note(self, entry: dict, rate: float) -> None:
-        """An entry of the history, and the learning rate of its last step."""
-        if self.writer is None:
+    def __call__(self, training: Training) -> None:
+        """Write the last entry of the history, and the learning rate of its last step."""
+        if self.writer is None or not training.is_measured:
             return
+        entry = training.history[-1]
         values = {
             "loss": entry["loss"],
             "held-out pixel error": entry["error"],
-            "learning rate": rate,
+            "learning rate": learning_rate(training.preset, training.step - 1),
         }
         for name, value in values.items():
             if value is not None:
-                self.writer.add_scalar(name, value, entry["step"])
+                self.writer.add_scalar(name, value, training.step)
         self.writer.flush()
 
 
-def _curve(axes, history, name, times, title, color):
+def _curve(axes, history: list[dict], name: str, times: float, title: str, color: str) -> None:
     known = [entry for entry in history if entry[name] is not None]
     steps, values = ([entry[key] for entry in known] for key in ("step", name))
     axes.plot(steps, times * np.array(values), ".-", color=color)

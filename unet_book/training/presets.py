@@ -15,18 +15,47 @@ OPTIMIZERS, SCHEDULES = ("sgd", "adam", "adamw"), ("constant", "cosine")
 class Preset:
     """All that decides a training but the data and the seed.
 
-    `tile` is the side of the input in pixels; `batch_size` tiles make a step, on each process if
-    there are several. `learning_rate` falls to 0 over the `steps` along a cosine if `schedule` is
-    "cosine", and stays if it is "constant"; over the first `warmup` steps it rises to there from
-    near 0. `optimizer` is "sgd" (with `momentum`), "adam" or "adamw"; `weight_decay` is that of
-    "sgd" and "adamw". A gradient longer than `clip` is shortened to that length (None: never).
-    `balance` switches w_c of eq. (2) on; `w0` and `sigma` (px) are the border term's.
-    `measure_every` steps the held-out images are predicted. `average` is the decay of the running
-    mean of the weights, which is then the network that a training gives back; 0 takes the last
-    weights as they are.
+    Parameters
+    ----------
+    base_channels, depth, variant, dropout
+        The network's, as `UNet` has them.
+    tile : int
+        The side of the input, px.
+    batch_size : int
+        Tiles in a step, on each process if there are several.
+    steps : int
+        How many steps are made.
+    optimizer : {"sgd", "adam", "adamw"}
+        What moves the weights.
+    learning_rate : float
+        The rate of the steps after the warm-up.
+    momentum : float
+        That of "sgd".
+    schedule : {"constant", "cosine"}
+        Whether the rate stays, or falls to 0 over the steps along a cosine.
+    balance : bool
+        Whether w_c of eq. (2) is on.
+    w0, sigma : float
+        The border term's of eq. (2); sigma in px.
+    augmentation : Augmentation
+        How the tiles are changed.
+    measure_every : int
+        Steps after which the held-out images are predicted.
+    warmup : int
+        Steps over which the rate rises from near 0.
+    weight_decay : float
+        That of "sgd" and "adamw".
+    clip : float or None
+        A longer gradient is shortened to this length.
+    average : float
+        The decay of the running mean of the weights, which is then the network that a training
+        gives back; 0 takes the last weights as they are.
 
-    Raises ValueError for a tile that does not fit the network, a word that is not listed here, or
-    a number out of range.
+    Raises
+    ------
+    ValueError
+        For a tile that does not fit the network, a word that is not listed here, or a number out of
+        range.
     """
 
     base_channels: int = 64
@@ -51,10 +80,10 @@ class Preset:
     average: float = 0.0
 
     def __post_init__(self):
-        for one in fields(self):  # numbers of NumPy's own can't be saved as JSON
-            value = getattr(self, one.name)
+        for setting in fields(self):  # numbers of NumPy's own can't be saved as JSON
+            value = getattr(self, setting.name)
             if hasattr(value, "item"):
-                object.__setattr__(self, one.name, value.item())
+                object.__setattr__(self, setting.name, value.item())
         tile_step(self.tile, self.depth, self.variant)
         if self.optimizer not in OPTIMIZERS:
             raise ValueError(f"optimizer is {_either(OPTIMIZERS)}, not {self.optimizer!r}")
@@ -143,7 +172,13 @@ PRESETS = {
 
 
 def named(preset: Preset | str) -> Preset:
-    """The preset of that name. Raises ValueError, with the names there are, for another."""
+    """The preset of that name; a preset is given back.
+
+    Raises
+    ------
+    ValueError
+        With the names there are, for another name.
+    """
     if isinstance(preset, Preset):
         return preset
     if preset not in PRESETS:
@@ -159,5 +194,5 @@ def learning_rate(preset: Preset, step: int) -> float:
     return rate * (step + 1) / preset.warmup if step < preset.warmup else rate
 
 
-def _either(words) -> str:
+def _either(words: tuple[str, ...]) -> str:
     return ", ".join(f'"{word}"' for word in words[:-1]) + f' or "{words[-1]}"'

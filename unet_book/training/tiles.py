@@ -1,6 +1,7 @@
 """What a step of training sees: augmented tiles, their classes and their weights."""
 
 import zlib
+from collections.abc import Sequence
 from dataclasses import asdict
 
 import numpy as np
@@ -15,7 +16,7 @@ from unet_book.augmentation import (
 )
 from unet_book.datasets import Stack
 from unet_book.sizes import border
-from unet_book.training import several
+from unet_book.training import distributed
 from unet_book.training.engine import Engine, usual_engine
 from unet_book.training.presets import Preset
 from unet_book.weight_map import part_touching_cells, weight_map
@@ -26,26 +27,44 @@ class Tiles:
 
     Classes and weight maps are made once an image; each tile samples image, classes and weights at
     the same places.
+
+    Parameters
+    ----------
+    data : Stack
+        The images, of any sizes, and their labels.
+    preset : Preset
+        The recipe.
+    seed : int
+        Decides, with the step, every tile.
+    device : str or torch.device
+        Where the tiles are made.
+    engine : Engine or None
+        How the training is computed; None is `usual_engine`.
     """
 
     def __init__(
-        self, data: Stack, preset: Preset, seed: int, device, engine: Engine | None = None
+        self,
+        data: Stack,
+        preset: Preset,
+        seed: int,
+        device: str | torch.device,
+        engine: Engine | None = None,
     ):
         self.preset, self.seed, self.device = preset, seed, torch.device(device)
         self.engine = (engine or usual_engine(device)).settled(device, preset.base_channels)
         parted = part_touching_cells(data.labels)
         weights = weight_map(parted, preset.w0, preset.sigma, preset.balance)
         self.images, self.classes, self.weights = (
-            [torch.as_tensor(one).to(device) for one in each]  # images may differ in size
-            for each in (data.images, [classes(one) for one in parted], weights)
+            [torch.as_tensor(array).to(device) for array in arrays]  # they may differ in size
+            for arrays in (data.images, map(classes, parted), weights)
         )
-        self.share = range(*(preset.batch_size * (several.rank() + k) for k in (0, 1)))
-        self.whole = preset.batch_size * several.count()
+        self.share = range(*(preset.batch_size * (distributed.rank() + k) for k in (0, 1)))
+        self.whole = preset.batch_size * distributed.world_size()
         self.side = torch.cuda.Stream(self.device) if self.engine.ahead else None
         self.next = None
         content = 0
-        for one in (*data.images, *data.labels):
-            content = zlib.crc32(one.tobytes(), content)
+        for array in (*data.images, *data.labels):
+            content = zlib.crc32(array.tobytes(), content)
         recipe = asdict(preset) | {"batch_size": self.whole}
         self.identity = {"preset": recipe, "seed": seed, "data": content}
 
@@ -61,12 +80,12 @@ class Tiles:
         _, batch = self.next
         now = torch.cuda.current_stream(self.device)
         now.wait_stream(self.side)
-        for one in batch:
-            one.record_stream(now)  # its memory is not for the side stream to use again before
+        for tensor in batch:
+            tensor.record_stream(now)  # its memory is not for the side stream to use again before
         self._begin(step + 1)
         return batch
 
-    def _begin(self, step):
+    def _begin(self, step: int) -> None:
         if self.next is None:  # the images may still be on their way
             self.side.wait_stream(torch.cuda.current_stream(self.device))
         with torch.cuda.stream(self.side):
@@ -94,7 +113,9 @@ class Tiles:
         return image[:, None].contiguous(memory_format=memory_format), target, weights
 
 
-def pass_over(shape, tile: int, cut: int, how: Augmentation, generator: torch.Generator) -> None:
+def pass_over(
+    shape: Sequence[int], tile: int, cut: int, how: Augmentation, generator: torch.Generator
+) -> None:
     """Draw the numbers that `random_tile` would draw for an image of `shape`, and no pixel.
 
     A tile of one pixel with as much room to lie in, and of gray 0, draws the same numbers.
@@ -104,7 +125,7 @@ def pass_over(shape, tile: int, cut: int, how: Augmentation, generator: torch.Ge
     change_gray_values(torch.zeros(()), how, generator)
 
 
-def classes(labels) -> np.ndarray:
+def classes(labels: np.ndarray) -> np.ndarray:
     """0 background, 1 cell, -1 not annotated, from instance labels of any shape; int32."""
     return np.minimum(labels, 1).astype(np.int32)
 

@@ -11,7 +11,7 @@ import torch
 from unet_book import checkpoint, training
 from unet_book.augmentation import Augmentation
 from unet_book.datasets import Stack, phantom
-from unet_book.training import Preset, Tiles, several, train
+from unet_book.training import Preset, Tiles, distributed, train
 from unet_book.training.tiles import pass_over, random_tile
 
 # Without balance and with a strong border term, tiles differ much in the sum of their weights.
@@ -59,18 +59,18 @@ def flat(model):
     ids=["all", "shift", "small"],
 )
 def test_passing_over_a_tile_draws_the_numbers_that_making_it_would_draw(size, how):
-    one, other = (torch.Generator().manual_seed(7) for _ in range(2))
+    made, passed = (torch.Generator().manual_seed(7) for _ in range(2))
     image, labels = torch.rand(size), torch.zeros(size, dtype=torch.int32)
-    random_tile(image, labels, None, 44, 4, how, one)
-    pass_over(size, 44, 4, how, other)
-    assert torch.equal(one.get_state(), other.get_state())
+    random_tile(image, labels, None, 44, 4, how, made)
+    pass_over(size, 44, 4, how, passed)
+    assert torch.equal(made.get_state(), passed.get_state())
 
 
 def test_shares_are_the_parts_of_the_whole_batch(monkeypatch):
     whole = Tiles(data(), replace(TINY, batch_size=4), 5, "cpu")
-    monkeypatch.setattr(several, "count", lambda: 2)
+    monkeypatch.setattr(distributed, "world_size", lambda: 2)
     for rank in (0, 1):
-        monkeypatch.setattr(several, "rank", lambda rank=rank: rank)
+        monkeypatch.setattr(distributed, "rank", lambda rank=rank: rank)
         share = Tiles(data(), replace(TINY, batch_size=2), 5, "cpu")
         assert share.identity == whole.identity
         for mine, all_ in zip(share.batch(3), whole.batch(3)):
@@ -87,6 +87,36 @@ def test_each_process_has_dropout_of_its_own():
     assert len(seeds) == 125
 
 
+# Devices -----------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("device", ["toaster", "cuda:99"])
+def test_a_device_that_is_not_there_is_named(device):
+    with pytest.raises(ValueError, match=f"no device '{device}' here"):
+        distributed.choose_device(device)
+
+
+@pytest.mark.parametrize(
+    "asked, gpu, local_rank, chosen",
+    [
+        (None, False, None, "cpu"),
+        (None, True, None, "cuda"),
+        (None, True, "1", "cuda:1"),
+        ("cuda", True, "1", "cuda:1"),
+        ("cuda:0", True, "1", "cuda:0"),
+        ("cpu", True, "1", "cpu"),
+        (torch.device("cpu"), True, None, "cpu"),
+    ],
+)
+def test_each_process_gets_a_gpu_of_its_own(monkeypatch, asked, gpu, local_rank, chosen):
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: gpu)
+    monkeypatch.setattr(torch, "empty", lambda *_, device: None)  # as if all were there
+    monkeypatch.delenv("LOCAL_RANK", raising=False)
+    if local_rank:
+        monkeypatch.setenv("LOCAL_RANK", local_rank)
+    assert distributed.choose_device(asked) == torch.device(chosen)
+
+
 # Together ----------------------------------------------------------------------------------------
 
 
@@ -100,11 +130,18 @@ def one_of_two(rank, port, folder):
         MASTER_ADDR="localhost",
         MASTER_PORT=str(port),
     )
-    seen = []
+    seen, judged = [], []
     result = train(
-        data(), TINY, held_out(), checkpoint=folder / "a", watch=lambda *_: seen.append(rank), **HOW
+        data(),
+        TINY,
+        held_out(),
+        checkpoint=folder / "a",
+        watch=lambda *_: seen.append(rank),
+        judge=lambda model: judged.append(rank) or {"score": 1},
+        **HOW,
     )
-    assert set(seen) == ({0} if several.is_first() else set())
+    assert set(seen) == set(judged) == ({0} if distributed.is_main_process() else set())
+    assert [entry["raw"] for entry in result.history] == 2 * [{"score": 1}]
     assert not torch.distributed.is_initialized()
     torch.save((flat(result.model), result.history), folder / str(rank))
 

@@ -1,12 +1,10 @@
-"""What could lose a training is said early, and what was trained is kept."""
+"""After each step: a training that goes wrong says so, and what was trained is kept."""
 
 import errno
 import math
 import os
 import signal
 import threading
-import weakref
-from contextlib import nullcontext
 from dataclasses import replace
 from types import SimpleNamespace
 
@@ -18,7 +16,7 @@ from unet_book import checkpoint, training
 from unet_book.augmentation import Augmentation
 from unet_book.costs import memory
 from unet_book.datasets import Stack, phantom
-from unet_book.training import Engine, Preset, Tiles, safety, several, step, train
+from unet_book.training import Preset, Tiles, distributed, interrupt, saving, train
 
 TINY = Preset(
     base_channels=2,
@@ -57,6 +55,53 @@ def before_step(monkeypatch, k, do):
         return made(model, optimizer, tiles, step)
 
     monkeypatch.setattr(training, "training_step", instead)
+
+
+# The loop ----------------------------------------------------------------------------------------
+
+
+def test_after_each_step_that_is_left_the_hooks_are_called_in_order():
+    seen = []
+
+    def make_step(network, optimizer, tiles, step):
+        seen.append(("step", network, optimizer, step))
+        return torch.tensor(float(step))
+
+    run = training.Training(
+        tiles=SimpleNamespace(preset=TINY),
+        model=None,
+        network="network",
+        optimizer="optimizer",
+        average=None,
+        identity={},
+        step=6,
+    )
+    hooks = [lambda run, name=name: seen.append((name, run.step, len(run.losses))) for name in "ab"]
+    training.loop(run, make_step, hooks)
+    assert seen == [
+        *[("step", "network", "optimizer", 6), ("a", 7, 1), ("b", 7, 1)],
+        *[("step", "network", "optimizer", 7), ("a", 8, 2), ("b", 8, 2)],
+    ]
+
+
+def test_what_is_shown_is_saved_later(data, tmp_path):
+    """So that a training that dies in between shows it when it goes on."""
+    saved = []
+
+    def watch(step, model):
+        saved.append((step, checkpoint.peek(tmp_path / "a")["step"] if step else 0))
+
+    train(data, TINY, checkpoint=tmp_path / "a", watch=watch, **HOW | {"save_every": 1})
+    assert saved == [(0, 0), (3, 2), (6, 5), (8, 7)]
+
+
+def test_a_judges_numbers_of_numpy_and_torch_are_saved(data, tmp_path):
+    def judge(model):
+        return {"a": np.float32(0.5), "b": torch.tensor(2), "c": [1, 2]}
+
+    result = train(data, replace(TINY, steps=3), judge=judge, checkpoint=tmp_path / "a", **HOW)
+    assert result.history[-1]["scores"] == {"a": 0.5, "b": 2, "c": [1, 2]}
+    assert checkpoint.peek(tmp_path / "a")["history"] == result.history
 
 
 # Ctrl-C ------------------------------------------------------------------------------------------
@@ -120,7 +165,7 @@ def test_afterwards_ctrl_c_is_what_it_was(data, tmp_path):
 def test_an_answer_to_ctrl_c_that_is_not_pythons_loses_no_result(data, tmp_path, monkeypatch):
     real = signal.signal
     before = signal.getsignal(signal.SIGINT)
-    monkeypatch.setattr(safety.signal, "signal", lambda *how: real(*how) and None)
+    monkeypatch.setattr(interrupt.signal, "signal", lambda *how: real(*how) and None)
     try:
         assert train(data, replace(TINY, steps=1), checkpoint=tmp_path / "a", **HOW).history
     finally:
@@ -141,25 +186,27 @@ def test_in_another_thread_training_leaves_signals_alone(data, tmp_path):
 
 def test_several_processes_ask_each_other_now_and_then(monkeypatch):
     asked = []
-    monkeypatch.setattr(several, "count", lambda: 2)
-    monkeypatch.setattr(several, "total", lambda value: asked.append(value.item()) or value + 1)
+    monkeypatch.setattr(distributed, "world_size", lambda: 2)
+    monkeypatch.setattr(
+        distributed, "all_reduce_sum", lambda value: asked.append(value.item()) or value + 1
+    )
     monkeypatch.setattr(torch.distributed, "get_backend", lambda: "gloo")
-    interrupt = safety.Interrupt()
-    stops = [step for step in range(1, 31) if interrupt.wanted(step)]
+    hook = interrupt.Interrupt()
+    stops = [step for step in range(1, 31) if hook.wanted(step)]
     assert stops == [10, 20, 30] and asked == [0, 0, 0]  # the other process wanted to stop
 
 
 def test_what_torchrun_passes_on_is_no_second_ctrl_c(monkeypatch, capsys):
-    monkeypatch.setattr(several, "count", lambda: 2)
+    monkeypatch.setattr(distributed, "world_size", lambda: 2)
     clock = SimpleNamespace(now=100.0)
-    monkeypatch.setattr(safety, "time", SimpleNamespace(monotonic=lambda: clock.now))
-    interrupt = safety.Interrupt()
-    interrupt._ask()
+    monkeypatch.setattr(interrupt, "time", SimpleNamespace(monotonic=lambda: clock.now))
+    hook = interrupt.Interrupt()
+    hook._ask()
     clock.now += 0.5
-    interrupt._ask()
-    clock.now += safety.ECHO
+    hook._ask()
+    clock.now += interrupt.ECHO
     with pytest.raises(KeyboardInterrupt):
-        interrupt._ask()
+        hook._ask()
 
 
 # Room --------------------------------------------------------------------------------------------
@@ -174,6 +221,11 @@ def test_a_checkpoint_is_not_larger_than_was_asked_for(data, tmp_path, optimizer
     assert size <= asked <= size + checkpoint.HEADER
 
 
+def begun(preset, model, path):
+    """As much of a training before its first step as the room for it depends on."""
+    return SimpleNamespace(preset=preset, model=model, checkpoint=path, finished=False)
+
+
 def test_room_is_asked_for_a_long_history_and_for_losses_that_wait(tmp_path, monkeypatch):
     preset, asked = replace(TINY, steps=90_000, measure_every=45_000), []
     monkeypatch.setattr(checkpoint, "check_room", lambda path, needed: asked.append(needed))
@@ -184,7 +236,7 @@ def test_room_is_asked_for_a_long_history_and_for_losses_that_wait(tmp_path, mon
         losses = [0.000123456789012345] * (every - 1)
         history = [entry] * (plan.steps // every)
         (tmp_path / "a").unlink(missing_ok=True)
-        training.need_room(tmp_path / "a", model, plan, {"step": 0})
+        saving.check_room(begun(plan, model, tmp_path / "a"))
         checkpoint.save(tmp_path / "a", model, optimizer, {"history": history, "losses": losses})
         assert (tmp_path / "a").stat().st_size <= asked.pop() / 2
 
@@ -215,12 +267,11 @@ def test_a_first_checkpoint_needs_room_for_the_second_beside_it(data, tmp_path, 
     monkeypatch.setattr(
         checkpoint.os, "posix_fallocate", full(checkpoint.size(model, 1, 99)), raising=False
     )
-    state = {"step": 0}
     with pytest.raises(OSError):
-        training.need_room(tmp_path / "a", model, TINY, state)
+        saving.check_room(begun(TINY, model, tmp_path / "a"))
     (tmp_path / "a").write_bytes(b"")
-    training.need_room(tmp_path / "a", model, TINY, state)
-    training.need_room(None, model, TINY, state)
+    saving.check_room(begun(TINY, model, tmp_path / "a"))
+    saving.check_room(begun(TINY, model, None))
 
 
 def test_a_folder_that_cannot_be_is_told_before_training(data, tmp_path, monkeypatch):
@@ -288,6 +339,25 @@ def test_on_a_cpu_it_stops_in_the_very_step(data, monkeypatch):
     assert len(made) == 1
 
 
+def test_a_loss_that_no_hook_looked_at_is_not_saved(data, tmp_path):
+    """On a GPU losses are looked at when they are measured, and when they are saved."""
+    model, optimizer = training.start(TINY, 0, "cpu")
+    run = training.Training(
+        tiles=Tiles(data, TINY, 0, "cpu"),
+        model=model,
+        network=model,
+        optimizer=optimizer,
+        average=None,
+        identity={},
+        checkpoint=tmp_path / "a",
+        step=2,
+        losses=[torch.tensor(0.5), torch.tensor(math.nan)],
+    )
+    with pytest.raises(FloatingPointError, match="loss of step 2 is nan"):
+        saving.save(run)
+    assert os.listdir(tmp_path) == []
+
+
 def test_an_image_that_holds_no_numbers_is_named_as_the_cause(data):
     stack = Stack("", data.images.copy(), data.labels)  # which refuses NaN itself
     stack.images[:] = np.nan
@@ -338,56 +408,3 @@ def test_a_checkpoint_from_before_a_setting_existed_goes_on(data, tmp_path):
     train(data, replace(TINY, steps=4), checkpoint=tmp_path / "old", **HOW)
     with pytest.raises(ValueError, match=r"another preset \(clip None, not 1.0\)"):
         train(data, replace(TINY, steps=4, clip=1.0), checkpoint=tmp_path / "old", **HOW)
-
-
-# A graph, with a stand-in for the GPU's -----------------------------------------------------------
-
-
-def test_a_recorded_step_keeps_alive_what_the_graph_has_only_addresses_of(monkeypatch):
-    replays = []
-    graph = SimpleNamespace(replay=lambda: replays.append(1))
-    monkeypatch.setattr(torch.cuda, "CUDAGraph", lambda: graph)
-    monkeypatch.setattr(torch.cuda, "graph", lambda graph: nullcontext())
-
-    def recorded():
-        model, image = torch.nn.Linear(1, 1), torch.ones(1)
-        return step.record(lambda: model(image))[0], weakref.ref(model), weakref.ref(image)
-
-    again, *kept = recorded()
-    again()
-    assert replays == [1]
-    assert all(one() is not None for one in kept)
-    del again
-    assert all(one() is None for one in kept)
-
-
-@pytest.mark.parametrize("optimizer", ["sgd", "adamw"])
-def test_a_graphed_training_replays_its_own_steps(data, monkeypatch, optimizer):
-    preset = replace(TINY, optimizer=optimizer, schedule="cosine", learning_rate=1e-2)
-    recorded = []
-
-    def record(work):
-        recorded.append(work)
-        result = torch.zeros(())
-        return lambda: result.copy_(work()), result
-
-    monkeypatch.setattr(step, "record", record)
-    monkeypatch.setattr(step, "aside", lambda work: work())
-    ends = []
-    for make_step in (training.training_step, step.GraphedStep()):
-        tiles, (model, steps) = Tiles(data, preset, 0, "cpu"), training.start(preset, 0, "cpu")
-        losses = [make_step(model, steps, tiles, k) for k in range(preset.steps)]
-        ends.append((flat(model), torch.stack(losses)))
-    assert all(map(torch.equal, *ends))
-    assert len(recorded) == 1
-
-
-@pytest.mark.parametrize("optimizer", ["sgd", "adam", "adamw"])
-def test_a_graph_reads_the_learning_rate_from_a_tensor(optimizer):
-    preset = replace(TINY, optimizer=optimizer, learning_rate=0.25)
-    model, _ = training.start(preset, 0, "cpu")
-    made = training.optimizer_for(model, preset, Engine(graph=True))
-    rate = made.param_groups[0]["lr"]
-    step.prepare(model, made, SimpleNamespace(seed=0, preset=preset), 0)
-    assert made.param_groups[0]["lr"] is rate and rate.item() == 0.25
-    assert optimizer == "sgd" or made.param_groups[0]["capturable"]

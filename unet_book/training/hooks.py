@@ -1,0 +1,116 @@
+"""What a training does after each step; each hook is called with the `Training`.
+
+A hook is any such function or object. `Interrupt` (Ctrl-C) and `Log` (event files) are hooks, too,
+and have files of their own.
+"""
+
+from collections.abc import Callable
+
+import torch
+from tqdm.auto import tqdm
+
+from unet_book.datasets import Stack
+from unet_book.training import averaging, distributed, guard
+from unet_book.training.evaluation import held_out_error
+from unet_book.training.live import Live
+from unet_book.training.saving import save
+from unet_book.training.state import Training
+from unet_book.unet import UNet
+
+
+def average(training: Training) -> None:
+    """Move the mean of the weights towards the latest, if the preset wants one."""
+    decay, step = training.preset.average, training.step - 1
+    averaging.follow(training.average, training.model, decay, step)
+
+
+def stay_finite(training: Training) -> None:
+    """FloatingPointError if a loss is no number; a GPU would wait for whoever looks at each."""
+    if training.is_measured or training.tiles.device.type == "cpu":
+        guard.check_losses(training)
+
+
+class Measure:
+    """An entry of the history every `Preset.measure_every` steps, and at the end.
+
+    Parameters
+    ----------
+    held_out : Stack or None
+        The images whose pixel error is measured.
+    judge : callable or None
+        Gives more numbers of a network, as a dictionary.
+    """
+
+    def __init__(self, held_out: Stack | None, judge: Callable[[UNet], dict] | None):
+        self.held_out, self.judge = held_out, judge
+
+    def __call__(self, training: Training) -> None:
+        if not training.is_measured:
+            return
+        loss = torch.stack(training.losses).mean().item()
+        scores = self.scores(training) if distributed.rank() == 0 else {}
+        entry = {"step": training.step, "loss": loss} | distributed.broadcast(scores)
+        training.history.append(entry)
+        training.losses = []
+
+    def scores(self, training: Training) -> dict:
+        """The held-out error, and what the judge says of the mean and of the latest weights."""
+        found = {"error": None}
+        if self.held_out is not None:
+            tile = training.preset.tile
+            found["error"] = held_out_error(training.trained, self.held_out, tile)
+        if self.judge is not None:
+            found["scores"] = plain(self.judge(training.trained))
+            if training.average is not None:
+                found["raw"] = plain(self.judge(training.model))
+        return found
+
+
+def plain(scores: dict) -> dict:
+    """The same with Python's own numbers; NumPy's can't be saved as JSON."""
+    return {
+        name: value.item() if hasattr(value, "item") else value for name, value in scores.items()
+    }
+
+
+class Watch:
+    """Call ``watch(step, model)`` before the first step and after each measurement."""
+
+    def __init__(self, watch: Callable[[int, UNet], None] | None, training: Training):
+        self.watch = watch
+        if isinstance(watch, Live):
+            watch.history = training.history
+        if watch is not None and training.step == 0:
+            watch(0, training.trained)
+
+    def __call__(self, training: Training) -> None:
+        if self.watch is not None and training.is_measured:
+            self.watch(training.step, training.trained)
+
+
+class Save:
+    """Save the training every so many steps, and at the end, if it has a checkpoint."""
+
+    def __init__(self, every: int):
+        self.every = every
+
+    def __call__(self, training: Training) -> None:
+        if training.checkpoint and training.is_due(self.every):
+            save(training)
+
+
+class Progress:
+    """A bar of the steps; ``with Progress(...) as progress:`` ends its line."""
+
+    def __init__(self, shown: bool, training: Training):
+        steps, made = training.preset.steps, training.step
+        self.bar = tqdm(total=steps, initial=made, disable=not shown)
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        self.bar.close()
+
+    def __call__(self, training: Training) -> None:
+        self.bar.update()

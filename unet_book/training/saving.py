@@ -1,0 +1,110 @@
+"""A training is saved, and goes on from there as if nothing had happened."""
+
+import os
+from collections.abc import Callable
+from dataclasses import asdict
+from typing import Any
+
+import torch
+
+from unet_book import checkpoint as checkpoints
+from unet_book.checkpoint import class_name
+from unet_book.costs.memory import STATES
+from unet_book.training import distributed, guard
+from unet_book.training.presets import Preset
+from unet_book.training.state import Training
+from unet_book.training.tiles import Tiles
+from unet_book.unet import UNet
+
+
+def identity(tiles: Tiles, model: UNet, initialize: Callable) -> dict:
+    """What makes a training the one it is; a checkpoint of another one is refused."""
+    how = {"precision": tiles.engine.precision, "compile": tiles.engine.compile}
+    drawn = getattr(initialize, "name", None) or class_name(initialize)
+    return tiles.identity | {
+        "network": class_name(type(model)),
+        "initializer": drawn,
+        "engine": how,
+    }
+
+
+def save(training: Training) -> None:
+    """Write the training's checkpoint, unless its losses or weights have left the numbers.
+
+    Raises
+    ------
+    FloatingPointError
+        If they have; the checkpoint that was there stays.
+    OSError
+        If the file can't be written.
+    """
+    guard.check_losses(training)
+    guard.check_weights(training)
+    if distributed.rank() == 0:
+        state = {
+            "step": training.step,
+            "history": training.history,
+            "losses": [loss.item() for loss in training.losses],
+            "identity": training.identity,
+        }
+        checkpoints.save(
+            training.checkpoint, training.model, training.optimizer, state, training.average
+        )
+
+
+def resume(training: Training) -> None:
+    """Put what the training's checkpoint holds into its place; without one nothing changes.
+
+    Raises
+    ------
+    ValueError
+        If the checkpoint comes from another training (`identity`), or from none.
+    """
+    path = training.checkpoint
+    if path is None or not os.path.exists(path):
+        return
+    state = checkpoints.peek(path)
+    if "identity" not in state:
+        raise ValueError(f"{path} holds a network only, not a training that could go on")
+    check_identity(path, state["identity"], training.identity)
+    checkpoints.restore(path, training.model, training.optimizer, training.average)
+    device = training.tiles.device
+    training.step, training.history = state["step"], state["history"]
+    training.losses = [torch.tensor(loss, device=device) for loss in state["losses"]]
+
+
+def check_identity(path: str | os.PathLike, theirs: dict, mine: dict) -> None:
+    """ValueError, with what differs, unless the identity that a checkpoint holds is `mine`."""
+    # A checkpoint from before a setting was thought of had what is now the setting's default.
+    default, preset = asdict(Preset()), theirs["preset"]
+    augmentation = default["augmentation"] | preset["augmentation"]
+    theirs = theirs | {"preset": default | preset | {"augmentation": augmentation}}
+    for name in mine:
+        saved = theirs.get(name, mine[name])  # older checkpoints know less of themselves
+        if saved != mine[name]:
+            what = difference(saved, mine[name])
+            if name == "data":  # of which a checksum is kept
+                what = "other images or masks"
+            raise ValueError(
+                f"{path} was trained with another {name} ({what}): go on as it began, delete that "
+                "file, or start at another place; there --from begins with these weights"
+            )
+
+
+def difference(theirs: Any, mine: Any) -> str:
+    """What differs, in words; of two dictionaries only the entries that do."""
+    if not (isinstance(theirs, dict) and isinstance(mine, dict)):
+        return f"{theirs}, not {mine}"
+    names = [name for name in mine | theirs if theirs.get(name) != mine.get(name)]
+    return ", ".join(f"{name} {difference(theirs.get(name), mine.get(name))}" for name in names)
+
+
+def check_room(training: Training) -> None:
+    """OSError unless the training's checkpoints, the old and the new one, fit where they go."""
+    path, preset = training.checkpoint, training.preset
+    if path and distributed.rank() == 0 and not training.finished:
+        every = min(preset.measure_every, preset.steps)
+        numbers = every + 4 * (preset.steps // every + 1)  # losses, and an entry a measurement
+        copies = STATES[preset.optimizer] + bool(preset.average)
+        needed = checkpoints.size(training.model, copies, numbers)
+        checkpoints.check_room(path, needed if os.path.exists(path) else 2 * needed)
