@@ -33,7 +33,7 @@ ONE_THREAD := OMP_NUM_THREADS=1 MKL_NUM_THREADS=1 OPENBLAS_NUM_THREADS=1
 
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
-.PHONY: help book test lab execute bench lock lint clean distclean
+.PHONY: help book test lab execute bench lint resolve lock clean distclean
 
 help:  ## this list
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' Makefile
@@ -66,6 +66,9 @@ bench: .venv/bench.ready  ## time this package beside its peers on a quiet machi
 lint: .venv/all.ready  ## look for mistakes that need no running, and for code out of its one format
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
+
+resolve: .venv/all.ready $(UV_READY)  ## ask the package index whether the bounds in pyproject.toml can be met
+	UV=$(UV) $(BIN)/pytest -m network tests/test_requirements.py
 
 lock: $(UV_READY)  ## pin every package anew after pyproject.toml changed (UPGRADE=--upgrade for newer ones)
 	$(PIN) --extra book --extra test --output-file requirements.lock

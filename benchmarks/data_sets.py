@@ -11,7 +11,7 @@ import harness
 
 from unet_book import datasets
 from unet_book.pages import survey
-from unet_book.run import versions
+from unet_book.provenance import versions
 
 # What each record was made from: of the two tracking sets, the official archives hold more.
 SETS = {

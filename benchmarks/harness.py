@@ -24,7 +24,7 @@ import torch
 
 from unet_book import datasets
 from unet_book.pages import records
-from unet_book.run import circumstances, revision, versions
+from unet_book.provenance import circumstances, revision, versions
 
 OURS = "this package"
 INSTRUCTIONS = ("avx2", "fma", "avx512f", "avx512_bf16", "amx_bf16", "asimd", "bf16")

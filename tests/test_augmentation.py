@@ -310,7 +310,7 @@ def test_a_grid_of_fewer_than_two_points_is_refused(grid):
         Augmentation(grid=grid)
 
 
-@pytest.mark.parametrize("factor, shift", [(255, 0), (1, -0.5)])
+@pytest.mark.parametrize("factor, shift", [(255, 0), (1, 0.5), (1, -0.5)])
 def test_gray_values_outside_their_range_are_refused(factor, shift):
     image = factor * torch.rand(40, 40) + shift
     labels = torch.zeros(40, 40, dtype=torch.int32)

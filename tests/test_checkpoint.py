@@ -17,7 +17,7 @@ from safetensors import safe_open
 from safetensors.torch import save_file
 
 import unet_book
-from unet_book import _files, checkpoint
+from unet_book import _files, _header, checkpoint
 from unet_book.sizes import VARIANTS
 from unet_book.unet import UNet
 
@@ -181,14 +181,14 @@ def test_what_a_killed_process_left_is_removed_before_the_next_training(saved, t
 
 
 def test_to_peek_no_tensor_is_read(saved, monkeypatch):
-    opened = checkpoint.safe_open
+    opened = _header.safe_open
 
     @contextmanager
     def header_only(path, framework):
         with opened(path, framework) as file:
             yield SimpleNamespace(metadata=file.metadata)
 
-    monkeypatch.setattr(checkpoint, "safe_open", header_only)
+    monkeypatch.setattr(_header, "safe_open", header_only)
     assert checkpoint.peek(saved) == {"step": 1}
 
 

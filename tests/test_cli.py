@@ -3,6 +3,7 @@
 import errno
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -20,6 +21,7 @@ import unet_book
 from unet_book import checkpoint, cli, datasets, training
 from unet_book import run as run_room
 from unet_book.augmentation import Augmentation
+from unet_book.cli import commands, inputs
 from unet_book.datasets import phantom
 from unet_book.datasets.files import read_resolution
 from unet_book.overlap_tile import predict
@@ -310,6 +312,22 @@ def test_evaluate_prints_the_errors_of_the_network(trained, folder, capsys):
     assert [word for word in ("majority", "IoU", "SEG") if word not in out] == []
 
 
+def test_without_a_true_cell_there_is_no_seg(trained, folder, tmp_path, capsys):
+    """Cells count, not images: of two images the empty one changes nothing."""
+    shutil.copytree(folder, tmp_path / "mine")
+    assert run("evaluate", trained, "--data", tmp_path / "mine", "--split", "test") == 0
+    seg = capsys.readouterr().out.splitlines()[-1]
+    tifffile.imwrite(tmp_path / "mine" / "images" / "4.tif", np.zeros((30, 90), np.uint8))
+    datasets.write_labels(tmp_path / "mine" / "masks" / "4.tif", np.zeros((30, 90), int))
+    assert run("evaluate", trained, "--data", tmp_path / "mine") == 0
+    assert capsys.readouterr().out.splitlines()[-1].endswith("n/a: no true cell")
+    for i in range(3):
+        for part in ("images", "masks"):
+            (tmp_path / "mine" / part / f"{i}.tif").unlink()
+    assert run("evaluate", trained, "--data", tmp_path / "mine", "--split", "all") == 0
+    assert capsys.readouterr().out.splitlines()[-1] == seg
+
+
 @pytest.mark.parametrize("network", ["folder", "file"])
 def test_predict_writes_the_cells_of_each_image(trained, tmp_path, capsys, network):
     shapes, files = {"a": (31, 77), "b": (50, 41), "c": (13, 5)}, []
@@ -329,7 +347,7 @@ def test_predict_writes_the_cells_of_each_image(trained, tmp_path, capsys, netwo
         assert cells.shape == shape
         assert np.array_equal(skimage.io.imread(path), cells)
         loaded = checkpoint.load_model(trained / run_room.MODEL)
-        probability = predict(loaded, datasets.read_image(file), cli.best_tile(loaded))[1]
+        probability = predict(loaded, datasets.read_image(file), commands.best_tile(loaded))[1]
         assert np.array_equal(cells, datasets.instances(probability > 0.5))
         assert f"{path}: {cells.max()} cells" in printed
 
@@ -372,7 +390,7 @@ def test_predict_takes_a_data_set_too(trained, folder, tmp_path, split, names):
 @pytest.mark.parametrize("depth, variant", [(1, "paper"), (4, "paper"), (3, "same")])
 def test_the_tile_of_predictions_fits_the_network(depth, variant):
     model = UNet(base_channels=1, depth=depth, variant=variant)
-    assert 572 <= cli.best_tile(model) < 572 + 2**depth
+    assert 572 <= commands.best_tile(model) < 572 + 2**depth
 
 
 # What can't be done ------------------------------------------------------------------------------
@@ -436,7 +454,15 @@ def test_another_training_in_the_folder_is_refused_and_kept(complaint, trained, 
     before = (trained / run_room.MODEL).read_bytes()
     words = complaint("train", "--data", folder, "--out", trained, "--seed", 9)
     assert "was trained with another seed (2, not 9)" in words
+    assert words.endswith("start at another place; there --from begins with these weights")
     assert (trained / run_room.MODEL).read_bytes() == before
+
+
+@pytest.mark.usefixtures("arithmetic")
+def test_other_images_are_told_in_words(complaint, trained, tmp_path):
+    more = write_folder(tmp_path / "more", 5)
+    words = complaint("train", "--data", more, "--out", trained, "--seed", 2)
+    assert "was trained with another data (other images or masks): go on as it began" in words
 
 
 def test_an_image_in_color_is_refused(complaint, trained, tmp_path):
@@ -508,12 +534,12 @@ def test_images_are_read_one_after_the_other(trained, tmp_path, monkeypatch):
     for k in range(3):
         tifffile.imwrite(tmp_path / f"{k}.tif", np.uint8(255 * phantom.cells((60, 66), seed=k)[0]))
 
-    def noted(name):
-        real = getattr(cli, name)
-        monkeypatch.setattr(cli, name, lambda *words: (order.append(name), real(*words))[1])
+    def noted(room, name):
+        real = getattr(room, name)
+        monkeypatch.setattr(room, name, lambda *words: (order.append(name), real(*words))[1])
 
-    noted("read_frames")
-    noted("write_labels")
+    noted(inputs, "read_frames")
+    noted(commands, "write_labels")
     assert run("predict", trained, tmp_path, "--out", tmp_path / "out") == 0
     assert order == ["read_frames", "write_labels"] * 3
 

@@ -43,6 +43,7 @@ def test_equal_channels_are_gray(tmp_path, kind, suffix):
         }[kind]
         tifffile.imwrite(path, pixels, **how)
     assert np.array_equal(datasets.read_image(path), datasets.to_unit(gray()))
+    assert np.array_equal(datasets.read_labels(path), gray())
 
 
 def test_a_channel_is_chosen(tmp_path):
@@ -168,6 +169,96 @@ def test_of_a_pyramid_the_full_page_is_read(tmp_path):
         assert np.array_equal(datasets.read_image(tmp_path / name), datasets.to_unit(large)), name
 
 
+def test_images_of_other_sizes_are_told(tmp_path):
+    """No mark says that they are thumbnails, so they may be somebody's images."""
+    with tifffile.TiffWriter(tmp_path / "a.tif") as file:
+        for shape in ((24, 32), (9, 9), (9, 8)):
+            file.write(gray(0, shape), metadata=None)
+    for decode in (files._decode, decode_by_pillow):
+        with pytest.warns(UserWarning, match="a.tif: the first image is read, and 2 of other"):
+            assert np.array_equal(decode(tmp_path / "a.tif")[0], gray())
+
+
+# ---- two decoders, one answer
+
+
+def decode_by_pillow(path, as_shown=False):
+    """As if the file's compression needed a package that is not there."""
+    return files._without_codecs(path, as_shown, ValueError("imagecodecs"))
+
+
+def extremes(dtype):
+    """Every kind of value of a type, its smallest and largest among them."""
+    if dtype == "?":
+        return gray() > 100
+    if np.dtype(dtype).kind == "f":
+        return (gray() - 90.5).astype(dtype)
+    info = np.iinfo(dtype)
+    pixels = np.random.default_rng(0).integers(info.min, info.max, (24, 32), dtype, endpoint=True)
+    pixels[0, :2] = info.min, info.max
+    return pixels
+
+
+@pytest.mark.parametrize("order", "<>")
+@pytest.mark.parametrize("dtype", ["?", "u1", "i1", "u2", "i2", "u4", "i4", "f4"])
+def test_types_come_back_from_both_decoders(tmp_path, dtype, order):
+    tag = [(274, "H", 1, 6, True)]  # a turned camera
+    how = {"byteorder": order, "extratags": tag, "metadata": None, "compression": "zlib"}
+    tifffile.imwrite(tmp_path / "a.tif", extremes(dtype), photometric="minisblack", **how)
+    decoders = [files._decode, decode_by_pillow]
+    if order == ">" and dtype in files.SWAPPED:
+        assert "imagecodecs" in said(decoders.pop(), tmp_path / "a.tif")
+    for decode in decoders:
+        found, axes = decode(tmp_path / "a.tif")
+        assert np.array_equal(found, np.rot90(extremes(dtype), 3)) and axes == "YX"
+        assert found.dtype == np.dtype(dtype)
+
+
+@pytest.mark.parametrize("dtype", ["?", "u1", "u2"])
+@pytest.mark.parametrize("software", ["tifffile.py", "another"])
+def test_an_inverted_scale_is_one_thing_in_both_decoders(tmp_path, dtype, software):
+    """Bits are black and white, unless tifffile wrote them, whose True of a mask is a cell."""
+    pixels = extremes(dtype)
+    tifffile.imwrite(tmp_path / "a.tif", pixels, photometric="miniswhite", software=software)
+    own = dtype == "?" and software == "tifffile.py"
+    for decode in (files._decode, decode_by_pillow):
+        for as_shown in (True, False):
+            inverted = not own and (as_shown or dtype == "?")
+            expected = files._inverse(pixels) if inverted else pixels
+            assert np.array_equal(decode(tmp_path / "a.tif", as_shown)[0], expected)
+
+
+def test_a_mask_of_bits_keeps_its_cells(tmp_path):
+    tifffile.imwrite(tmp_path / "a.tif", gray() > 150)
+    assert np.array_equal(datasets.read_labels(tmp_path / "a.tif") > 0, gray() > 150)
+
+
+def test_twelve_bits_are_read(tmp_path):
+    """Two pixels in three bytes, as cameras pack them."""
+    pixels = extremes("u2") >> 4
+    first, second = pixels[:, ::2], pixels[:, 1::2]
+    packed = np.stack([first >> 4, (first & 15) << 4 | second >> 8, second & 255], -1)
+    tifffile.imwrite(tmp_path / "a.tif", packed.reshape(24, 48).astype(np.uint8), metadata=None)
+    content = bytearray((tmp_path / "a.tif").read_bytes())
+    for tag, value in ((256, 32), (258, 12)):  # the width, the bits of a pixel
+        entry = content.index(tag.to_bytes(2, "little"), 8)
+        content[entry + 8 : entry + 10] = value.to_bytes(2, "little")
+    (tmp_path / "a.tif").write_bytes(content)
+    assert np.array_equal(files._decode(tmp_path / "a.tif")[0], pixels)
+
+
+@pytest.mark.parametrize("compression", ["tiff_lzw", "zstd"])
+def test_of_a_compressed_pyramid_the_full_page_is_read(tmp_path, compression):
+    large, small = Image.fromarray(gray(0, (64, 96))), Image.fromarray(gray(1, (16, 24)))
+    small.encoderinfo = {"tiffinfo": {254: 1}}
+    try:
+        how = {"compression": compression, "save_all": True, "append_images": [small]}
+        large.save(tmp_path / "a.tif", **how)
+    except (OSError, KeyError) as error:
+        pytest.skip(f"this Pillow writes no such TIFF: {error}")
+    assert np.array_equal(files._decode(tmp_path / "a.tif")[0], np.array(large))
+
+
 # ---- what is inside counts, not the ending
 
 
@@ -181,9 +272,12 @@ def test_a_mask_that_was_compressed_with_loss_is_refused(tmp_path):
     Image.fromarray(gray()).save(tmp_path / "a.jpg")
     (tmp_path / "a.jpg").rename(tmp_path / "a.png")
     Image.fromarray(gray()).save(tmp_path / "b.tif", compression="jpeg")
-    for name in ("a.png", "b.tif"):
-        assert "JPEG changes label values" in said(datasets.read_labels, tmp_path / name)
-        assert datasets.read_image(tmp_path / name).shape == (24, 32)
+    Image.fromarray(gray()).save(tmp_path / "c.webp", quality=50)
+    (tmp_path / "c.webp").rename(tmp_path / "c.png")
+    for name, kind in (("a.png", "JPEG"), ("b.tif", "JPEG"), ("c.png", "WEBP")):
+        assert f"{kind} changes label values" in said(datasets.read_labels, tmp_path / name)
+        if kind == "JPEG":  # the third is in colors
+            assert datasets.read_image(tmp_path / name).shape == (24, 32)
 
 
 @pytest.mark.parametrize("suffix", ["bmp", "gif", "npy"])
@@ -247,3 +341,47 @@ def test_the_pixels_size_is_carried_over(tmp_path):
     assert again[0] == pytest.approx(size, rel=1e-4) and again[1] == 3
     Image.fromarray(gray()).save(tmp_path / "a.png")
     assert files.read_resolution(tmp_path / "a.png") is None
+
+
+@pytest.mark.parametrize(
+    "unit, per_centimeter", [("nm", 1e7), ("µm", 1e4), (None, 1e4), ("mm", 10), ("pixel", None)]
+)
+def test_an_ome_files_pixels_size_is_read(tmp_path, unit, per_centimeter):
+    """OME's own default is the micrometer."""
+    how = {"axes": "YX", "PhysicalSizeX": 0.5, "PhysicalSizeY": 0.25}
+    units = {"PhysicalSizeXUnit": unit, "PhysicalSizeYUnit": unit} if unit else {}
+    tifffile.imwrite(tmp_path / "a.ome.tif", gray(), metadata=how | units)
+    if per_centimeter is None:
+        assert files.read_resolution(tmp_path / "a.ome.tif")[1] == 1  # TIFF's "no unit"
+    else:
+        size, number = files.read_resolution(tmp_path / "a.ome.tif")
+        assert size == pytest.approx((2 * per_centimeter, 4 * per_centimeter)) and number == 3
+        datasets.write_labels(tmp_path / "out.tif", gray().astype(int), (size, number))
+        assert files.read_resolution(tmp_path / "out.tif")[0] == pytest.approx(size, rel=1e-3)
+
+
+@pytest.mark.parametrize("said", [(0, 1), (1, 0), (0, 0)])
+def test_a_pixels_size_of_nothing_is_none(tmp_path, said):
+    tifffile.imwrite(tmp_path / "a.tif", gray(), resolution=(7, 7), metadata=None)
+    content = (tmp_path / "a.tif").read_bytes()
+    seven = np.array([7, 1], "<u4").tobytes()
+    assert content.count(seven) == 2
+    (tmp_path / "a.tif").write_bytes(content.replace(seven, np.array(said, "<u4").tobytes()))
+    assert files.read_resolution(tmp_path / "a.tif") is None
+
+
+@pytest.mark.parametrize("unit, each", [("nm", 1e7), ("mm", 10), ("cm", 1), ("micron", 1e4)])
+def test_units_that_fiji_says_in_words(tmp_path, unit, each):
+    tifffile.imwrite(
+        tmp_path / "a.tif", gray(), imagej=True, resolution=(4, 2), metadata={"unit": unit}
+    )
+    assert files.read_resolution(tmp_path / "a.tif") == ((4 * each, 2 * each), 3)
+
+
+@pytest.mark.parametrize("count", [2, 3, 4])
+def test_an_array_in_colors_is_no_stack(tmp_path, count):
+    """Of (H, W, 3) the last axis is color; of (3, H, W) and (N, H, 4) the first counts images."""
+    np.save(tmp_path / "a.npy", np.stack([gray()] * count, -1))
+    assert np.array_equal(datasets.read_image(tmp_path / "a.npy"), datasets.to_unit(gray()))
+    np.save(tmp_path / "b.npy", np.stack([gray()] * 3))
+    assert len(files.read_frames(tmp_path / "b.npy")) == 3

@@ -92,9 +92,20 @@ def test_gray_edges_are_cut_at_half_and_it_is_said(soften):
     assert (found[0] > 0).mean() == pytest.approx((cells() > 0).mean(), abs=0.03)
 
 
+@pytest.mark.parametrize("quality", [50, 75, 96, 97, 98, 99, 100])
+def test_every_quality_of_jpeg_is_seen_through(quality):
+    file = io.BytesIO()
+    Image.fromarray(WHITE.astype(np.uint8)).save(file, "JPEG", quality=quality)
+    with pytest.warns(UserWarning, match="black and white with gray edges"):
+        found = read(np.array(Image.open(file)))
+    assert same_cells(found[0] > 0, WHITE > 0) or np.mean((found[0] > 0) != (WHITE > 0)) < 0.02
+
+
 def test_numbers_of_classes_give_their_pieces():
     kinds = np.where(cells() > 0, 1 + cells() % 2, 0)
     assert same_cells(quietly(kinds, classes=(1, 2))[0], cells())
+    with pytest.raises(ValueError, match="m0.tif: no mask holds 3, 4; the numbers are 0, 1, 2"):
+        read(kinds, classes=(3, 4))
     only = quietly(kinds, classes=(2,))[0]
     assert np.array_equal(only > 0, kinds == 2)
 
@@ -104,6 +115,7 @@ def test_a_number_may_mean_not_annotated():
     half[:, 100:] = 255
     found = quietly(half, ignore=255)[0]
     assert (found[:, 100:] == -1).all() and np.array_equal(found[:, :100], half[:, :100])
+    assert np.array_equal(quietly(cells(), ignore=0)[0] == -1, cells() == 0)
     white = np.where(half == 255, 7, WHITE)
     assert (quietly(white, ignore=7)[0][:, 100:] == -1).all()
 
@@ -144,10 +156,19 @@ def test_what_can_not_be_told_is_refused_by_name(name):
         read(*masks)
 
 
-def test_one_huge_number_is_doubted():
+def test_two_pieces_a_number_are_classes_if_all_have_them_and_a_torn_cell_if_one_has():
+    checkered = np.kron([[1, 0, 2], [0, 0, 0], [2, 0, 1]], np.ones((6, 6)))
+    with pytest.raises(ValueError, match="look like classes"):
+        read(checkered, checkered)
+    torn = cells() * (np.arange(SIZE[1]) != np.mean(np.nonzero(cells() == 3)[1]).round())
+    assert np.array_equal(quietly(torn, cells(1))[0], torn)
+
+
+@pytest.mark.parametrize("number", [255, 254, 1000, 65535])
+def test_one_huge_number_is_doubted(number):
     half = cells().copy()
-    half[:, 100:] = 255
-    with pytest.warns(UserWarning, match="255 covers .*--ignore 255"):
+    half[:, 100:] = number
+    with pytest.warns(UserWarning, match=f"{number} covers .*--ignore {number}"):
         found = read(half, cells(1))
     assert np.array_equal(found[0], half)
 
@@ -183,6 +204,12 @@ def write(folder, names):
             whole = np.uint8(255 * pixels) if part == "images" else pixels.astype(np.uint16)
             tifffile.imwrite(folder / part / name, whole)
     return folder
+
+
+def test_files_beside_folders_are_read_with_those_in_them(tmp_path):
+    names = [f"{folder}{i}.tif" for folder in ("", "day1/", "day2/") for i in range(2)]
+    stack = datasets.load(write(tmp_path / "mine", zip(names, names)), "all")
+    assert len(stack) == 6
 
 
 @pytest.mark.parametrize(
@@ -235,6 +262,10 @@ def test_masks_as_outlines_in_words_are_told(tmp_path):
     (folder / "masks" / "a.tif").unlink()
     (folder / "masks" / "annotations.json").write_text("{}")
     with pytest.raises(FileNotFoundError, match="annotations.json is not read: export label"):
+        datasets.load(folder, "all")
+    (folder / "masks" / "annotations.json").rename(folder / "coco.json")
+    (folder / "masks").rmdir()
+    with pytest.raises(FileNotFoundError, match="masks is missing.*coco.json is not read"):
         datasets.load(folder, "all")
 
 

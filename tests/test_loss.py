@@ -282,3 +282,10 @@ def test_a_weight_that_is_negative_or_not_finite_is_refused(weight):
     weights[0, 1, 2] = weight
     with pytest.raises(ValueError, match=f"finite and not negative, not {weight}"):
         weighted_cross_entropy(logits, target, weights)
+
+
+@pytest.mark.parametrize("unit", [1e-30, 1e-6, 1e6, 1e30])
+def test_the_unit_of_the_weights_cancels(unit):
+    logits, target, weights = drawn((2, 3, 4, 5), 0)
+    energy = weighted_cross_entropy(logits, target, weights)
+    torch.testing.assert_close(weighted_cross_entropy(logits, target, unit * weights), energy)

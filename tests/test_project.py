@@ -338,17 +338,14 @@ def test_wheel_alone_finds_its_data(wheel_folder, tmp_path):
 
 
 ANOTHER_USER = """
-import numpy as np
-from unet_book import datasets, metrics
-from unet_book.elastic import deform_pair
-from unet_book.weight_map import weight_map
+import importlib, pkgutil
+import unet_book
+from unet_book import datasets
 
-labels = np.zeros((40, 40), int)
-labels[5:10, 5:10], labels[12:20, 5:10] = 1, 2
-image = labels.astype(np.float32)
-bent = deform_pair(image, labels, np.zeros((2, 3, 3)))[1]
-print(weight_map(labels).max() > 1, metrics.v_rand(labels, labels),
-      metrics.warping_error(labels, labels), bent.max(), len(datasets.load("nuclei")))
+for room in pkgutil.walk_packages(unet_book.__path__, "unet_book."):  # numba looks for a cache here
+    if not room.name.startswith("unet_book.pages"):
+        importlib.import_module(room.name)
+print(len(datasets.load("nuclei")), "image")
 """
 
 
@@ -367,27 +364,29 @@ def read_only_package():
             path.chmod(0o755)
 
 
+# Without its powers root may write no more than another user.
+POWERLESS = ["setpriv", "--bounding-set", "-all", "--inh-caps", "-all"]
+
+
 @pytest.mark.skipif(not hasattr(os, "getuid"), reason="needs users")
 def test_it_works_from_a_read_only_place_for_somebody_without_a_home(read_only_package):
-    as_nobody = {"user": 65534, "group": 65534, "extra_groups": []} if os.getuid() == 0 else {}
+    before = POWERLESS if os.getuid() == 0 else []
+    if before and shutil.which("setpriv") is None:
+        pytest.skip("root writes everywhere, and there is no setpriv")
     environment = {
         "PATH": os.environ["PATH"],
         "PYTHONPATH": str(read_only_package),
-        "HOME": "/nonexistent",
+        "HOME": str(read_only_package / "no-home"),
         "PYTHONDONTWRITEBYTECODE": "1",
     }
-    try:
-        run = subprocess.run(
-            [sys.executable, "-c", ANOTHER_USER],
-            cwd="/",
-            env=environment,
-            capture_output=True,
-            text=True,
-            **as_nobody,
-        )
-    except PermissionError:
-        pytest.skip("another user may not run this Python")
-    assert run.stdout == "True 1.0 0.0 2 1\n", run.stderr
+    run = subprocess.run(
+        [*before, sys.executable, "-c", ANOTHER_USER],
+        cwd="/",
+        env=environment,
+        capture_output=True,
+        text=True,
+    )
+    assert run.stdout == "1 image\n", run.stderr
 
 
 def test_readme_shows_what_the_chapter_computed():

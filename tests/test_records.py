@@ -7,7 +7,7 @@ import pytest
 import torch
 
 import unet_book
-from unet_book import _package, run
+from unet_book import _package, provenance
 from unet_book.pages import records
 
 
@@ -71,22 +71,22 @@ def test_a_list_of_numbers_is_one_line(checkout):
 
 def test_only_an_unchanged_checkout_has_a_clean_revision(checkout):
     made_at = records.clean_revision()
-    assert len(made_at) == 12 and made_at == run.revision()
+    assert len(made_at) == 12 and made_at == provenance.revision()
     (checkout / "unet_book" / "run.py").write_text("changed")
-    assert run.revision() == made_at + "-dirty"
+    assert provenance.revision() == made_at + "-dirty"
     with pytest.raises(SystemExit, match="commit first"):
         records.clean_revision()
 
 
 def test_an_installed_package_has_no_revision(tmp_path, monkeypatch):
     monkeypatch.setattr(_package, "ROOM", tmp_path / "unet_book")
-    assert run.revision() is None
+    assert provenance.revision() is None
     with pytest.raises(SystemExit, match="commit first"):
         records.clean_revision()
 
 
 def test_circumstances_say_where_and_at_what_cost():
-    found = run.circumstances("0123456789ab", 1.234)
+    found = provenance.circumstances("0123456789ab", 1.234)
     assert found["revision"] == "0123456789ab" and found["seconds"] == 1.2
     assert found["device"] == "CPU" and found["threads"] == torch.get_num_threads()
     assert found["versions"]["torch"] == torch.__version__

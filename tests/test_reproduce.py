@@ -90,7 +90,8 @@ def test_a_table_is_made_part_by_part_and_put_together(small_sets, tmp_path):
 
 
 @pytest.mark.usefixtures("arithmetic")
-def test_the_command_makes_parts_and_then_the_record(small_sets, tmp_path, capsys):
+def test_the_command_makes_parts_and_then_the_record(small_sets, tmp_path, monkeypatch, capsys):
+    monkeypatch.setitem(cli.PARTS, "tracks", ["seed0", "seed3"])
     command = ["reproduce", "tracks", "--out", tmp_path, "--device", "cpu", "--part"]
     assert cli.main([*command, "seed3"]) == 0
     assert "still needs seed0" in capsys.readouterr().out
@@ -251,3 +252,16 @@ def test_stretched_images_fill_the_range():
     images = reproduce.stretched(datasets.Stack("pale", pale, np.zeros(pale.shape, int))).images
     assert np.allclose(np.quantile(images, (0, 1), axis=(1, 2)), [[0, 0], [1, 1]])
     assert abs(images.mean() - 0.5) < 0.03
+
+
+def test_how_cells_are_found_is_chosen_on_all_images_of_the_first_side(monkeypatch):
+    """On the first two images a low threshold is best, on the other three, and on all, a high."""
+    labels = np.zeros((5, 40, 40), int)
+    labels[:, 15:25, 15:25] = 1
+    surely = np.where(labels > 0, 0.95, 0.02)
+    surely[:2][labels[:2] > 0] = 0.4
+    surely[2:, 5:15, 5:35] = 0.6  # beside the cell, and no cell
+    stack = datasets.Stack("drawn", np.zeros(labels.shape), labels)
+    monkeypatch.setattr(reproduce, "probabilities", lambda models, side, *_: surely[: len(side)])
+    scores = reproduce.score_cells([], {"seen": stack, "test": stack[:2]})["scores"]
+    assert scores["threshold"] >= 0.6 and scores["seg_seen"] == 0.6

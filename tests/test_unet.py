@@ -166,6 +166,12 @@ def test_crop_keeps_the_center():
     assert torch.equal(crop(x, (3, 5)), x[:, 2:5, 2:7])
 
 
+def test_crop_of_an_odd_rest_leaves_the_larger_part_behind():
+    assert crop(torch.arange(5).expand(1, 1, 5, 5), (2, 4))[0, 0].tolist() == [[0, 1, 2, 3]] * 2
+    rows = torch.arange(5)[:, None].expand(1, 1, 5, 5)
+    assert crop(rows, (2, 5))[0, 0, :, 0].tolist() == [1, 2]
+
+
 def test_crop_refuses_a_window_larger_than_the_map():
     with pytest.raises(ValueError, match="cannot crop 3 x 9 to 5 x 5"):
         crop(torch.zeros(1, 3, 9), (5, 5))

@@ -14,19 +14,18 @@ import shutil
 import tempfile
 import time
 from collections.abc import Callable
-from contextlib import contextmanager
 from glob import escape
 from pathlib import Path
 
 import torch
-from safetensors import SafetensorError, safe_open
 from safetensors.torch import save as to_bytes
 from torch import Tensor
 
+from unet_book import _header
 from unet_book._files import write_atomically
+from unet_book._header import KEY
 from unet_book.unet import UNet
 
-KEY = "unet_book"
 HEADER = 2**18  # bytes that are enough for the names of the tensors and a small state
 NUMBER = 32  # bytes that are enough for a number in the state, and for what stands around it
 MEBIBYTE = 2**20
@@ -90,8 +89,7 @@ def restore(
 
 def peek(path) -> dict:
     """The state of the file `path` alone; reads no tensor. Raises as `restore` does."""
-    with _opened(path) as (_, header):
-        return header["state"]
+    return _header.read(path)["state"]
 
 
 def load_model(path, device="cpu", build: Callable[..., UNet] = UNet) -> UNet:
@@ -101,7 +99,7 @@ def load_model(path, device="cpu", build: Callable[..., UNet] = UNet) -> UNet:
     subclass of `UNet`, if the file holds one. Raises as `restore` does, before any weight is read
     if the file can't hold the network that it names.
     """
-    with _opened(path) as (file, header):
+    with _header.opened(path, "pt") as (file, header):
         prefix = AVERAGE if any(name.startswith(AVERAGE) for name in file.keys()) else MODEL
         theirs = header["network"]
     try:
@@ -167,38 +165,13 @@ def _network(model) -> dict:
     return {name: getattr(model, name) for name in NETWORK}
 
 
-@contextmanager
-def _opened(path):
-    """A checkpoint's open file, and its header: {"network", "state"}."""
-    if not Path(path).is_file():
-        raise FileNotFoundError(f"there is no checkpoint {path}")
-    try:
-        with safe_open(path, framework="pt") as file:
-            header = file.metadata() or {}
-            if KEY not in header:
-                raise ValueError(f"{path} is a safetensors file, but not a checkpoint of unet_book")
-            yield file, _header(path, header[KEY])
-    except SafetensorError as error:
-        raise ValueError(f"{path} is damaged, or not a safetensors file: {error}") from error
-
-
-def _header(path, text) -> dict:
-    """The header as it was saved; ValueError if a part of it is missing."""
-    try:
-        header = json.loads(text)
-        dict(header["network"]), dict(header["state"])
-    except (ValueError, TypeError, KeyError) as error:
-        raise ValueError(f"{path} is damaged: its header is no checkpoint's ({error})") from error
-    return header
-
-
 def _read(path, model, networks) -> tuple[dict[str, Tensor], dict]:
     """All tensors of a checkpoint, and its header; ValueError unless it holds `model`'s like.
 
     `networks` are the prefixes of what must be there. Names and shapes are compared before a tensor
     is read, and then the checksum, and that every weight is a number.
     """
-    with _opened(path) as (file, header):
+    with _header.opened(path, "pt") as (file, header):
         theirs, mine = header["network"], _network(model)
         if {name: theirs.get(name) for name in NETWORK} != mine:
             raise ValueError(f"{path} holds another network: {theirs}, not {mine}")

@@ -25,8 +25,8 @@ from unet_book.datasets.files import SUFFIXES as SUFFIXES
 from unet_book.datasets.files import read_image, read_labels, to_unit, write_labels
 from unet_book.datasets.folder import read_folder
 from unet_book.datasets.masks import instances
-from unet_book.datasets.stack import Stack, train_count
-from unet_book.datasets.stack import cut as cut
+from unet_book.datasets.splits import cut as cut
+from unet_book.datasets.splits import train_count
 
 __all__ = [
     "Stack",
@@ -45,7 +45,19 @@ __all__ = [
 ]
 
 
-def load(name, split="train", truth=None, classes=(), ignore=None) -> Stack:
+def __getattr__(name):
+    """`Stack` when it is asked for: it is a Dataset of torch, whose import takes seconds.
+
+    A command line that is wrong should be told so in less than one.
+    """
+    if name == "Stack":
+        from unet_book.datasets.stack import Stack
+
+        return Stack
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+
+
+def load(name, split="train", truth=None, classes=(), ignore=None):
     """Bring a data set to the one form.
 
     ==================== ===================== ====================== ============================
@@ -127,6 +139,8 @@ def is_here(name) -> bool:
 
 
 def _load_nuclei(split):
+    from unet_book.datasets.stack import Stack
+
     folder = data_folder() / "nuclei"
     image, labels = read_image(folder / "image.tif"), read_labels(folder / "labels.tif")
     columns = {"train": slice(0, 320), "test": slice(320, 512), "all": slice(None)}[split]
@@ -136,6 +150,7 @@ def _load_nuclei(split):
 
 def _load_phantom(name, kind, split):
     from unet_book.datasets import phantom
+    from unet_book.datasets.stack import Stack
 
     parts = {"train": [(16, 0)], "test": [(4, 1)], "all": [(16, 0), (4, 1)]}[split]
     drawn = [phantom.stack(kind, count=n, seed=seed) for n, seed in parts]

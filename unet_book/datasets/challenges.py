@@ -7,7 +7,7 @@ import numpy as np
 from unet_book.datasets.download import ORIGINS, fetch, isbi_array
 from unet_book.datasets.files import read_image, read_labels
 from unet_book.datasets.masks import instances
-from unet_book.datasets.stack import Stack, cut, train_count
+from unet_book.datasets.splits import cut, train_count
 
 # The Cell Tracking Challenge leaves out cells that lie wholly within this many pixels of the edge
 # (its "field of interest"; 50 px for both sets used here). All 110 cells of PhC-U373, sequence 02,
@@ -20,9 +20,11 @@ CTC_MARGIN = 50
 CTC = {"phc-u373": "gold", "dic-hela": "silver"}
 
 
-def load_isbi2012(split) -> Stack:
+def load_isbi2012(split):
     """The electron-microscopy stack, or the challenge's test slices, whose labels are unknown."""
     folder = fetch("isbi2012")
+    from unet_book.datasets.stack import Stack  # and torch: what is missing was told before
+
     source = ORIGINS["isbi2012"].source
     if split == "challenge":
         images = isbi_array(folder, "test-volume") / np.float32(255)
@@ -33,7 +35,7 @@ def load_isbi2012(split) -> Stack:
     return cut(Stack("isbi2012", images, labels, source), split)
 
 
-def load_ctc(name, split, truth) -> Stack:
+def load_ctc(name, split, truth):
     """The annotated frames of a set of the Cell Tracking Challenge, each sequence cut in time."""
     folder = fetch(name)
     frames = _ctc_frames(folder, _ctc_truth(folder, truth, CTC[name]))
@@ -46,6 +48,8 @@ def load_ctc(name, split, truth) -> Stack:
     images = [read_image(image) for image, _ in chosen]
     labels = [_unknown_margin(read_labels(mask)) for _, mask in chosen]
     names = [f"{image.parent.name}-{image.stem}" for image, _ in chosen]
+    from unet_book.datasets.stack import Stack
+
     return Stack(name, images, labels, ORIGINS[name].source, names)
 
 

@@ -6,21 +6,28 @@ turned cameras are read as a viewer shows them.
 
 import io
 import re
+import warnings
 from contextlib import contextmanager
 from pathlib import Path
 
 import numpy as np
 import tifffile
-from PIL import Image, ImageOps, ImageSequence
+from PIL import Image, ImageOps, ImageSequence, UnidentifiedImageError
 
 from unet_book._arrays import to_numpy
 from unet_book._files import write_atomically
-from unet_book.datasets.stack import check_labels
+from unet_book.datasets.checks import check_labels
 
 SOFTWARE = "unet_book"  # what a result says of who wrote it
 SUFFIXES = (".tif", ".tiff", ".png", ".jpg", ".jpeg", ".bmp", ".gif", ".npy")
 TIFF = (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+")  # how such a file begins, in both byte orders
-LOSSY = (7, 6, 33003, 33005, 34712, 34892, 22610)  # JPEG, JPEG 2000, JPEG XR: TIFF's numbers
+SWAPPED = ("i2", "i4", "u4", "f4")  # types whose bytes Pillow 13 turns around in TIFFs that are ">"
+COMMON = (1, 5, 7, 8, 32773, 32946)  # TIFF's numbers of the compressions that any Pillow reads
+LOSSY = re.compile("JPE?G|JP2|MPO|WEBP|AVIF")  # in names of compressions and of kinds of file
+
+A_CENTIMETER = {"nm": 1e7, "um": 1e4, "µm": 1e4, "μm": 1e4, "micron": 1e4, "mm": 10, "cm": 1}
+WHITE_IS_0 = tifffile.PHOTOMETRIC.MINISWHITE
+REDUCED = 254  # TIFF's tag whose lowest bit marks a thumbnail, or a step of a pyramid
 
 # What a TIFF's orientation (tag 274) asks for, as a viewer shows it: rot90's turns after a flip.
 TURNS = {
@@ -190,19 +197,34 @@ def written_by(path) -> str:
 def read_resolution(path):
     """((x, y) pixels a unit, the unit's number in TIFF) that a TIFF file has, or None.
 
-    Fiji keeps micrometers in words beside the tag; they are read as centimeters, which TIFF knows.
+    Fiji and OME keep a unit in words beside the tags; lengths are then given in centimeters, which
+    TIFF knows.
     """
     if not _is_tiff(path):
         return None
     with tifffile.TiffFile(path) as file:
         tags, said = file.pages[0].tags, (file.imagej_metadata or {}).get("unit", "")
-        if "XResolution" not in tags or "YResolution" not in tags:
-            return None
-        x, y = (np.divide(*map(float, tags[f"{axis}Resolution"].value)) for axis in "XY")
+        ome = _ome_resolution(file.ome_metadata or "" if file.is_ome else "")
+        if ome or "XResolution" not in tags or "YResolution" not in tags:
+            return ome
+        sizes = [tags[f"{axis}Resolution"].value for axis in "XY"]
         unit = int(tags["ResolutionUnit"].value) if "ResolutionUnit" in tags else 1
-    if str(said).replace("\\u00B5", "µ") in ("um", "µm", "μm", "micron"):
-        return (10_000 * x, 10_000 * y), 3
-    return (x, y), unit
+    if not all(number > 0 for size in sizes for number in size):  # 0 or 1/0 says nothing
+        return None
+    x, y = (number / divisor for number, divisor in sizes)
+    each = A_CENTIMETER.get(str(said).replace("\\u00B5", "µ"))
+    return ((each * x, each * y), 3) if each else ((x, y), unit)
+
+
+def _ome_resolution(text):
+    """What an OME description says of a pixel's size, as `read_resolution` gives it, or None."""
+    found = [re.search(rf'PhysicalSize{axis}="([^"]*)"', text) for axis in "XY"]
+    units = [re.search(rf'PhysicalSize{axis}Unit="([^"]*)"', text) for axis in "XY"]
+    each = [A_CENTIMETER.get(unit[1] if unit else "µm") for unit in units]
+    if not all(found) or not all(each) or not all(float(size[1]) > 0 for size in found):
+        return None
+    x, y = (number / float(size[1]) for number, size in zip(each, found))
+    return (x, y), 3
 
 
 # ---- decoding
@@ -246,45 +268,88 @@ def _decode_tiff(path, as_shown):
         return _decode_tifffile(path, as_shown)
     except Unreadable:
         raise
-    except (ValueError, ImportError) as error:
-        # The challenge's files are LZW-compressed: tifffile needs a further package for them,
-        # Pillow does not.
-        if isinstance(error, ValueError) and "imagecodecs" not in str(error):
+    except Exception as error:  # tifffile needs a further package for many compressions
+        if "imagecodecs" not in str(error) and not isinstance(error, ImportError):
             raise
         return _without_codecs(path, as_shown, error)
 
 
 def _without_codecs(path, as_shown, error):
+    """What Pillow reads, since it brings codecs of its own; `error` is what tifffile said."""
+    with tifffile.TiffFile(path) as file:
+        page = file.pages[0]
+        compression, swapped = page.compression, file.byteorder == ">" and page.dtype in SWAPPED
     try:
-        with tifffile.TiffFile(path) as file:
-            page = file.pages[0]
-            compression, bits = page.compression, page.bitspersample
-        if compression in (1, 5, 7, 32773) and bits in (1, 8, 16, 32):
-            return _decode_pillow(path, as_shown)
-    except Exception:
-        raise error from None
-    raise Unreadable(
-        f"its compression ({getattr(compression, 'name', compression)}, {bits} bits) needs a "
-        "package that is not installed: pip install imagecodecs; or save it without compression"
-    )
+        if swapped:
+            raise UnidentifiedImageError
+        pixels, axes = _decode_pillow(path, as_shown)
+    except Exception as second:
+        if compression in COMMON and not isinstance(second, UnidentifiedImageError):
+            raise error from None
+        name = getattr(compression, "name", compression)
+        raise Unreadable(
+            f"its compression ({name}, {page.bitspersample} bits) needs a package that is not "
+            "installed: pip install imagecodecs; or save it without compression"
+        ) from None
+    pixels = _retyped(pixels, page.dtype)
+    by_pillow = page.photometric == WHITE_IS_0 and pixels.itemsize == 1
+    return _inverse(pixels) if by_pillow != _is_inverted(page, as_shown) else pixels, axes
+
+
+def _retyped(pixels, dtype):
+    """Pixels of the type that the file has: Pillow gives signed bytes as unsigned, and so on."""
+    if pixels.itemsize != dtype.itemsize:
+        return pixels.astype(dtype)
+    return pixels.astype(pixels.dtype.newbyteorder("=")).view(dtype)
 
 
 def _decode_tifffile(path, as_shown):
     with tifffile.TiffFile(path, **_own_pages_only(path)) as file:
         page = file.pages[0]
-        if not as_shown and page.compression in LOSSY:
-            raise Unreadable("JPEG changes label values; save the mask as PNG or as another TIFF")
+        _refuse_loss(page.compression, as_shown)
         series = file.series[0]
         pixels, axes = series.asarray(), series.axes
         if pixels.size == 0:
             raise ValueError("no image inside")
+        _warn_of_others(path, sum(not more.keyframe.is_reduced for more in file.series[1:]))
         if as_shown and page.photometric == tifffile.PHOTOMETRIC.PALETTE:
             pixels, axes = _look_up(pixels, page.colormap)
-        inverted = page.photometric == tifffile.PHOTOMETRIC.MINISWHITE
-        if inverted and (as_shown or pixels.dtype == bool):
-            pixels = np.iinfo(pixels.dtype).max - pixels if pixels.dtype.kind == "u" else ~pixels
+        if _is_inverted(page, as_shown):
+            pixels = _inverse(pixels)
         turn = page.tags["Orientation"].value if "Orientation" in page.tags else 1
     return _upright(pixels, axes, int(turn)), axes
+
+
+def _is_inverted(page, as_shown) -> bool:
+    """Whether 0 is meant as white: in images, and in masks of single bits.
+
+    Of bits that tifffile wrote, 1 is meant as 1, whatever it says of them.
+    """
+    own = page.dtype == bool and page.software.startswith("tifffile")
+    return page.photometric == WHITE_IS_0 and not own and (as_shown or page.dtype == bool)
+
+
+def _inverse(pixels):
+    """Dark for bright."""
+    if pixels.dtype.kind == "u":
+        return np.iinfo(pixels.dtype).max - pixels
+    return -pixels if pixels.dtype.kind == "f" else ~pixels
+
+
+def _refuse_loss(compression, as_shown):
+    name = str(getattr(compression, "name", compression))
+    if not as_shown and LOSSY.search(name):
+        raise Unreadable(
+            f"{name} changes label values; save the mask as PNG, or as TIFF without it"
+        )
+
+
+def _warn_of_others(path, count):
+    if count:
+        warnings.warn(
+            f"{path}: the first image is read, and {count} of other sizes in the file are not",
+            stacklevel=2,
+        )
 
 
 def _own_pages_only(path):
@@ -318,14 +383,22 @@ def _decode_numpy(path):
             "this .npy file holds objects of Python, which could run anything when they are read. "
             "Save its label array alone: np.save(file, masks)"
         ) from error
-    return pixels, {2: "YX", 3: "QYX"}.get(pixels.ndim, "Q" * (pixels.ndim - 2) + "YX")
+    colored = pixels.ndim > 2 and pixels.shape[-1] in (2, 3, 4) and min(pixels.shape[-3:-1]) > 4
+    axes = "YXS" if colored else "YX"
+    return pixels, "Q" * (pixels.ndim - len(axes)) + axes
 
 
 def _decode_pillow(path, as_shown):
     with _any_size(), Image.open(path) as file:
-        if not as_shown and file.format == "JPEG":
-            raise Unreadable("JPEG changes label values; save the mask as PNG or TIFF")
-        frames = [_pixels(frame, as_shown) for frame in ImageSequence.Iterator(file)]
+        _refuse_loss(file.format, as_shown)
+        frames = [
+            _pixels(frame, as_shown)
+            for frame in ImageSequence.Iterator(file)
+            if not getattr(frame, "tag_v2", {}).get(REDUCED, 0) & 1
+        ]
+    alike = [frame for frame in frames if frame.shape == frames[0].shape]
+    _warn_of_others(path, len(frames) - len(alike))
+    frames = alike
     axes = "YX" if frames[0].ndim == 2 else "YXS"
     return (frames[0], axes) if len(frames) == 1 else (np.stack(frames), "Q" + axes)
 

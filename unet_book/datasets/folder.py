@@ -6,7 +6,6 @@ from pathlib import Path
 
 from unet_book.datasets.files import SUFFIXES, read_image, read_labels
 from unet_book.datasets.masks import to_cells
-from unet_book.datasets.stack import Stack
 
 # What programs add to an image's name for its mask, and to a channel's image.
 ADDED = re.compile(
@@ -15,7 +14,7 @@ ADDED = re.compile(
 OTHER = (".json", ".geojson", ".zip", ".roi", ".xml")  # outlines, which are no label images
 
 
-def read_folder(folder, classes=(), ignore=None) -> Stack:
+def read_folder(folder, classes=(), ignore=None):
     """Read your own images: ``images/`` and ``masks/``, a mask for each image by its name.
 
     Images are gray, of any sizes, in any file that `files.read_image` reads, in folders within
@@ -49,6 +48,8 @@ def read_folder(folder, classes=(), ignore=None) -> Stack:
         where = pairs[0][1][0].parent
         raise ValueError(f"{where}: no mask holds a cell; every pixel is background")
     labels = to_cells(numbers, [masks[0] for _, masks in pairs], classes, ignore)
+    from unet_book.datasets.stack import Stack  # and torch: what is wrong was told before
+
     return Stack(folder.name, images, labels, str(folder), [image.stem for image, _ in pairs])
 
 
@@ -74,12 +75,14 @@ def _pairs(folder) -> list[tuple[Path, list[Path]]]:
 def _files(folder) -> dict[str, Path]:
     """The images of a folder, and of folders in it, by their names without what programs add."""
     if not folder.is_dir():
-        raise FileNotFoundError(f"{folder} is missing; a data folder holds images/ and masks/")
+        said = _said_of_outlines(folder.parent.glob("*"))
+        raise FileNotFoundError(
+            f"{folder} is missing; a data folder holds images/ and masks/{said}"
+        )
     found = [path for path in folder.rglob("*") if not path.name.startswith(".") and path.is_file()]
     paths = [path for path in found if path.suffix.lower() in SUFFIXES]
     if not paths:
-        other = next((path.name for path in found if path.suffix.lower() in OTHER), None)
-        said = f" ({other} is not read: export label images)" if other else ""
+        said = _said_of_outlines(found)
         raise FileNotFoundError(f"{folder}: no image in it; known are {', '.join(SUFFIXES)}{said}")
     named = {}
     for path in sorted(paths, key=natural):
@@ -88,6 +91,12 @@ def _files(folder) -> dict[str, Path]:
             raise ValueError(f"{folder}: more than one file is called {name!r}; keep one")
         named[name] = path
     return named
+
+
+def _said_of_outlines(paths) -> str:
+    """What to say where one of the files holds outlines in words instead of pixels."""
+    other = next((path.name for path in paths if path.suffix.lower() in OTHER), None)
+    return f" ({other} is not read: export label images)" if other else ""
 
 
 def _key(path) -> str:

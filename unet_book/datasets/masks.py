@@ -10,11 +10,12 @@ import warnings
 from dataclasses import dataclass
 
 import numpy as np
-from scipy import ndimage, sparse
+import scipy  # which loads ndimage and sparse when they are first used
 
 from unet_book._arrays import is_ragged, like, to_images
 
 FEW = 9  # classes of tissue are not more; cells in an image usually are
+SPECK = 4  # pixels, of a piece that is no cell
 FAR = 0.25  # of the largest number: below it, and above 1 - FAR, lie the two levels of a soft mask
 
 
@@ -33,7 +34,7 @@ def instances(cells):
     """
     if is_ragged(cells):
         return [instances(image) for image in cells]
-    parts = [ndimage.label(image > 0)[0] for image in to_images(cells)]
+    parts = [scipy.ndimage.label(image > 0)[0] for image in to_images(cells)]
     return like(np.reshape(parts, np.shape(cells)).astype(np.int32), cells)
 
 
@@ -71,8 +72,10 @@ def pieces(mask):
     right = (mask[:, 1:] == mask[:, :-1]) & (mask[:, 1:] > 0)
     start = np.concatenate([place[:-1][down], place[:, :-1][right]])
     end = np.concatenate([place[1:][down], place[:, 1:][right]])
-    graph = sparse.coo_array((np.ones(len(start), bool), (start, end)), (mask.size, mask.size))
-    parts = sparse.csgraph.connected_components(graph, directed=False)[1].reshape(mask.shape)
+    graph = scipy.sparse.coo_array(
+        (np.ones(len(start), bool), (start, end)), (mask.size, mask.size)
+    )
+    parts = scipy.sparse.csgraph.connected_components(graph, directed=False)[1].reshape(mask.shape)
     return np.where(mask > 0, parts + 1, 0).astype(np.int32)
 
 
@@ -90,8 +93,10 @@ def to_cells(masks, names, classes=(), ignore=None) -> list[np.ndarray]:
     Raises ValueError, with the file, what was found and what to do, for masks that are neither
     instance labels nor black and white. Warns of what is read in another way than it stands there.
     """
-    masks = [np.where(mask == ignore, -1, mask) if ignore else mask for mask in masks]
+    if ignore is not None:
+        masks = [np.where(mask == ignore, -1, mask) for mask in masks]
     if classes:
+        _refuse_absent(classes, masks, names)
         chosen = [np.where(np.isin(mask, classes), mask, 0) for mask in masks]
         return [_with_unknown(pieces(cells), mask) for cells, mask in zip(chosen, masks)]
     looks = [look(name, mask) for name, mask in zip(names, masks)]
@@ -119,6 +124,16 @@ def _with_unknown(cells, mask):
     return np.where(mask == -1, -1, cells).astype(np.int32)
 
 
+def _refuse_absent(classes, masks, names):
+    """Classes of which no mask has one are a slip."""
+    found = sorted({int(number) for mask in masks for number in np.unique(mask)})
+    if not set(classes) & set(found):
+        some = ", ".join(map(str, found[:5])) + ", …" * (len(found) > 5)
+        raise ValueError(
+            f"{names[0]}: no mask holds {', '.join(map(str, classes))}; the numbers are {some}"
+        )
+
+
 def _refuse_no_background(looks):
     """Tissue without a gap may have none; two or three numbers in many pieces must."""
     one = looks[0]
@@ -133,7 +148,7 @@ def _refuse_outlines(full, masks, looks):
     """White that encloses more than it covers is the outline of cells, or the net between them."""
     for one in full:
         white = masks[looks.index(one)] > 0
-        filled = np.count_nonzero(ndimage.binary_fill_holes(white))
+        filled = np.count_nonzero(scipy.ndimage.binary_fill_holes(white))
         if filled > 2 * np.count_nonzero(white):
             raise ValueError(
                 f"{one.name}: white encloses {filled:,} pixels and covers "
@@ -146,6 +161,9 @@ def _is_soft(one, mask):
     """Whether it is black and white with gray edges, as JPEG and resizing leave it."""
     top = one.numbers[-1]
     between = (mask > FAR * top) & (mask < (1 - FAR) * top)
+    if 2 < len(one.numbers) <= FEW:  # the best JPEG leaves few levels, in specks near the two
+        specks = one.sizes[:-1].sum() < SPECK * one.pieces[:-1].sum()
+        return bool(specks and one.numbers[0] < FAR * top and not between.any())
     scattered = one.pieces.sum() > 3 * len(one.numbers) and np.median(one.sizes) < 0.01 * mask.size
     return len(one.numbers) > FEW and scattered and between.mean() < 0.1
 
@@ -196,7 +214,8 @@ def _warn_of_a_huge_number(looks):
     """One number far from the others that covers much may mean "not annotated"."""
     for one in looks:
         top, rest = one.numbers[-1], one.numbers[:-1]
-        if len(rest) and top in (255, 65535) and one.sizes[-1] > 10 * np.median(one.sizes[:-1]):
+        far = len(rest) and (top in (255, 65535) or top > 4 * rest[-1])
+        if far and one.sizes[-1] > 10 * np.median(one.sizes[:-1]):
             warnings.warn(
                 f"{one.name}: the number {top} covers {one.sizes[-1]:,} pixels, and is read as one "
                 f'cell. If it means "not annotated", say so: --ignore {top}',

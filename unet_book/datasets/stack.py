@@ -6,6 +6,7 @@ import numpy as np
 from torch.utils.data import Dataset
 
 from unet_book._arrays import to_numpy
+from unet_book.datasets.checks import check_image, check_labels
 
 
 class Stack(Dataset):
@@ -76,24 +77,6 @@ class Stack(Dataset):
         return sum(int(np.count_nonzero(np.unique(labels) > 0)) for labels in self.labels)
 
 
-def train_count(count: int) -> int:
-    """How many of `count` images train: all but the last fifth, and at least one is for testing."""
-    return count - max(1, count // 5)
-
-
-def cut(stack: Stack, split: str) -> Stack:
-    """The part of a stack that a split names, by order."""
-    if split == "all":
-        return stack
-    if len(stack) == 1:
-        raise ValueError(
-            f"{stack.name}: one image can't be cut into train and test; "
-            "use split='all', or add a second image"
-        )
-    n = train_count(len(stack))
-    return stack[:n] if split == "train" else stack[n:]
-
-
 def together(arrays, dtype=None):
     """One array (N, ...) where all have one shape, else the list of them, each as `dtype`."""
     arrays = [np.ascontiguousarray(array, dtype=dtype) for array in arrays]
@@ -106,33 +89,3 @@ def _each(name, arrays):
     if len(shape) != 3 or 0 in shape:
         raise ValueError(f"{name}: shape {shape}; needed is (N, H, W) with at least one image")
     return [to_numpy(array) for array in arrays]
-
-
-def check_image(name, image):
-    """ValueError unless `image` is (H, W), floating point, and in [0, 1]."""
-    if image.ndim != 2 or 0 in image.shape:
-        raise ValueError(f"{name}: shape {image.shape}; needed is (H, W)")
-    if not np.issubdtype(image.dtype, np.floating):
-        raise ValueError(
-            f"{name}: {image.dtype}; needed is floating point in [0, 1] "
-            "(datasets.to_unit brings a gray image there)"
-        )
-    bad = image[~((image >= 0) & (image <= 1))]  # written so that NaN counts as bad
-    if bad.size:
-        raise ValueError(
-            f"{name}: {bad.size} image values are not in [0, 1], the first is {bad[0]}; "
-            "datasets.to_unit brings a finite gray image there"
-        )
-
-
-def check_labels(name, labels):
-    """ValueError unless `labels` are integers from -1 to what int32 holds."""
-    if not np.issubdtype(labels.dtype, np.integer):
-        raise ValueError(
-            f"{name}: labels are {labels.dtype}; needed are integers: 0 for background, "
-            "1 … K for cells, -1 for not annotated"
-        )
-    if labels.size and labels.min() < -1:
-        raise ValueError(f"{name}: label {labels.min()} found; the smallest allowed is -1")
-    if labels.size and labels.max() > np.iinfo(np.int32).max:
-        raise ValueError(f"{name}: label {labels.max()} found; the largest allowed is 2147483647")

@@ -11,7 +11,7 @@ from pathlib import Path
 
 from unet_book import _package
 from unet_book._files import write_atomically
-from unet_book.run import revision
+from unet_book.provenance import revision
 
 __all__ = ["benchmark", "clean_revision", "run", "write_benchmark", "write_run"]
 

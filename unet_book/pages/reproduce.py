@@ -24,7 +24,7 @@ from unet_book.augmentation import Augmentation
 from unet_book.checkpoint import load_model, peek, save
 from unet_book.datasets.stack import together
 from unet_book.pages.results import best_threshold
-from unet_book.run import circumstances, revision
+from unet_book.provenance import circumstances, revision
 from unet_book.training import Engine, Preset
 from unet_book.training.distributed import choose_device
 

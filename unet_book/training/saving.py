@@ -82,9 +82,12 @@ def check_identity(path: str | os.PathLike, theirs: dict, mine: dict) -> None:
     for name in mine:
         saved = theirs.get(name, mine[name])  # older checkpoints know less of themselves
         if saved != mine[name]:
+            what = difference(saved, mine[name])
+            if name == "data":  # of which a checksum is kept
+                what = "other images or masks"
             raise ValueError(
-                f"{path} was trained with another {name} ({difference(saved, mine[name])}): "
-                "go on as it began, start at another place, or delete that file"
+                f"{path} was trained with another {name} ({what}): go on as it began, delete that "
+                "file, or start at another place; there --from begins with these weights"
             )
 
 

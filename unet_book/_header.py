@@ -1,0 +1,43 @@
+"""The header of a network's file; it is read without torch, so a wrong file is told at once."""
+
+import json
+from contextlib import contextmanager
+from pathlib import Path
+
+from safetensors import SafetensorError, safe_open
+
+KEY = "unet_book"
+
+
+def read(path) -> dict:
+    """The header of a checkpoint: {"network": ..., "state": ...}. Raises as `opened` does."""
+    with opened(path, "np") as (_, header):
+        return header
+
+
+@contextmanager
+def opened(path, framework: str):
+    """A checkpoint's open file and its header; its tensors come as "np" or "pt" has them.
+
+    Raises FileNotFoundError if there is no file; ValueError if it is damaged, or no checkpoint.
+    """
+    if not Path(path).is_file():
+        raise FileNotFoundError(f"there is no checkpoint {path}")
+    try:
+        with safe_open(path, framework=framework) as file:
+            header = file.metadata() or {}
+            if KEY not in header:
+                raise ValueError(f"{path} is a safetensors file, but not a checkpoint of unet_book")
+            yield file, _parsed(path, header[KEY])
+    except SafetensorError as error:
+        raise ValueError(f"{path} is damaged, or not a safetensors file: {error}") from error
+
+
+def _parsed(path, text) -> dict:
+    """The header as it was saved; ValueError if a part of it is missing."""
+    try:
+        header = json.loads(text)
+        dict(header["network"]), dict(header["state"])
+    except (ValueError, TypeError, KeyError) as error:
+        raise ValueError(f"{path} is damaged: its header is no checkpoint's ({error})") from error
+    return header

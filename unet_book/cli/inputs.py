@@ -1,0 +1,108 @@
+"""What a command is given, looked at before torch is imported."""
+
+from glob import glob
+from itertools import pairwise
+from pathlib import Path
+
+import numpy as np
+
+from unet_book import _header, datasets
+from unet_book.datasets.files import SOFTWARE, read_frames, read_resolution, written_by
+from unet_book.datasets.folder import natural
+from unet_book.run import find_model
+
+
+def check_numbers(choice) -> None:
+    """ValueError for numbers of a training that are out of range."""
+    if choice.steps is not None and choice.steps < 1:
+        raise ValueError(f"steps must be a whole number, 1 or more, not {choice.steps}")
+    if not 0 <= choice.seed < 2**63:
+        raise ValueError(f"seed is a whole number from 0 to 2^63 - 1, not {choice.seed}")
+
+
+def cell_network(path) -> Path:
+    """The network's file that `path` means; it must know two classes: background and cell."""
+    file = find_model(path)
+    classes = _header.read(file)["network"].get("num_classes", 2)
+    if classes != 2:
+        raise ValueError(f"{path} knows {classes} classes; cells are found with two")
+    return file
+
+
+def load(choice, split):
+    """The data set or the folder that was asked for."""
+    return datasets.load(choice.data, split, classes=choice.classes, ignore=choice.ignore)
+
+
+def images(choice) -> list:
+    """(name, where it is) of the files, or of the data set's images, that were asked for."""
+    if choice.images:
+        return [(_stem(path), path) for path in image_files(choice.images)]
+    stack = load(choice, choice.split)
+    return list(zip(stack.names, stack.images))
+
+
+def frames(source, channel) -> tuple[list[np.ndarray], tuple | None]:
+    """The gray images of a file, or the one of a data set; and its pixels' size, if it has one."""
+    if isinstance(source, Path):
+        return read_frames(source, channel), read_resolution(source)
+    return [source], None
+
+
+def places(choice, name) -> dict[str, Path]:
+    """Where the results for the image of that name go.
+
+    Raises FileExistsError if somebody's own file is there.
+    """
+    kinds = ["cells", *["probability"] * choice.probability]
+    paths = {kind: choice.out / f"{name}_{kind}.tif" for kind in kinds}
+    for path in paths.values():
+        if path.exists() and not is_ours(path):
+            raise FileExistsError(f"{path} is not of this program, and is not replaced")
+    return paths
+
+
+def image_files(paths) -> list[Path]:
+    """The files that `paths` are, hold if folders, or mean if they have wildcards.
+
+    Results of this program are no images. Raises ValueError where two would give one result.
+    """
+    files = []
+    for path in paths:
+        found = [path]
+        if path.is_dir():
+            found = [
+                file
+                for file in sorted(path.iterdir(), key=natural)
+                if file.suffix.lower() in datasets.SUFFIXES
+                and not file.name.startswith(".")
+                and not is_ours(file)
+            ]
+            if not found:
+                known = ", ".join(datasets.SUFFIXES)
+                raise ValueError(f"{path}: no image in it; known are {known}")
+        elif not path.exists() and set("*?[") & set(str(path)):  # a shell that passes them on
+            found = [Path(file) for file in sorted(glob(str(path)), key=natural)]
+            found = [file for file in found if not is_ours(file)]
+            if not found:
+                raise ValueError(f"{path}: no file has such a name")
+        files += found
+    for file, other in pairwise(sorted(files, key=lambda file: _stem(file))):
+        if _stem(file) == _stem(other):
+            raise ValueError(
+                f"{file} and {other} would both give {_stem(file)}_cells.tif; "
+                "predict them into two folders"
+            )
+    return files
+
+
+def _stem(path: Path) -> str:
+    """The file's name without what says its kind."""
+    return path.stem.removesuffix(".ome")
+
+
+def is_ours(path: Path) -> bool:
+    """Whether a file is a result of `predict`, by its name and by what is written in it."""
+    if not path.stem.endswith(("_cells", "_probability")) or not path.is_file():
+        return False
+    return written_by(path) == SOFTWARE
