@@ -7,10 +7,10 @@ import numpy as np
 import pytest
 import torch
 
-from unet_book import datasets, elastic, metrics, overlap_tile, weight_map
+from unet_book import datasets, elastic, instances, metrics, overlap_tile, weight_map
 from unet_book._arrays import to_images, to_numpy, to_torch
 from unet_book.datasets import Stack, files
-from unet_book.pages import plots, reproduce, survey
+from unet_book.pages import plots, survey
 from unet_book.unet import UNet
 
 GRAY, LABELS = np.full((8, 8), 0.5, np.float32), np.eye(8, dtype=np.int32)
@@ -40,7 +40,7 @@ NET = UNet(base_channels=1, depth=1)
         lambda: elastic.deform(MASKED_GRAY, np.zeros((2, 8, 8))),
         lambda: elastic.jacobian(np.ma.array(np.zeros((2, 8, 8)), mask=[HIDDEN, HIDDEN])),
         lambda: overlap_tile.predict(NET, MASKED_GRAY, 60),
-        lambda: reproduce.find_cells([MASKED_GRAY]),
+        lambda: instances.find_cells(MASKED_GRAY),
         lambda: survey.touching(MASKED),
         lambda: survey.correlations(MASKED_GRAY, reach=3),
         lambda: survey.copied(MASKED, LABELS),

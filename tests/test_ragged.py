@@ -9,6 +9,7 @@ import torch
 
 from unet_book import datasets, metrics, training, weight_map
 from unet_book.datasets import Stack, phantom
+from unet_book.instances import Rule
 from unet_book.pages import explorers, plots, reproduce, survey
 from unet_book.unet import UNet
 
@@ -50,7 +51,7 @@ EACH = {
     "border_term": weight_map.border_term,
     "thin": metrics.thin,
     "instances": datasets.instances,
-    "find_cells": lambda labels: reproduce.find_cells([0.9 * (image > 0) for image in labels]),
+    "cells_of": lambda labels: reproduce.cells_of([0.9 * (image > 0) for image in labels], Rule()),
 }
 SUMS = {
     "touching": survey.touching,
@@ -77,9 +78,10 @@ REFUSE = {
 OWN_TEST = {
     *("class_balance", "weight_map", "majority_error", "warping_error", "challenge_scores"),
     *("correlations", "autocorrelation", "describe", "gallery"),
+    *("matches", "f1", "average_precision", "cell_mistakes"),  # tests/test_metrics_matching.py
 }
 NO_IMAGES = {
-    *("correlation_area", "error_curves", "u_shape", "source"),
+    *("correlation_area", "error_curves", "u_shape", "source", "Matches", "Mistakes"),
     *(set(explorers.__all__) - {"film", "nine_vectors"}),
 }
 
@@ -243,11 +245,11 @@ def test_reproduce_scores_images_of_different_sizes(monkeypatch):
     model = UNet(base_channels=2, depth=1)
     found = reproduce.probabilities([model, model], CELLS, shrink=2)
     assert [image.shape for image in found] == list(SHAPES)
-    monkeypatch.setattr(reproduce, "WAYS_TO_FIND", [{"threshold": 0.5, "grow": 1, "core": None}])
+    monkeypatch.setattr(reproduce, "RULES", [Rule(grow=1)])
     monkeypatch.setattr(reproduce, "THRESHOLDS", np.array([0.4, 0.6]))
     monkeypatch.setattr(reproduce, "probabilities", lambda *_: MAPS)
     scores = reproduce.score_cells([model], {"train": CELLS, "test": CELLS})["scores"]
-    assert scores["seg"] == metrics.seg(CELLS.labels, reproduce.find_cells(MAPS, 0.5, 1)) > 0.2
+    assert scores["seg"] == metrics.seg(CELLS.labels, reproduce.cells_of(MAPS, Rule(grow=1))) > 0.2
     scores = reproduce.score_membranes([model], {"test": CELLS})["scores"]["one pass"]["test"]
     assert scores["pixel_error"][0] == round(metrics.f_error(CELLS.labels, MOVED), 7)
     judged = reproduce.membrane_judge(CELLS)(model)

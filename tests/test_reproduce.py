@@ -14,7 +14,7 @@ from unet_book.augmentation import Augmentation
 from unet_book.checkpoint import load_model
 from unet_book.datasets import phantom
 from unet_book.pages import reproduce
-from unet_book.pages.reproduce import Part, Table, contiguous_folds, find_cells
+from unet_book.pages.reproduce import Part, Table, contiguous_folds
 from unet_book.training import hooks
 from unet_book.unet import UNet
 
@@ -137,39 +137,6 @@ def test_scores_alone_are_made_again_from_the_stored_network(small_sets, tmp_pat
     first = reproduce.run_part("tracks", Part(), tmp_path, progress=False)
     (tmp_path / "tracks-seed0-scores.json").unlink()
     assert reproduce.run_part("tracks", Part(), tmp_path, progress=False) == first
-
-
-def test_cells_are_filled_and_grow_into_free_pixels_only():
-    probability = np.zeros((1, 9, 12))
-    probability[0, 2:7, 1:5] = probability[0, 2:7, 6:11] = 0.9
-    probability[0, 4, 2] = 0  # a hole
-    cells = find_cells(probability, 0.5)
-    assert cells[0, 4, 2] == 1 and cells[0, 4, 5] == 0 and cells.max() == 2
-    grown = find_cells(probability, 0.5, grow=1)
-    assert np.array_equal(grown[cells > 0], cells[cells > 0])
-    assert (grown[0, 2:7, 5] > 0).all() and grown[0, 0].max() == 0
-    assert find_cells(np.zeros((2, 4, 4)), 0.5, grow=2).max() == 0
-
-
-def test_cores_part_what_a_thread_joins():
-    probability = np.zeros((1, 20, 40))
-    probability[0, 4:16, 4:16] = probability[0, 4:16, 22:34] = 0.95
-    probability[0, 9:11, 16:22] = 0.7  # the thread
-    probability[0, 18, 2:8] = 0.7  # a part without a core
-    assert find_cells(probability, 0.5).max() == 2
-    cells = find_cells(probability, 0.5, core=0.9)[0]
-    assert sorted(np.unique(cells)) == [0, 1, 2] and not cells[18].any()
-    assert (cells[4:16, 4:16] == 1).all() and (cells[4:16, 22:34] == 2).all()
-    assert (cells[9:11, 4:34] > 0).all()
-    halves = cells[9, 16:22]
-    assert np.array_equal(halves, np.sort(halves)) and len(set(halves)) == 2
-    assert find_cells(np.zeros((1, 5, 5)), 0.5, core=0.9).max() == 0
-
-
-def test_cores_of_everything_above_the_threshold_are_the_plain_parts():
-    probability = np.random.default_rng(0).uniform(size=(3, 40, 50))
-    plain = find_cells(probability, 0.6)
-    assert np.array_equal(find_cells(probability, 0.6, core=0.6) > 0, plain > 0)
 
 
 def test_an_inner_part_validates_on_images_that_nobody_trained_on(small_sets):

@@ -7,27 +7,48 @@ be told so at once.
 from __future__ import annotations
 
 import sys
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 import numpy as np
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     import torch
 
+__all__ = ["Array", "Images", "is_ragged", "like", "to_images", "to_numpy", "to_torch"]
 
-def is_tensor(array) -> bool:
+# (In quotes, since torch is not there yet.)
+Array: TypeAlias = "np.ndarray | torch.Tensor"
+Images: TypeAlias = "Array | Sequence"  # one image, a stack, a list of images, or nested lists
+
+
+def _is_tensor(array: Any) -> bool:
     """Whether it is a tensor of torch; before torch is imported there is none."""
     torch = sys.modules.get("torch")
     return torch is not None and isinstance(array, torch.Tensor)
 
 
-def to_numpy(array) -> np.ndarray:
-    """`array` (numpy or torch, any device) as a numpy array.
+def to_numpy(array: Images) -> np.ndarray:
+    """An array, or what numpy makes one of, as a numpy array.
 
-    Raises ValueError for a list of images of different sizes, which is no array, and for a masked
-    array with something masked, which would be plain pixels afterwards.
+    Parameters
+    ----------
+    array : array_like
+        numpy or torch, on any device, or nested lists.
+
+    Returns
+    -------
+    ndarray
+        On the CPU; of what is one already, the same memory.
+
+    Raises
+    ------
+    ValueError
+        For a list of images of different sizes, which is no array, and for a masked array with
+        something masked, which would be plain pixels afterwards.
     """
-    if is_tensor(array):
+    if _is_tensor(array):
         return array.detach().cpu().numpy()
     parts = array if isinstance(array, list | tuple) else [array]
     if any(map(np.ma.is_masked, parts)):
@@ -41,10 +62,23 @@ def to_numpy(array) -> np.ndarray:
     return np.asarray(array)
 
 
-def to_images(stack) -> list[np.ndarray]:
-    """The images (H, W) of a stack (N, H, W), of a list of any sizes, or of one image alone.
+def to_images(stack: Images) -> list[np.ndarray]:
+    """The images of a stack, of a list of any sizes, or of one image alone.
 
-    Raises ValueError for other axes, and as `to_numpy` does.
+    Parameters
+    ----------
+    stack : array_like, (N, H, W) or (H, W)
+        Or a list of images (H, W).
+
+    Returns
+    -------
+    list of ndarray
+        Each (H, W).
+
+    Raises
+    ------
+    ValueError
+        For other axes, and as `to_numpy` does.
     """
     if is_ragged(stack):
         return [to_numpy(image) for image in stack]
@@ -56,9 +90,25 @@ def to_images(stack) -> list[np.ndarray]:
     return [array] if array.ndim == 2 else list(array)
 
 
-def to_torch(array) -> torch.Tensor:
-    """`array` (numpy or torch) as a tensor; a tensor stays on its device. Raises as `to_numpy`."""
-    if is_tensor(array):
+def to_torch(array: Images) -> torch.Tensor:
+    """An array, or what numpy makes one of, as a tensor.
+
+    Parameters
+    ----------
+    array : array_like
+        As in `to_numpy`.
+
+    Returns
+    -------
+    torch.Tensor
+        A tensor itself, on its device; anything else on the CPU.
+
+    Raises
+    ------
+    ValueError
+        As `to_numpy` does.
+    """
+    if _is_tensor(array):
         return array
     import torch
 
@@ -67,14 +117,43 @@ def to_torch(array) -> torch.Tensor:
     return torch.as_tensor(np.require(array, array.dtype.newbyteorder("="), ["C", "W", "E"]))
 
 
-def like(result, example):
-    """`result` in the library, and on the device, of `example`."""
-    if is_tensor(example):
+def like(result: Images, example: Images) -> Array:
+    """A result in the library, and on the device, of what it was computed from.
+
+    Parameters
+    ----------
+    result : array_like
+        What was computed.
+    example : array_like
+        What it was computed from.
+
+    Returns
+    -------
+    ndarray or Tensor
+        A tensor if `example` is one.
+
+    Raises
+    ------
+    ValueError
+        As `to_numpy` does.
+    """
+    if _is_tensor(example):
         return to_torch(result).to(example.device)
     return to_numpy(result)
 
 
-def is_ragged(arrays) -> bool:
-    """Whether it is a sequence of arrays (H, W), as a stack of images of different sizes has it."""
+def is_ragged(arrays: Any) -> bool:
+    """Whether it is a sequence of images (H, W), as a stack of images of different sizes has it.
+
+    Parameters
+    ----------
+    arrays : any
+        What a function was given for images.
+
+    Returns
+    -------
+    bool
+        True for a list or tuple of arrays or tensors of two axes.
+    """
     listed = isinstance(arrays, list | tuple) and len(arrays) > 0
     return listed and all(getattr(array, "ndim", 0) == 2 for array in arrays)

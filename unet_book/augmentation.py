@@ -6,6 +6,7 @@ needs it; labels and weights are read at the very same places (Section 3.1).
 """
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass, fields
 
 import numpy as np
@@ -15,24 +16,36 @@ from torch import Tensor
 from unet_book.elastic import place_factors, resample
 from unet_book.sizes import whole_number
 
+__all__ = ["Augmentation", "change_gray_values", "check_tile", "random_tile", "tile_coordinates"]
+
 
 @dataclass(frozen=True)
 class Augmentation:
-    """What a training tile may look like; ``Augmentation.none()`` only shifts it.
+    """What a training tile may look like; ``Augmentation.none()`` only shifts it (Section 3.1).
+
+    The paper names shift, rotation, gray values and elastic deformation (3 x 3 vectors, 10 px) and
+    gives no other number. The rest are this book's choices.
 
     Parameters
     ----------
-    rotation : degrees; the angle is uniform in [-rotation, rotation].
-    mirror : flip the tile in half of the cases.
-    sigma : px, standard deviation of the elastic displacement vectors.
-    grid : points a side of their grid, spread over the tile.
-    contrast : the gray values' distance from 0.5 is scaled by a factor in 1 +- contrast.
-    brightness : a value in +- brightness is added to every gray value.
+    rotation : float
+        Degrees; the angle is uniform in [-rotation, rotation].
+    mirror : bool
+        Whether to flip the tile in half of the cases.
+    sigma : float
+        Standard deviation of the elastic displacement vectors, in pixels.
+    grid : int
+        Points a side of their grid, spread over the tile.
+    contrast : float
+        The gray values' distance from 0.5 is scaled by a factor in 1 +- contrast.
+    brightness : float
+        A value in +- brightness is added to every gray value.
 
-    The paper (Section 3.1) names shift, rotation, gray values and elastic deformation (3 x 3
-    vectors, 10 px) and gives no other number. The rest are this book's choices. Raises ValueError
-    for a number that is negative or not finite, a contrast of 1 or more, or a grid that is no
-    whole number or below 2.
+    Raises
+    ------
+    ValueError
+        For a number that is negative or not finite, a contrast of 1 or more, or a grid that is no
+        whole number or below 2.
     """
 
     rotation: float = 180.0
@@ -42,11 +55,11 @@ class Augmentation:
     contrast: float = 0.2
     brightness: float = 0.1
 
-    def __post_init__(self):
-        for one in fields(self):  # numbers of NumPy's own can't be saved as JSON
-            value = getattr(self, one.name)
+    def __post_init__(self) -> None:
+        for field in fields(self):  # numbers of NumPy's own can't be saved as JSON
+            value = getattr(self, field.name)
             if hasattr(value, "item"):
-                object.__setattr__(self, one.name, value.item())
+                object.__setattr__(self, field.name, value.item())
         for name in ("rotation", "sigma", "contrast", "brightness"):
             if not 0 <= getattr(self, name) < math.inf:
                 raise ValueError(f"{name} must be 0 or more, and finite: {getattr(self, name)}")
@@ -56,28 +69,52 @@ class Augmentation:
 
     @classmethod
     def none(cls) -> "Augmentation":
-        """Tiles from random places, otherwise as they are."""
+        """Tiles from random places, otherwise as they are.
+
+        Returns
+        -------
+        Augmentation
+            One without any change but the shift.
+        """
         return cls(rotation=0, mirror=False, sigma=0, contrast=0, brightness=0)
 
 
-def uniform(low: float, high: float, generator: torch.Generator) -> float:
-    """One number from [low, high)."""
+def _uniform(low: float, high: float, generator: torch.Generator) -> float:
+    """A number from [low, high)."""
     return low + (high - low) * torch.rand((), generator=generator, dtype=torch.float64).item()
 
 
 def tile_coordinates(
-    shape, tile: int, border: int, how: Augmentation, generator: torch.Generator
+    shape: Sequence[int], tile: int, border: int, how: Augmentation, generator: torch.Generator
 ) -> Tensor:
-    """Where in an image of `shape` (H, W) each pixel of one random tile looks: (2, tile, tile).
+    """Where in an image each pixel of one random tile looks (Section 3.1).
 
     The tile is displaced elastically, mirrored, turned about its center and put at a random place
-    of the image, such that what is left of it without its `border` lies inside wherever the image
+    of the image, such that what is left of it without its border lies inside wherever the image
     is large enough (before turning and bending). The place is a whole number of pixels, so that a
-    tile that is only shifted is not blurred. Pixels, (row, column), float64.
+    tile that is only shifted is not blurred.
+
+    Parameters
+    ----------
+    shape : sequence of int
+        (H, W) of the image.
+    tile : int
+        Side of the tile in pixels.
+    border : int
+        Pixels a side that the network's output loses.
+    how : Augmentation
+        What may happen to the tile.
+    generator : torch.Generator
+        On the CPU.
+
+    Returns
+    -------
+    Tensor, (2, tile, tile), float64
+        Row and column in the image, in pixels.
     """
     center = [_random_center(n, tile - 2 * border, generator) for n in shape]
-    angle = math.radians(uniform(-how.rotation, how.rotation, generator))
-    flip = -1.0 if how.mirror and uniform(0, 1, generator) < 0.5 else 1.0
+    angle = math.radians(_uniform(-how.rotation, how.rotation, generator))
+    flip = -1.0 if how.mirror and _uniform(0, 1, generator) < 0.5 else 1.0
     vectors = how.sigma * torch.randn(2, how.grid, how.grid, generator=generator).double()
 
     rows, columns = place_factors(vectors, (tile, tile))
@@ -89,12 +126,29 @@ def tile_coordinates(
 
 
 def change_gray_values(image: Tensor, how: Augmentation, generator: torch.Generator) -> Tensor:
-    """`image` with random contrast and brightness, kept in [0, 1]; the shape is any.
+    """An image with random contrast and brightness, kept in [0, 1] (Section 3.1).
 
-    Raises ValueError for gray values outside [0, 1] (not on a GPU, which would have to wait).
+    Parameters
+    ----------
+    image : Tensor, any shape, float
+        In [0, 1].
+    how : Augmentation
+        Its `contrast` and `brightness`.
+    generator : torch.Generator
+        On the CPU.
+
+    Returns
+    -------
+    Tensor, as `image`
+        The image itself if nothing changes.
+
+    Raises
+    ------
+    ValueError
+        For gray values outside [0, 1] (not on a GPU, which would have to wait).
     """
-    contrast = uniform(1 - how.contrast, 1 + how.contrast, generator)
-    brightness = uniform(-how.brightness, how.brightness, generator)
+    contrast = _uniform(1 - how.contrast, 1 + how.contrast, generator)
+    brightness = _uniform(-how.brightness, how.brightness, generator)
     if contrast == 1 and brightness == 0:
         return image
     if image.device.type == "cpu":
@@ -113,17 +167,42 @@ def random_tile(
     how: Augmentation,
     generator: torch.Generator,
 ) -> tuple[Tensor, Tensor, Tensor | None]:
-    """One augmented training tile: image (tile, tile), labels and weights without the border.
+    """A training tile: image, labels and weights, augmented at the same places (Section 3.1).
 
-    `image` (H, W) float in [0, 1] and `weights` (H, W) are read bilinearly, `labels` (H, W) int
-    from the nearest pixel, all three at the same places; the image is mirrored beyond its edges.
-    Labels and weights are (tile - 2 border) a side: what a network of valid convolutions predicts.
-    `generator` is a CPU generator; the sampling runs on the image's device (Section 3.1).
+    The image is mirrored beyond its edges. Labels and weights lose the border: what is left of them
+    is what a network of valid convolutions predicts. The sampling runs on the image's device.
 
-    Raises ValueError if the three shapes differ or are not (H, W), or if nothing is left within
-    the border, or for gray values outside [0, 1]; TypeError for labels that are not integers.
+    Parameters
+    ----------
+    image : Tensor, (H, W), float
+        In [0, 1]; read bilinearly.
+    labels : Tensor, (H, W), integer
+        Instances or classes; read from the nearest pixel.
+    weights : Tensor, (H, W), float, or None
+        Read bilinearly.
+    tile : int
+        Side of the tile in pixels.
+    border : int
+        Pixels a side that labels and weights lose.
+    how : Augmentation
+        What may happen to the tile.
+    generator : torch.Generator
+        On the CPU.
+
+    Returns
+    -------
+    tuple of Tensor, Tensor, Tensor or None
+        The image (tile, tile); labels and weights (tile - 2 border, tile - 2 border).
+
+    Raises
+    ------
+    ValueError
+        If the three shapes differ or are not (H, W), if nothing is left within the border, or for
+        gray values outside [0, 1].
+    TypeError
+        For labels that are not integers.
     """
-    shapes = {one.shape for one in (image, labels, weights) if one is not None}
+    shapes = {array.shape for array in (image, labels, weights) if array is not None}
     if image.ndim != 2 or len(shapes) > 1:
         raise ValueError(
             f"image, labels and weights share one shape (H, W), got {tuple(image.shape)}, "
@@ -143,7 +222,7 @@ def random_tile(
     )
 
 
-def _random_center(size, output, generator):
+def _random_center(size: int, output: int, generator: torch.Generator) -> float:
     """Center, along one axis, of a tile whose output lies inside if the image is large enough.
 
     The output's first pixel falls on a whole pixel; it is centered over an image that is smaller.
@@ -153,7 +232,20 @@ def _random_center(size, output, generator):
     return start + (output - 1) / 2
 
 
-def check_tile(tile, border):
-    """ValueError if nothing is left of a tile within its border."""
+def check_tile(tile: int, border: int) -> None:
+    """Refuse a tile of which nothing is left within its border.
+
+    Parameters
+    ----------
+    tile : int
+        Its side in pixels.
+    border : int
+        Pixels a side.
+
+    Raises
+    ------
+    ValueError
+        If nothing is left, or for a negative border.
+    """
     if border < 0 or tile - 2 * border < 1:
         raise ValueError(f"a tile of {tile} px has nothing left within a border of {border} px")

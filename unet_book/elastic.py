@@ -10,7 +10,10 @@ On a CPU the pixels are pulled by loops that numba compiles; on a GPU, for bicub
 where a gradient is asked for, by PyTorch.
 """
 
+from __future__ import annotations
+
 import math
+from collections.abc import Sequence
 from functools import lru_cache
 
 import numpy as np
@@ -19,59 +22,125 @@ from scipy import ndimage
 from torch import Tensor
 from torch.nn import functional as F
 
-from unet_book._arrays import like, to_numpy, to_torch
+from unet_book._arrays import Array, like, to_numpy, to_torch
 from unet_book._compiled import compiled
+
+__all__ = [
+    "deform",
+    "deform_pair",
+    "dense_displacement",
+    "jacobian",
+    "pixel_grid",
+    "place_factors",
+    "random_displacement",
+    "resample",
+    "spline_matrix",
+]
 
 ORDERS = {0: "nearest", 1: "bilinear", 3: "bicubic"}
 
 
 @lru_cache(maxsize=64)
 def spline_matrix(size: int, grid: int = 3) -> np.ndarray:
-    """The (size, grid) float64 matrix that takes `grid` values on a line to `size` pixels.
+    """The matrix that takes values on a coarse line to its pixels (Section 3.1).
 
     Cubic spline interpolation through the values, which lie evenly from the first pixel to the
     last; at both ends the spline is flat, as if the values were mirrored. Each column is the
-    response to a single 1. Rows sum to 1. The matrix is kept, and can't be written to. Raises
-    ValueError if `grid` is below 2 or `size` below 1.
+    response to a single 1. Rows sum to 1.
+
+    Parameters
+    ----------
+    size : int
+        Pixels of the line.
+    grid : int
+        Values on it.
+
+    Returns
+    -------
+    ndarray of float64, (size, grid)
+        It is kept for the next call, and can't be written to.
+
+    Raises
+    ------
+    ValueError
+        If `grid` is below 2 or `size` below 1.
     """
     if grid < 2 or size < 1:
         raise ValueError(f"need a grid of at least 2 points and a size of 1, got {grid} and {size}")
     places = np.linspace(0, grid - 1, size)[None]
-    unit = np.eye(grid)
-    columns = [ndimage.map_coordinates(one, places, order=3, mode="mirror") for one in unit]
+    impulses = np.eye(grid)
+    columns = [ndimage.map_coordinates(x, places, order=3, mode="mirror") for x in impulses]
     matrix = np.stack(columns, axis=1)
     matrix.setflags(write=False)
     return matrix
 
 
-def dense_displacement(vectors, shape):
-    """The displacement of each pixel, (2, H, W), from vectors (2, grid, grid) in pixels.
+def dense_displacement(vectors: Array, shape: Sequence[int]) -> Array:
+    """The displacement of each pixel, from vectors on a coarse grid (Section 3.1).
 
-    D = B_rows V B_columns^T for each component, with `spline_matrix` B: bicubic interpolation
-    (Section 3.1). numpy or torch, as `vectors` is, in its precision; integers count as float64.
-    Raises ValueError unless `vectors` is (2, grid, grid).
+    D = B_rows V B_columns^T for each component, with `spline_matrix` B: bicubic interpolation.
+
+    Parameters
+    ----------
+    vectors : ndarray or Tensor, (2, grid, grid)
+        In pixels, order (row, column).
+    shape : sequence of int
+        (H, W) in pixels.
+
+    Returns
+    -------
+    ndarray or Tensor, (2, H, W)
+        As `vectors` is, in its precision; integers count as float64.
+
+    Raises
+    ------
+    ValueError
+        Unless `vectors` is (2, grid, grid), of a grid of 2 or more.
     """
     v = to_torch(vectors)
     v = v if v.is_floating_point() else v.double()
-    check_vectors(v)
+    _check_vectors(v)
     rows, columns = (torch.tensor(spline_matrix(n, v.shape[1])).to(v) for n in shape)
     return like(rows @ v @ columns.T, vectors)
 
 
-def check_vectors(vectors):
+def _check_vectors(vectors: Tensor) -> None:
     """ValueError unless `vectors` is (2, grid, grid)."""
     shape = tuple(vectors.shape)
     if len(shape) != 3 or shape[0] != 2 or shape[1] != shape[2]:
         raise ValueError(f"vectors are (2, grid, grid), got {shape}")
 
 
-def random_displacement(shape, grid: int = 3, sigma: float = 10.0, generator=None):
-    """A smooth random displacement field (2, H, W), float32, in pixels, order (row, column).
+def random_displacement(
+    shape: Sequence[int],
+    grid: int = 3,
+    sigma: float = 10.0,
+    generator: torch.Generator | np.random.Generator | None = None,
+) -> Array:
+    """A smooth random displacement of each pixel (Section 3.1).
 
-    Vectors on a `grid` x `grid` raster from the first to the last pixel of `shape` (H, W), each
-    component Gaussian of standard deviation `sigma` pixels; bicubic between them (Section 3.1).
-    A `torch.Generator` gives a tensor on its device; a `numpy.random.Generator`, or None for fresh
-    entropy, a numpy array. Raises ValueError for a negative `sigma` or a `grid` below 2.
+    Gaussian vectors on a coarse grid from the first to the last pixel; bicubic between them.
+
+    Parameters
+    ----------
+    shape : sequence of int
+        (H, W) in pixels.
+    grid : int
+        Points a side of the grid.
+    sigma : float
+        Standard deviation of each component of a vector, in pixels.
+    generator : torch.Generator or np.random.Generator, optional
+        By default one of numpy's with fresh entropy.
+
+    Returns
+    -------
+    ndarray or Tensor, (2, H, W), float32
+        In pixels, order (row, column). A `torch.Generator` gives a tensor on its device.
+
+    Raises
+    ------
+    ValueError
+        For a negative `sigma` or a `grid` below 2.
     """
     if not 0 <= sigma < math.inf or grid < 2:
         raise ValueError(f"need a finite sigma >= 0 and a grid >= 2, got {sigma} and {grid}")
@@ -83,13 +152,29 @@ def random_displacement(shape, grid: int = 3, sigma: float = 10.0, generator=Non
     return dense_displacement(sigma * vectors, shape)
 
 
-def jacobian(displacement):
-    """The determinant of x -> x + displacement(x) at each pixel, (H, W), from differences.
+def jacobian(displacement: Array) -> Array:
+    """The determinant of x -> x + displacement(x) at each pixel, from differences.
 
     It is the area that a pixel of the result is pulled from, in pixels: 1 where nothing is
     stretched or squeezed. Where it is 0 or less the field folds: neighbors look in turned order.
-    `displacement` is (2, H, W) in pixels, H and W at least 2, numpy or torch; else ValueError.
 
+    Parameters
+    ----------
+    displacement : ndarray or Tensor, (2, H, W)
+        In pixels; H and W at least 2.
+
+    Returns
+    -------
+    ndarray or Tensor, (H, W)
+        The determinants.
+
+    Raises
+    ------
+    ValueError
+        For another shape.
+
+    Examples
+    --------
     >>> jacobian(np.zeros((2, 2, 3))).tolist()
     [[1.0, 1.0, 1.0], [1.0, 1.0, 1.0]]
     """
@@ -101,16 +186,35 @@ def jacobian(displacement):
     return like(area, displacement)
 
 
-def deform(image, displacement, order: int = 1):
-    """`image` sampled at x + displacement(x): what each output pixel sees, pulled from the input.
+def deform(image: Array, displacement: Array, order: int = 1) -> Array:
+    """The image sampled at x + displacement(x): what each output pixel sees (Section 3.1).
 
-    `image` is (H, W) or (C, H, W), `displacement` (2, H, W) in pixels; the result has the image's
-    shape, dtype and library. `order` 0 takes the nearest pixel, for labels; 1 is bilinear; 3
-    bicubic. Outside, the image is mirrored without repeating its edge.
+    Outside, the image is mirrored without repeating its edge.
 
-    Raises ValueError if the shapes disagree, the displacement holds NaN or infinite values, or
-    `order` is another; TypeError for an integer image with an order other than 0.
+    Parameters
+    ----------
+    image : ndarray or Tensor, (H, W) or (C, H, W)
+        Of float type, or of any with `order` 0.
+    displacement : ndarray or Tensor, (2, H, W)
+        In pixels, order (row, column).
+    order : int
+        0 takes the nearest pixel, for labels; 1 is bilinear; 3 bicubic.
 
+    Returns
+    -------
+    ndarray or Tensor, as `image`
+        In its shape, dtype and library.
+
+    Raises
+    ------
+    ValueError
+        If the shapes disagree, the displacement holds NaN or infinite values, or `order` is
+        another.
+    TypeError
+        For an integer image with an order other than 0.
+
+    Examples
+    --------
     >>> deform(np.eye(3), np.zeros((2, 3, 3))).round(4)[0]
     array([1., 0., 0.])
     """
@@ -125,22 +229,49 @@ def deform(image, displacement, order: int = 1):
     return _sample(image, displacement, order, relative=True)
 
 
-def pixel_grid(shape) -> Tensor:
-    """The coordinates (2, H, W) of the pixels of an image of `shape` (H, W), float64."""
+def pixel_grid(shape: Sequence[int]) -> Tensor:
+    """The coordinates of the pixels of an image.
+
+    Parameters
+    ----------
+    shape : sequence of int
+        (H, W).
+
+    Returns
+    -------
+    Tensor, (2, H, W), float64
+        Row and column of each.
+    """
     axes = (torch.arange(n, dtype=torch.float64) for n in shape)
     return torch.stack(torch.meshgrid(*axes, indexing="ij"))
 
 
-def resample(image, coordinates, order: int = 1):
-    """`image` (H, W) or (C, H, W) at `coordinates` (2, h, w), in its pixels, order (row, column).
+def resample(image: Array, coordinates: Array, order: int = 1) -> Array:
+    """The image at any coordinates (Section 3.1).
 
-    The result is (h, w) or (C, h, w), in the image's dtype and library. `order` and the mirrored
-    outside as in `deform`, and so are the errors.
+    Parameters
+    ----------
+    image : ndarray or Tensor, (H, W) or (C, H, W)
+        As in `deform`, and so is what lies outside.
+    coordinates : ndarray or Tensor, (2, h, w)
+        In its pixels, order (row, column).
+    order : int
+        As in `deform`.
+
+    Returns
+    -------
+    ndarray or Tensor, (h, w) or (C, h, w)
+        In the image's dtype and library.
+
+    Raises
+    ------
+    ValueError, TypeError
+        As `deform` does.
     """
     return _sample(image, coordinates, order, relative=False)
 
 
-def _sample(image, places, order, relative):
+def _sample(image: Array, places: Array, order: int, relative: bool) -> Array:
     """`image` at `places` (2, h, w), counted from each pixel if `relative`, else from (0, 0)."""
     pixels, places = to_torch(image), to_torch(places)
     if places.dtype not in (torch.float32, torch.float64):
@@ -157,7 +288,7 @@ def _sample(image, places, order, relative):
     return like(sampled, image)
 
 
-def _check_sampling(pixels: Tensor, places: Tensor, order):
+def _check_sampling(pixels: Tensor, places: Tensor, order: int) -> None:
     """The errors of `resample`."""
     if order not in ORDERS:
         raise ValueError(f"order is 0 (nearest), 1 (bilinear) or 3 (bicubic), not {order!r}")
@@ -186,19 +317,41 @@ def _absolute(places: Tensor, relative: bool) -> Tensor:
     return places.double() + pixel_grid(places.shape[1:]).to(places.device)
 
 
-def deform_pair(image, labels, vectors):
-    """`image` and `labels` (H, W), both deformed by the field of `vectors` (2, grid, grid), px.
+def deform_pair(image: Array, labels: Array, vectors: Array) -> tuple[Array, Array]:
+    """Image and labels, both deformed by the field of some vectors (Section 3.1).
 
     The same as `deform` of each, the image bilinear and the labels nearest, with
-    `dense_displacement(vectors, image.shape)`, and quicker: the field is never stored. numpy or
-    torch, as each of the two is. Raises as they do, and ValueError if the shapes differ.
+    `dense_displacement(vectors, image.shape)`, and quicker: the field is never stored.
 
+    Parameters
+    ----------
+    image : ndarray or Tensor, (H, W), float
+        The image.
+    labels : ndarray or Tensor, (H, W)
+        Its labels.
+    vectors : ndarray or Tensor, (2, grid, grid)
+        In pixels, order (row, column).
+
+    Returns
+    -------
+    tuple of ndarray or Tensor
+        Image and labels, each in the dtype and library of what it was.
+
+    Raises
+    ------
+    ValueError
+        As `deform` does, and if the shapes differ.
+    TypeError
+        As `deform` does.
+
+    Examples
+    --------
     >>> image, labels = np.eye(8), np.eye(8, dtype=np.int32)
     >>> deform_pair(image, labels, np.zeros((2, 3, 3)))[1].sum()
     np.int32(8)
     """
     pixels, cells, vectors = to_torch(image), to_torch(labels), to_torch(vectors)
-    check_vectors(vectors)
+    _check_vectors(vectors)
     if pixels.ndim != 2 or pixels.shape != cells.shape:
         raise ValueError(
             "image and labels share one shape (H, W), "
@@ -212,19 +365,29 @@ def deform_pair(image, labels, vectors):
     if not torch.isfinite(vectors).all():
         raise ValueError("the vectors hold NaN or infinite values")
     rows, columns = place_factors(vectors, pixels.shape)
-    arrays = pixels.contiguous(), _as_integers(cells)
-    gray, seen = map(torch.empty_like, arrays)
-    _pull_pair(*(one.numpy() for one in arrays), rows, columns, gray.numpy(), seen.numpy())
+    sources = pixels.contiguous(), _as_integers(cells)
+    gray, seen = map(torch.empty_like, sources)
+    _pull_pair(*(tensor.numpy() for tensor in sources), rows, columns, gray.numpy(), seen.numpy())
     return like(gray, image), like(seen.view(cells.dtype), labels)
 
 
-def place_factors(vectors, shape):
+def place_factors(vectors: Array, shape: Sequence[int]) -> tuple[np.ndarray, np.ndarray]:
     """Where each pixel looks, x + displacement(x), as a product of two thin matrices.
 
-    `vectors` (2, grid, grid) in pixels; float64 arrays rows (2, H, grid + 2) and columns
-    (grid + 2, W), such that ``rows @ columns`` is ``pixel_grid(shape) +
-    dense_displacement(vectors, shape)``. The first two of the grid + 2 hold the pixel itself: its
-    row times 1, and 1 times its column.
+    ``rows @ columns`` is ``pixel_grid(shape) + dense_displacement(vectors, shape)``. The first two
+    of the grid + 2 hold the pixel itself: its row times 1, and 1 times its column.
+
+    Parameters
+    ----------
+    vectors : ndarray or Tensor, (2, grid, grid)
+        In pixels, order (row, column).
+    shape : sequence of int
+        (H, W) in pixels.
+
+    Returns
+    -------
+    tuple of ndarray
+        rows (2, H, grid + 2) and columns (grid + 2, W), float64.
     """
     v, (height, width) = to_numpy(vectors), shape
     grid = v.shape[-1]
@@ -239,7 +402,7 @@ def place_factors(vectors, shape):
 
 
 @compiled
-def _mirrored(x, last):
+def _mirrored(x: float, last: float) -> float:
     """Where in [0, last] to look for what a mirror at 0 and one at `last` show at x."""
     period = max(2 * last, 1.0)
     turns = np.floor(x * (1 / period) + 0.5)
@@ -247,7 +410,16 @@ def _mirrored(x, last):
 
 
 @compiled
-def _corners(row, ys, columns, xs, shape, at, vs, us):
+def _corners(
+    row: float,
+    ys: np.ndarray,
+    columns: np.ndarray,
+    xs: np.ndarray,
+    shape: tuple[int, int],
+    at: np.ndarray,
+    vs: np.ndarray,
+    us: np.ndarray,
+) -> None:
     """The upper left of the four pixels around each place, and how far the place is from it.
 
     The place is (row + ys[c], columns[c] + xs[c]), mirrored. The pixel goes to `at` as its number
@@ -262,7 +434,9 @@ def _corners(row, ys, columns, xs, shape, at, vs, us):
 
 
 @compiled
-def _bilinear(image, at, vs, us, result):
+def _bilinear(
+    image: np.ndarray, at: np.ndarray, vs: np.ndarray, us: np.ndarray, result: np.ndarray
+) -> None:
     """`image` between four pixels each, as `_corners` tells."""
     pixels, (height, width) = image.reshape(-1), image.shape
     below, beside = _index(width if height > 1 else 0), _index(1 if width > 1 else 0)
@@ -274,7 +448,15 @@ def _bilinear(image, at, vs, us, result):
 
 
 @compiled
-def _nearest(labels, row, ys, columns, xs, at, result):
+def _nearest(
+    labels: np.ndarray,
+    row: float,
+    ys: np.ndarray,
+    columns: np.ndarray,
+    xs: np.ndarray,
+    at: np.ndarray,
+    result: np.ndarray,
+) -> None:
     """The labels of the pixels nearest to the places, which are those of `_corners`."""
     pixels, (height, width) = labels.reshape(-1), labels.shape
     for c in range(at.size):
@@ -285,13 +467,19 @@ def _nearest(labels, row, ys, columns, xs, at, result):
 
 
 @compiled
-def _index(k):
+def _index(k: int) -> np.uintp:
     """k >= 0 as an unsigned number, so that no index can count from the end."""
     return np.uintp(k)
 
 
 @compiled
-def _pull_bilinear(image, rows, columns, places, result):
+def _pull_bilinear(
+    image: np.ndarray,
+    rows: np.ndarray,
+    columns: np.ndarray,
+    places: np.ndarray,
+    result: np.ndarray,
+) -> None:
     """result[r, c] = image at places[:, r, c], counted from rows[r] and columns[c]."""
     at = np.empty(columns.size, np.int64)
     vs, us = np.empty(at.size, image.dtype), np.empty(at.size, image.dtype)
@@ -301,7 +489,13 @@ def _pull_bilinear(image, rows, columns, places, result):
 
 
 @compiled
-def _pull_nearest(labels, rows, columns, places, result):
+def _pull_nearest(
+    labels: np.ndarray,
+    rows: np.ndarray,
+    columns: np.ndarray,
+    places: np.ndarray,
+    result: np.ndarray,
+) -> None:
     """result[r, c] = the label nearest to places[:, r, c], counted from rows[r] and columns[c]."""
     at = np.empty(columns.size, np.int64)
     for r in range(rows.size):
@@ -309,7 +503,14 @@ def _pull_nearest(labels, rows, columns, places, result):
 
 
 @compiled
-def _pull_pair(image, labels, rows, columns, gray, seen):
+def _pull_pair(
+    image: np.ndarray,
+    labels: np.ndarray,
+    rows: np.ndarray,
+    columns: np.ndarray,
+    gray: np.ndarray,
+    seen: np.ndarray,
+) -> None:
     """Both at the places rows @ columns, which are computed a row at a time."""
     size = gray.shape[1]
     at, ys, xs, zero = np.empty(size, np.int64), np.empty(size), np.empty(size), np.zeros(size)
@@ -323,7 +524,7 @@ def _pull_pair(image, labels, rows, columns, gray, seen):
 
 
 @compiled
-def _combine(factors, columns, result):
+def _combine(factors: np.ndarray, columns: np.ndarray, result: np.ndarray) -> None:
     """result = factors @ columns."""
     for c in range(result.size):
         result[c] = factors[0] * columns[0, c]

@@ -15,19 +15,57 @@ from torch import Tensor, nn
 
 from unet_book.unet import UNet
 
+__all__ = [
+    "LayerStatistics",
+    "Moments",
+    "activation_statistics",
+    "correlation",
+    "fan_in",
+    "follow",
+    "framework_default_",
+    "framework_fan_in",
+    "framework_variances",
+    "he_normal_",
+    "he_variances",
+    "held_variances",
+    "image_moments",
+    "max_pooled",
+    "predicted_mean_squares",
+    "rectified",
+    "unit_variance_",
+    "unit_variances",
+    "xavier_normal_",
+    "xavier_variances",
+]
+
 LAYERS = (nn.Conv2d, nn.ConvTranspose2d, nn.Linear)
 
 
 def fan_in(layer: nn.Module) -> float:
-    """N, the number of incoming connections of one neuron of `layer` (Section 3).
+    """N, the number of incoming connections of one neuron of a layer (Section 3).
 
     For a convolution that is its kernel's area times its input channels. A transposed convolution
     *spreads* each input pixel over its kernel, so one output pixel meets only every stride-th row
     and column of it: a 2 x 2 up-convolution of stride 2 has N = in_channels. (PyTorch's
     ``kaiming_normal_`` takes 4 * out_channels there.)
 
-    Raises TypeError for a layer that is neither a convolution, its transpose, nor linear.
+    Parameters
+    ----------
+    layer : nn.Module
+        A convolution, its transpose, or a linear layer.
 
+    Returns
+    -------
+    float
+        N.
+
+    Raises
+    ------
+    TypeError
+        For another layer.
+
+    Examples
+    --------
     >>> fan_in(nn.Conv2d(64, 64, 3))
     576.0
     """
@@ -42,7 +80,18 @@ def fan_in(layer: nn.Module) -> float:
 
 
 def framework_fan_in(layer: nn.Module) -> int:
-    """N as PyTorch counts it, from the weights' second dimension; in an up-convolution not N."""
+    """N as PyTorch counts it, from the weights' second dimension; in an up-convolution not N.
+
+    Parameters
+    ----------
+    layer : nn.Module
+        A layer with weights.
+
+    Returns
+    -------
+    int
+        Weights behind one entry of their first dimension.
+    """
     return layer.weight[0].numel()
 
 
@@ -50,27 +99,75 @@ def framework_fan_in(layer: nn.Module) -> int:
 
 
 def he_variances(layer: nn.Module) -> tuple[float, float]:
-    """2 / N for the weights, no biases: the paper's rule (Section 3; He et al. 2015, eq. (10))."""
+    """2 / N for the weights, no biases: the paper's rule (Section 3; He et al. 2015, eq. (10)).
+
+    Parameters
+    ----------
+    layer : nn.Module
+        As in `fan_in`.
+
+    Returns
+    -------
+    tuple of float
+        Variance of the weights and of the biases.
+
+    Raises
+    ------
+    TypeError
+        As `fan_in` does.
+    """
     return 2 / fan_in(layer), 0.0
 
 
 def xavier_variances(layer: nn.Module) -> tuple[float, float]:
-    """2 / (N + N') for the weights, N' the outgoing connections; no biases.
+    """2 / (N + N') for the weights, no biases (Glorot and Bengio 2010, eq. (12)).
 
-    Glorot and Bengio 2010, eq. (12), with N and N' as PyTorch counts them, which for an
+    N' is the number of outgoing connections. Both are as PyTorch counts them, which for an
     up-convolution takes one for the other.
+
+    Parameters
+    ----------
+    layer : nn.Module
+        A layer with weights.
+
+    Returns
+    -------
+    tuple of float
+        Variance of the weights and of the biases.
     """
     outgoing = layer.weight[:, 0].numel()
     return 2 / (framework_fan_in(layer) + outgoing), 0.0
 
 
 def framework_variances(layer: nn.Module) -> tuple[float, float]:
-    """1 / (3 N) for weights and biases, N as PyTorch counts it: what a new layer holds."""
+    """1 / (3 N) for weights and biases, N as PyTorch counts it: what a new layer holds.
+
+    Parameters
+    ----------
+    layer : nn.Module
+        A layer with weights.
+
+    Returns
+    -------
+    tuple of float
+        Variance of the weights and of the biases.
+    """
     return (1 / (3 * framework_fan_in(layer)),) * 2
 
 
 def held_variances(layer: nn.Module) -> tuple[float, float]:
-    """The mean squares of the weights and of the biases that the layer holds now."""
+    """The mean squares of the weights and of the biases that a layer holds now.
+
+    Parameters
+    ----------
+    layer : nn.Module
+        A layer with weights.
+
+    Returns
+    -------
+    tuple of float
+        Those of the weights and of the biases; 0 without biases.
+    """
     weights = layer.weight.double().square().mean().item()
     return weights, 0.0 if layer.bias is None else layer.bias.double().square().mean().item()
 
@@ -79,19 +176,39 @@ def held_variances(layer: nn.Module) -> tuple[float, float]:
 
 
 def he_normal_(module: nn.Module, generator: torch.Generator | None = None) -> nn.Module:
-    """Draw every weight of `module` from N(0, 2 / N) and set every bias to 0, in place.
+    """Draw every weight from N(0, 2 / N) and set every bias to 0, in place (Section 3).
 
-    N is `fan_in` of the layer (Section 3; He et al. 2015, eq. (10)). `generator` lives on the
-    weights' device; None draws from fresh entropy and leaves the global generator alone.
-    Returns `module`.
+    N is `fan_in` of the layer (He et al. 2015, eq. (10)).
+
+    Parameters
+    ----------
+    module : nn.Module
+        Its convolutions, their transposes and linear layers are drawn.
+    generator : torch.Generator, optional
+        On the weights' device; by default one with fresh entropy. The global one is left alone.
+
+    Returns
+    -------
+    nn.Module
+        `module`.
     """
     return _normal_(module, he_variances, generator)
 
 
 def xavier_normal_(module: nn.Module, generator: torch.Generator | None = None) -> nn.Module:
-    """Draw every weight of `module` as `xavier_variances` has it and set every bias to 0, in place.
+    """Draw every weight as `xavier_variances` has it and set every bias to 0, in place.
 
-    `generator` as in `he_normal_`. Returns `module`.
+    Parameters
+    ----------
+    module : nn.Module
+        As in `he_normal_`.
+    generator : torch.Generator, optional
+        As in `he_normal_`.
+
+    Returns
+    -------
+    nn.Module
+        `module`.
     """
     return _normal_(module, xavier_variances, generator)
 
@@ -101,7 +218,19 @@ def framework_default_(module: nn.Module, generator: torch.Generator | None = No
     """Draw weights and biases from U(-1 / sqrt(N), 1 / sqrt(N)), in place: PyTorch's own choice.
 
     N is `framework_fan_in`. A new layer holds such numbers, too; these come from a generator of
-    one's own, as in `he_normal_`. Returns `module`.
+    one's own.
+
+    Parameters
+    ----------
+    module : nn.Module
+        As in `he_normal_`.
+    generator : torch.Generator, optional
+        As in `he_normal_`.
+
+    Returns
+    -------
+    nn.Module
+        `module`.
     """
     generator = generator or _fresh_generator(module)
     for layer in _layers(module):
@@ -113,7 +242,12 @@ def framework_default_(module: nn.Module, generator: torch.Generator | None = No
 
 
 @torch.no_grad()
-def _normal_(module, rule, generator):
+def _normal_(
+    module: nn.Module,
+    rule: Callable[[nn.Module], tuple[float, float]],
+    generator: torch.Generator | None,
+) -> nn.Module:
+    """Draw weights of the rule's first variance, and set biases to 0, in place."""
     generator = generator or _fresh_generator(module)
     for layer in _layers(module):
         layer.weight.normal_(0, math.sqrt(rule(layer)[0]), generator=generator)
@@ -122,11 +256,12 @@ def _normal_(module, rule, generator):
     return module
 
 
-def _layers(module):
+def _layers(module: nn.Module) -> list[nn.Module]:
+    """The layers with weights, in the module's order."""
     return [layer for layer in module.modules() if isinstance(layer, LAYERS)]
 
 
-def _fresh_generator(module):
+def _fresh_generator(module: nn.Module) -> torch.Generator:
     """A generator on the module's device that starts from fresh entropy."""
     generator = torch.Generator(next(module.parameters(), torch.empty(0)).device)
     generator.seed()
@@ -140,8 +275,13 @@ def _fresh_generator(module):
 class Moments:
     """Two numbers that say how large a map's values are, and how alike its pixels.
 
-    `square` is the mean of x(a)^2, `product` the mean of x(a) x(b) over two different pixels a and
-    b of the same channel. NaN stands for a product that nothing needs.
+    Parameters
+    ----------
+    square : float
+        The mean of x(a)^2.
+    product : float
+        The mean of x(a) x(b) over two different pixels a and b of the same channel; NaN where
+        nothing needs it.
     """
 
     square: float
@@ -152,7 +292,18 @@ NOISE = Moments(1.0, 0.0)  # an image of unit variance whose pixels have nothing
 
 
 def image_moments(image: Tensor) -> Moments:
-    """The moments of an image (..., H, W); its pairs are those that are next to each other."""
+    """The moments of an image; its pairs are those that are next to each other.
+
+    Parameters
+    ----------
+    image : Tensor, (..., H, W)
+        The image, or several.
+
+    Returns
+    -------
+    Moments
+        Means over all pixels and pairs.
+    """
     image = image.double()
     across = (image[..., 1:] * image[..., :-1]).mean().item()
     down = (image[..., 1:, :] * image[..., :-1, :]).mean().item()
@@ -160,11 +311,23 @@ def image_moments(image: Tensor) -> Moments:
 
 
 def rectified(before: Moments) -> Moments:
-    """Moments behind a ReLU, of Gaussian values with the moments `before` it.
+    """Moments behind a ReLU, of Gaussian values (Cho and Saul 2009).
 
-    Half of the square is cut away. The product follows from the arc-cosine kernel of first order
-    (Cho and Saul 2009): two equal pixels keep a half as well, two independent ones 1 / (2 pi).
+    Half of the square is cut away. The product follows from the arc-cosine kernel of first order:
+    two equal pixels keep a half as well, two independent ones 1 / (2 pi).
 
+    Parameters
+    ----------
+    before : Moments
+        Those before the ReLU.
+
+    Returns
+    -------
+    Moments
+        Those behind it.
+
+    Examples
+    --------
     >>> rectified(Moments(2.0, 2.0))
     Moments(square=1.0, product=1.0)
     """
@@ -174,11 +337,21 @@ def rectified(before: Moments) -> Moments:
 
 
 def max_pooled(before: Moments) -> Moments:
-    """Moments behind ReLU and 2 x 2 max-pooling, of Gaussian values with the moments `before` both.
+    """Moments behind ReLU and 2 x 2 max-pooling, of Gaussian values.
 
     All pixels share one Gaussian z and have one e each: x = sqrt(rho) z + sqrt(1 - rho) e. The
     largest of four x belongs to the largest e, whose density is 4 phi Phi^3; two pooled pixels
     share z alone. Sums over a grid of z and e, exact to four digits.
+
+    Parameters
+    ----------
+    before : Moments
+        Those before both.
+
+    Returns
+    -------
+    Moments
+        Those behind both.
     """
     rho = max(correlation(before), 0.0)
     z = np.linspace(-8, 8, 801)
@@ -191,12 +364,23 @@ def max_pooled(before: Moments) -> Moments:
 
 
 def correlation(moments: Moments) -> float:
-    """rho: the product's share of the square, within [-1, 1]; NaN if the product is unknown."""
+    """rho: the product's share of the square.
+
+    Parameters
+    ----------
+    moments : Moments
+        Of a map.
+
+    Returns
+    -------
+    float
+        Within [-1, 1]; 0 for a map of zeros, NaN if the product is unknown.
+    """
     rho = moments.product / moments.square if moments.square > 0 else 0.0
     return rho if math.isnan(rho) else min(max(rho, -1.0), 1.0)
 
 
-def joined(skip: Moments, upsampled: Moments, share: float) -> Moments:
+def _joined(skip: Moments, upsampled: Moments, share: float) -> Moments:
     """Moments of a concatenation, of whose channels a `share` is the upsampled map's."""
     return Moments((1 - share) * skip.square + share * upsampled.square, math.nan)
 
@@ -204,9 +388,22 @@ def joined(skip: Moments, upsampled: Moments, share: float) -> Moments:
 def follow(model: UNet, image: Moments, step: Callable[[nn.Module, Moments], Moments]) -> None:
     """Lead an image's moments through the network, in the order in which it computes.
 
-    ``step(layer, reads)`` gets each of the 23 layers with the moments of what it reads, and returns
-    those of what it puts out. In the expanding path the products are left out: nothing is pooled
-    there any more. Raises TypeError for what is no `UNet`.
+    In the expanding path the products are left out: nothing is pooled there any more.
+
+    Parameters
+    ----------
+    model : UNet
+        The network.
+    image : Moments
+        Those of its input.
+    step : callable
+        ``step(layer, reads)`` gets each of the 23 layers with the moments of what it reads, and
+        returns those of what it puts out.
+
+    Raises
+    ------
+    TypeError
+        For what is no `UNet`.
     """
     if not isinstance(model, UNet):
         raise TypeError(f"the theory knows the way through a UNet, not through {type(model)}")
@@ -221,7 +418,7 @@ def follow(model: UNet, image: Moments, step: Callable[[nn.Module, Moments], Mom
         if model.variant == "released":
             upsampled = rectified(upsampled)
         share = up.out_channels / decoder[0].in_channels
-        reads = joined(skips.pop(), upsampled, share)
+        reads = _joined(skips.pop(), upsampled, share)
         reads = rectified(step(decoder[2], rectified(step(decoder[0], reads))))
     step(model.classifier, reads)
 
@@ -233,26 +430,38 @@ def predicted_mean_squares(
 ) -> list[float]:
     """The mean square of every convolution's output, as its weights let one expect (Section 3).
 
-    In the order of `activation_statistics`: 23 numbers at depth 4. They are what the average over
-    many draws of the weights comes to; one draw scatters around them, and the less so the wider
-    the network is.
+    It is what the average over many draws of the weights comes to; one draw scatters around it, and
+    the less so the wider the network is.
 
     Parameters
     ----------
-    model : a U-Net. With ``variant="same"`` the numbers are those of pixels that the padding's
-        zeros do not reach.
-    rule : gives a layer's variances of weights and biases, drawn independently around 0, such as
-        `he_variances`. If not given, the mean squares that the layer holds.
-    image : moments of the image. All its pairs of pixels are taken to be alike.
+    model : UNet
+        With ``variant="same"`` the numbers are those of pixels that the padding's zeros do not
+        reach.
+    rule : callable
+        Gives a layer's variances of weights and biases, drawn independently around 0, such as
+        `he_variances`. By default the mean squares that the layer holds.
+    image : Moments
+        Of the image. All its pairs of pixels are taken to be alike.
 
-    Raises TypeError for what is no `UNet`.
+    Returns
+    -------
+    list of float
+        In the order of `activation_statistics`: 23 numbers at depth 4.
 
+    Raises
+    ------
+    TypeError
+        For what is no `UNet`.
+
+    Examples
+    --------
     >>> [round(x, 1) for x in predicted_mean_squares(UNet(base_channels=2, depth=1), he_variances)]
     [2.0, 2.0, 5.3, 5.3, 5.3, 6.3, 6.3, 6.3]
     """
     outputs = []
 
-    def add_up(layer, reads):
+    def add_up(layer: nn.Module, reads: Moments) -> Moments:
         weights, biases = rule(layer)
         gain = fan_in(layer) * weights
         outputs.append(Moments(gain * reads.square + biases, gain * reads.product + biases))
@@ -268,26 +477,61 @@ def unit_variances(model: UNet, image: Moments = NOISE) -> dict[nn.Module, float
     m is the second moment of what a layer reads if all layers before it put out unit variance: 1/2
     behind a ReLU, and there the rule is He's; but 1 for the first layer, more than 1/2 behind a
     pooling (`max_pooled`), and 3/4 behind a concatenation with an up-convolution without ReLU.
-    Raises TypeError for what is no `UNet`.
+
+    Parameters
+    ----------
+    model : UNet
+        The network.
+    image : Moments
+        Of the image.
+
+    Returns
+    -------
+    dict of nn.Module to float
+        The variance for each layer.
+
+    Raises
+    ------
+    TypeError
+        For what is no `UNet`.
     """
     variances = {}
 
-    def keep_one(layer, reads):
+    def keep_unit_variance(layer: nn.Module, reads: Moments) -> Moments:
         variances[layer] = 1 / (fan_in(layer) * reads.square)
         return Moments(1.0, correlation(reads))
 
-    follow(model, image, keep_one)
+    follow(model, image, keep_unit_variance)
     return variances
 
 
 def unit_variance_(
     model: UNet, generator: torch.Generator | None = None, image: Moments = NOISE
 ) -> UNet:
-    """Draw every weight of a U-Net from N(0, 1 / (N m)) and set every bias to 0, in place.
+    """Draw every weight from N(0, 1 / (N m)) and set every bias to 0, in place.
 
     With these `unit_variances` each layer puts out unit variance, on average over draws, on an
-    image with the given moments. `generator` as in `he_normal_`, whose draw this is, each layer's
-    multiplied by a number. Returns `model`; raises TypeError for what is no `UNet`.
+    image with the given moments. The draw is that of `he_normal_`, each layer's multiplied by a
+    number.
+
+    Parameters
+    ----------
+    model : UNet
+        The network.
+    generator : torch.Generator, optional
+        As in `he_normal_`.
+    image : Moments
+        Of the image.
+
+    Returns
+    -------
+    UNet
+        `model`.
+
+    Raises
+    ------
+    TypeError
+        For what is no `UNet`.
     """
     variances = unit_variances(model, image)
     return _normal_(model, lambda layer: (variances[layer], 0.0), generator)
@@ -298,7 +542,17 @@ def unit_variance_(
 
 @dataclass(frozen=True)
 class LayerStatistics:
-    """What one layer puts out before its ReLU, over all pixels, channels and images."""
+    """What one layer puts out before its ReLU, over all pixels, channels and images.
+
+    Parameters
+    ----------
+    name : str
+        The layer's name in the network.
+    mean : float
+        Mean of its values.
+    mean_square : float
+        Mean of their squares.
+    """
 
     name: str
     mean: float
@@ -306,6 +560,7 @@ class LayerStatistics:
 
     @property
     def variance(self) -> float:
+        """The mean square less the square of the mean (float)."""
         return self.mean_square - self.mean**2
 
 
@@ -313,15 +568,26 @@ class LayerStatistics:
 def activation_statistics(model: nn.Module, image: Tensor) -> list[LayerStatistics]:
     """Statistics of every convolution's output, in the order in which the network computes them.
 
-    `image` is a batch (N, C, H, W) that the model takes. The model runs in evaluation mode and is
-    left as it was; its 23 layers give 23 entries. (Section 3: "each feature map in the network has
-    approximately unit variance".)
+    Section 3: "each feature map in the network has approximately unit variance". The model runs in
+    evaluation mode and is left as it was.
+
+    Parameters
+    ----------
+    model : nn.Module
+        The network.
+    image : Tensor, (N, C, H, W)
+        A batch that it takes.
+
+    Returns
+    -------
+    list of LayerStatistics
+        One a layer: a U-Net of depth 4 has 23.
     """
     statistics, hooks = [], []
     for name, layer in model.named_modules():
         if isinstance(layer, LAYERS):
 
-            def record(_layer, _inputs, output, name=name):
+            def record(_layer: nn.Module, _inputs: tuple, output: Tensor, name: str = name) -> None:
                 output = output.double()
                 mean, square = output.mean().item(), output.square().mean().item()
                 statistics.append(LayerStatistics(name, mean, square))

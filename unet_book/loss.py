@@ -8,6 +8,8 @@ for nothing.
 import torch
 from torch import Tensor
 
+__all__ = ["weighted_cross_entropy"]
+
 
 def weighted_cross_entropy(
     logits: Tensor,
@@ -16,22 +18,37 @@ def weighted_cross_entropy(
     ignore_index: int = -1,
     normalize: bool = True,
 ) -> Tensor:
-    """E = - sum over pixels of w(x) log p_target(x), a scalar (eq. (1)).
-
-    Parameters
-    ----------
-    logits : (N, num_classes, H, W), float.
-    target : (N, H, W), integer, each pixel's class in 0 ... num_classes - 1 or `ignore_index`.
-    weights : (N, H, W), w(x) >= 0; None weighs every annotated pixel 1.
-    normalize : divide by the sum of the weights of annotated pixels, so that the energy does not
-        grow with the tile (the authors' later code does so; the paper does not say). With False,
-        the sum as printed. Without any annotated weight the energy is 0, and so is its gradient.
+    """E = - sum over pixels of w(x) log p_target(x), a scalar (Section 3, eq. (1)).
 
     Half-precision logits are summed, and the energy given, in float32.
 
-    Raises ValueError for shapes that disagree and, on the CPU, for a class that does not exist or a
-    weight that is negative or not finite; TypeError for a target that is not of integer type or
-    logits that are not of float type.
+    Parameters
+    ----------
+    logits : Tensor, (N, num_classes, H, W), float
+        The network's output.
+    target : Tensor, (N, H, W), integer
+        Each pixel's class in 0 ... num_classes - 1, or `ignore_index`.
+    weights : Tensor, (N, H, W), optional
+        w(x) >= 0; by default every annotated pixel weighs 1.
+    ignore_index : int
+        The target of pixels that nobody annotated; they weigh 0.
+    normalize : bool
+        Divide by the sum of the weights of annotated pixels, so that the energy does not grow with
+        the tile (the authors' later code does so; the paper does not say). With False, the sum as
+        printed.
+
+    Returns
+    -------
+    Tensor, scalar
+        The energy. Without any annotated weight it is 0, and so is its gradient.
+
+    Raises
+    ------
+    ValueError
+        For shapes that disagree and, on the CPU, for a class that does not exist or a weight that
+        is negative or not finite.
+    TypeError
+        For a target that is not of integer type or logits that are not of float type.
     """
     _check(logits, target, weights, ignore_index)
     logits = logits.to(torch.promote_types(logits.dtype, torch.float32))
@@ -50,7 +67,8 @@ def weighted_cross_entropy(
     return energy / w.sum().clamp_min(torch.finfo(w.dtype).tiny)
 
 
-def _check(logits, target, weights, ignore_index):
+def _check(logits: Tensor, target: Tensor, weights: Tensor | None, ignore_index: int) -> None:
+    """The errors of `weighted_cross_entropy`."""
     expected = (*logits.shape[:1], *logits.shape[2:])
     if logits.ndim != 4 or tuple(target.shape) != expected:
         raise ValueError(

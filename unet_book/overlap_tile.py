@@ -7,29 +7,48 @@ pair the same pixels. A U-Net of depth 4 pools in blocks of 16, so tiles may sta
 outside the image is the image itself, mirrored.
 """
 
+from __future__ import annotations
+
 import copy
 import math
 import warnings
+from collections.abc import Callable, Sequence
 
 import numpy as np
 import torch
 from torch import Tensor
 from tqdm.auto import tqdm
 
-from unet_book._arrays import like, to_numpy, to_torch
+from unet_book._arrays import Array, like, to_numpy, to_torch
 from unet_book.elastic import pixel_grid, resample
 from unet_book.sizes import border, input_window, nearest_valid_sizes, output_size
 from unet_book.unet import UNet
+
+__all__ = ["even_tiles", "mirror_index", "predict", "predict_averaged", "tile_step"]
 
 BLOCK = 512  # side of the squares of the image that are looked through at once
 USUAL = 16  # gray values farther from 0 were never scaled to [0, 1]
 
 
-def mirror_index(index, size: int):
-    """The pixel of a line of `size` pixels that `index`, any integers, falls on when mirrored.
+def mirror_index(index: np.ndarray | int, size: int) -> np.ndarray | np.integer:
+    """The pixel of a line that an index falls on when it is mirrored (Section 1).
 
     The edge pixel is the mirror's axis and is not repeated: -1 falls on 1.
 
+    Parameters
+    ----------
+    index : ndarray or int
+        Any integers.
+    size : int
+        Pixels of the line.
+
+    Returns
+    -------
+    ndarray or np.integer, as `index`
+        In 0 ... size - 1.
+
+    Examples
+    --------
     >>> mirror_index(np.arange(-3, 6), 4)
     array([3, 2, 1, 0, 1, 2, 3, 2, 1])
     """
@@ -40,15 +59,34 @@ def mirror_index(index, size: int):
 
 
 def tile_step(tile: int, depth: int = 4, variant: str = "paper") -> tuple[int, int]:
-    """How far apart tiles of side `tile` may start, and the border cut from each, in pixels.
+    """How far apart tiles may start, and the border cut from each (Section 2, Fig. 2).
 
     The step is the largest multiple of 2^depth within the tile's trusted output. A zero-padded
     network ("same") gives as many pixels as it gets, but those whose window reaches into the zeros
     are not to be trusted: they are cut, rounded up to a multiple of 2^depth.
 
-    Raises ValueError, with the nearest sizes that work, for a tile that does not fit the network or
-    leaves no step.
+    Parameters
+    ----------
+    tile : int
+        Side of the tiles in pixels.
+    depth : int
+        Number of poolings.
+    variant : str
+        The network's, as `unet.UNet` has it.
 
+    Returns
+    -------
+    tuple of int
+        Step and border in pixels.
+
+    Raises
+    ------
+    ValueError
+        For a tile that does not fit the network or leaves no step; it names the nearest sizes that
+        work.
+
+    Examples
+    --------
     >>> tile_step(572)
     (384, 92)
     """
@@ -66,13 +104,34 @@ def tile_step(tile: int, depth: int = 4, variant: str = "paper") -> tuple[int, i
 
 
 def even_tiles(size: int, tile: int, depth: int = 4, variant: str = "paper") -> tuple[int, int]:
-    """Side and step, px, of the fewest tiles, all alike, that answer a line of `size` pixels.
+    """The fewest tiles, all alike, that answer a line of pixels.
 
-    None is larger than `tile`, which need not fit the network itself. Two steps of 384 would answer
-    512 pixels and 256 more that nobody wants; two of 256, with smaller tiles, answer 512.
+    Two steps of 384 would answer 512 pixels and 256 more that nobody wants; two of 256, with
+    smaller tiles, answer 512.
 
-    Raises ValueError for a tile too small for any step, with the smallest that is not.
+    Parameters
+    ----------
+    size : int
+        Pixels of the line.
+    tile : int
+        The largest side that a tile may have; it need not fit the network itself.
+    depth : int
+        Number of poolings.
+    variant : str
+        The network's, as `unet.UNet` has it.
 
+    Returns
+    -------
+    tuple of int
+        Side and step in pixels.
+
+    Raises
+    ------
+    ValueError
+        For a tile too small for any step; it names the smallest that is not.
+
+    Examples
+    --------
     >>> even_tiles(512, 572)
     (444, 256)
     """
@@ -84,31 +143,44 @@ def even_tiles(size: int, tile: int, depth: int = 4, variant: str = "paper") -> 
 
 
 @torch.no_grad()
-def predict(model: UNet, image, tile: int = 572, out=None, progress: bool = False):
-    """Class probabilities (num_classes, H, W) of an image of any size (Section 1, Fig. 2).
+def predict(
+    model: UNet, image: Array, tile: int = 572, out: Array | None = None, progress: bool = False
+) -> Array:
+    """Class probabilities of an image of any size (Section 1, Fig. 2).
+
+    They equal one pass over the whole mirrored image up to the rounding of the convolution kernels.
+    Gray values so far from [0, 1] that they were never scaled to it get a warning.
 
     Parameters
     ----------
-    model : the network. A copy of it runs, in evaluation mode, on the network's device.
-    image : (H, W), or (C, H, W) for a network of C channels; float, numpy or torch. A file that
-        numpy maps into memory (`np.memmap`) is read twice: block by block for values that are not
-        finite, then tile by tile.
-    tile : the largest side that a tile may have, px; `even_tiles` says what is used. The memory of
-        the maps grows with its square, not with the image; beside them stand a second copy of the
-        weights and, without `out`, the result.
-    out : a float array or tensor (num_classes, H, W) that takes the result, such as a writable
-        `np.memmap` for a result larger than memory; else a new one of the image's library and
-        device, in the network's precision (float32 for numpy, if that is bfloat16).
-    progress : whether to show a bar that counts the tiles.
+    model : UNet
+        The network. A copy of it runs, in evaluation mode, on the network's device.
+    image : ndarray or Tensor, (H, W) or (C, H, W), float
+        For a network of C channels. A file that numpy maps into memory (`np.memmap`) is read twice:
+        block by block for values that are not finite, then tile by tile.
+    tile : int
+        The largest side that a tile may have, in pixels; `even_tiles` says what is used. The memory
+        of the maps grows with its square, not with the image; beside them stand a second copy of
+        the weights and, without `out`, the result.
+    out : ndarray or Tensor, (num_classes, H, W), float, optional
+        Takes the result, such as a writable `np.memmap` for a result larger than memory.
+    progress : bool
+        Whether to show a bar that counts the tiles.
 
-    The result, `out` if it was given, equals one pass over the whole mirrored image up to the
-    rounding of the convolution kernels.
+    Returns
+    -------
+    ndarray or Tensor, (num_classes, H, W)
+        `out` if it was given; else a new one of the image's library and device, in the network's
+        precision (float32 for numpy, if that is bfloat16).
 
-    Raises ValueError for an image of other axes or channels, with no pixel, or with a value that is
-    not finite, for a tile too small for any step, for an `out` of another shape, read-only, or that
-    shares its memory with the image, and for a network of one class, whose softmax is 1 everywhere;
-    TypeError for an image or an `out` that is not of float type. All of that before the first tile.
-    Warns of gray values so far from [0, 1] that they were never scaled to it.
+    Raises
+    ------
+    ValueError
+        For an image of other axes or channels, with no pixel, or with a value that is not finite;
+        for a tile too small for any step; for an `out` of another shape, read-only, or that shares
+        its memory with the image; for a network of one class, whose softmax is 1 everywhere.
+    TypeError
+        For an image or an `out` that is not of float type. All of that before the first tile.
     """
     pixels = _check(image, model)
     height, width = pixels.shape[-2:]
@@ -128,7 +200,7 @@ def predict(model: UNet, image, tile: int = 572, out=None, progress: bool = Fals
     return result
 
 
-def _window(pixels, top, left, tall, wide) -> Tensor:
+def _window(pixels: Array, top: int, left: int, tall: int, wide: int) -> Tensor:
     """The pixels (C, tall, wide) from (top, left) on, mirrored where that lies outside."""
     rows = mirror_index(np.arange(top, top + tall), pixels.shape[1])
     columns = mirror_index(np.arange(left, left + wide), pixels.shape[2])
@@ -137,7 +209,7 @@ def _window(pixels, top, left, tall, wide) -> Tensor:
     return near[:, rows - y][:, :, columns - x]
 
 
-def _ready(model):
+def _ready(model: UNet) -> UNet:
     """A copy of the network for prediction: the caller's keeps its modes, layout and hooks.
 
     On a CPU channels come last in memory, which is how its convolutions compute: 1.2 times as fast
@@ -148,17 +220,17 @@ def _ready(model):
     return network.to(memory_format=torch.channels_last) if on_cpu else network
 
 
-def _trusted(logits, cut, variant):
+def _trusted(logits: Tensor, cut: int, variant: str) -> Tensor:
     """A zero-padded network's logits without their border; a valid one has none."""
     return logits[..., cut:-cut, cut:-cut] if variant == "same" else logits
 
 
-def _plain(tensor):
+def _plain(tensor: Tensor) -> Tensor:
     """The tensor, or its float32 where it is bfloat16, which numpy does not have."""
     return tensor.float() if tensor.dtype == torch.bfloat16 else tensor
 
 
-def _result(out, image, model, size):
+def _result(out: Array | None, image: Array, model: UNet, size: Sequence[int]) -> Array:
     """`out`, if it fits, or an empty result in the image's library and the network's precision."""
     shape, dtype = (model.num_classes, *size), next(model.parameters()).dtype
     if out is None and isinstance(image, Tensor):
@@ -176,7 +248,7 @@ def _result(out, image, model, size):
     return out
 
 
-def _share_memory(*arrays):
+def _share_memory(*arrays: Array) -> bool:
     """Whether two arrays, numpy or torch on the CPU, have a byte in common."""
     try:
         return np.shares_memory(
@@ -191,7 +263,7 @@ def _share_memory(*arrays):
         )
 
 
-def _check(image, model):
+def _check(image: Array, model: UNet) -> Array:
     """The image as (C, H, W), not yet read as a whole if it is a file."""
     pixels = image if isinstance(image, Tensor) else to_numpy(image)
     channels, given = model.in_channels, tuple(pixels.shape)
@@ -210,7 +282,7 @@ def _check(image, model):
     return pixels
 
 
-def _look_through(pixels):
+def _look_through(pixels: Array) -> None:
     """Refuse values that are no gray values; block by block, since the image may be a file."""
     farthest = 0.0
     for top in range(0, pixels.shape[1], BLOCK):
@@ -233,20 +305,41 @@ def _look_through(pixels):
         )
 
 
-def predict_averaged(model: UNet, image, tile: int = 572, over: str = "symmetries"):
+def predict_averaged(model: UNet, image: Array, tile: int = 572, over: str = "symmetries") -> Array:
     """The mean of `predict` over turned and mirrored versions of the image, each turned back.
 
-    `over` is
-    "symmetries", all 8 that map a square grid onto itself (4 turns by 90 degrees, mirrored or not);
-    "mirrors", the 4 mirrorings of the authors' released scripts (none, up-down, left-right, both);
-    "rotations", 7 turns by k 360/7 degrees. The paper averages over "7 rotated versions of the
-    input data" (Section 4) and says no more: equal steps are the only choice that favors no
-    direction, and the first of them is the image itself.
+    The paper averages over "7 rotated versions of the input data" (Section 4) and says no more:
+    equal steps are the only choice that favors no direction, and the first of them is the image
+    itself.
 
     Mirrors and quarter turns move pixels and change none. The other turns resample: the image
     bilinearly, mirrored beyond its edge, to a frame that holds all of it, and the probabilities
-    bilinearly back. Arguments, result and errors otherwise as for `predict`, which runs once for
-    each version; ValueError for another `over`.
+    bilinearly back.
+
+    Parameters
+    ----------
+    model : UNet
+        As in `predict`, which runs once for each version.
+    image : ndarray or Tensor, (H, W) or (C, H, W), float
+        As in `predict`.
+    tile : int
+        As in `predict`.
+    over : str
+        "symmetries", all 8 that map a square grid onto itself (4 turns by 90 degrees, mirrored or
+        not); "mirrors", the 4 mirrorings of the authors' released scripts (none, up-down,
+        left-right, both); "rotations", 7 turns by k 360/7 degrees.
+
+    Returns
+    -------
+    ndarray or Tensor, (num_classes, H, W)
+        The mean probabilities.
+
+    Raises
+    ------
+    ValueError
+        For another `over`, and as `predict` does.
+    TypeError
+        As `predict` does.
     """
     if over not in VERSIONS:
         raise ValueError(f"over is one of {', '.join(map(repr, VERSIONS))}, not {over!r}")
@@ -258,42 +351,42 @@ def predict_averaged(model: UNet, image, tile: int = 572, over: str = "symmetrie
     return like(_plain(mean.to(probabilities.dtype)), image)
 
 
-def _symmetry(turns: int, mirrored: bool):
+def _symmetry(turns: int, mirrored: bool) -> tuple[Callable, Callable]:
     """One of the 8 symmetries of the square, and the way back."""
 
-    def turn(image, times):
+    def turn(image: Tensor, times: int) -> Tensor:
         return torch.rot90(image, times, (-2, -1)) if times else image
 
-    def there(image):
+    def there(image: Tensor) -> Tensor:
         return turn(image.flip(-1) if mirrored else image, turns)
 
-    def back(image, shape):
+    def back(image: Tensor, shape: Sequence[int]) -> Tensor:
         return turn(image, -turns).flip(-1) if mirrored else turn(image, -turns)
 
     return there, back
 
 
-def _rotation(angle: float):
+def _rotation(angle: float) -> tuple[Callable, Callable]:
     """A turn by `angle` (radians) about the image's center, and the way back."""
     if angle == 0:
         return _symmetry(0, False)
 
-    def there(image):
+    def there(image: Tensor) -> Tensor:
         return resample(image, _turned(_frame(image.shape[-2:], angle), image.shape[-2:], angle))
 
-    def back(image, shape):
+    def back(image: Tensor, shape: Sequence[int]) -> Tensor:
         return resample(image, _turned(shape, image.shape[-2:], -angle))
 
     return there, back
 
 
-def _frame(shape, angle):
+def _frame(shape: Sequence[int], angle: float) -> tuple[int, int]:
     """The sides of the smallest upright frame that holds an image of `shape`, turned; px."""
     (height, width), c, s = shape, abs(math.cos(angle)), abs(math.sin(angle))
     return math.ceil(height * c + width * s) + 1, math.ceil(height * s + width * c) + 1
 
 
-def _turned(shape, other, angle):
+def _turned(shape: Sequence[int], other: Sequence[int], angle: float) -> Tensor:
     """Where each pixel of `shape` lies in an image of shape `other` that is turned by `angle`."""
     (height, width), (tall, wide), c, s = shape, other, math.cos(angle), math.sin(angle)
     y, x = pixel_grid(shape)

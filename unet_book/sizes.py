@@ -16,21 +16,54 @@ nothing is taken, and input and output are both 2^d b.
 """
 
 from numbers import Integral
+from typing import Any
+
+__all__ = [
+    "border",
+    "crop_offsets",
+    "feature_map_sizes",
+    "input_window",
+    "is_padded",
+    "is_valid_size",
+    "nearest_valid_sizes",
+    "output_size",
+    "receptive_field",
+    "whole_number",
+]
 
 VARIANTS = ("paper", "released", "same")
 PAIR = 4  # pixels that a pair of valid 3 x 3 convolutions takes off a side
 
 
 def output_size(size: int, depth: int = 4, variant: str = "paper") -> int:
-    """Side length of the output, in pixels, for an input tile of side `size` (Section 2).
+    """Side of the output for an input tile (Section 2).
 
     With valid convolutions an input fits if it is 12 (mod 16) and at least 188 at depth 4, and
     loses 184 pixels; with ``variant="same"`` it fits if it is a multiple of 2^depth, and loses
     none.
 
-    Raises ValueError, naming the nearest sizes that fit, if a pooling would see an odd size or
-    nothing would be left.
+    Parameters
+    ----------
+    size : int
+        Side of the tile in pixels.
+    depth : int
+        Number of poolings.
+    variant : str
+        The network's, as `unet.UNet` has it.
 
+    Returns
+    -------
+    int
+        Side of the output in pixels.
+
+    Raises
+    ------
+    ValueError
+        If a pooling would see an odd size or nothing would be left; it names the nearest sizes that
+        fit.
+
+    Examples
+    --------
     >>> output_size(572)
     388
     """
@@ -48,15 +81,57 @@ def is_valid_size(size: int, depth: int = 4, variant: str = "paper") -> bool:
     """Whether every pooling sees an even size and at least one output pixel is left (Section 2).
 
     The first is so if `size` + 4 is a multiple of 2^depth (with ``variant="same"``, `size` itself).
+
+    Parameters
+    ----------
+    size : int
+        Side of the tile in pixels.
+    depth : int
+        Number of poolings.
+    variant : str
+        The network's, as `unet.UNet` has it.
+
+    Returns
+    -------
+    bool
+        Whether the size fits.
+
+    Raises
+    ------
+    ValueError
+        For a size or depth that is no whole number, a depth below 1, or an unknown variant.
     """
     size, depth = whole_number("size", size), whole_number("depth", depth, least=1)
     halves = (size + _taken_by_pair(variant)) % 2**depth == 0
     return halves and size > 2 * border(depth, variant)
 
 
-def nearest_valid_sizes(size: int, depth: int = 4, variant: str = "paper"):
-    """The largest valid size <= `size` (None if there is none) and the smallest >= `size`.
+def nearest_valid_sizes(
+    size: int, depth: int = 4, variant: str = "paper"
+) -> tuple[int | None, int]:
+    """The valid sizes next to a size (Section 2).
 
+    Parameters
+    ----------
+    size : int
+        Side of the tile in pixels.
+    depth : int
+        Number of poolings.
+    variant : str
+        The network's, as `unet.UNet` has it.
+
+    Returns
+    -------
+    tuple of int or None, int
+        The largest valid size <= `size` (None if there is none), and the smallest >= `size`.
+
+    Raises
+    ------
+    ValueError
+        As `is_valid_size` does.
+
+    Examples
+    --------
     >>> nearest_valid_sizes(512)
     (508, 524)
     """
@@ -72,8 +147,25 @@ def nearest_valid_sizes(size: int, depth: int = 4, variant: str = "paper"):
 def border(depth: int = 4, variant: str = "paper") -> int:
     """Pixels that the output loses on each side: 6 * 2^depth - 4 with valid convolutions, else 0.
 
-    A `depth` of 0 is the bottom alone, a pair of convolutions.
+    Parameters
+    ----------
+    depth : int
+        Number of poolings; 0 is the bottom alone, a pair of convolutions.
+    variant : str
+        The network's, as `unet.UNet` has it.
 
+    Returns
+    -------
+    int
+        The border in pixels.
+
+    Raises
+    ------
+    ValueError
+        For a depth that is no whole number or below 0, or an unknown variant.
+
+    Examples
+    --------
     >>> border()
     92
     """
@@ -82,10 +174,29 @@ def border(depth: int = 4, variant: str = "paper") -> int:
 
 
 def crop_offsets(depth: int = 4, variant: str = "paper") -> list[int]:
-    """Pixels cut from each side of the skip at each level, the finest first (Fig. 1).
+    """Pixels cut from each side of the skip at each level (Fig. 1).
 
     What the U below a level takes off each side is, at the level's resolution, twice as much.
 
+    Parameters
+    ----------
+    depth : int
+        Number of poolings.
+    variant : str
+        The network's, as `unet.UNet` has it.
+
+    Returns
+    -------
+    list of int
+        One number a level, the finest first.
+
+    Raises
+    ------
+    ValueError
+        For a depth that is no whole number or below 1, or an unknown variant.
+
+    Examples
+    --------
     >>> crop_offsets()
     [88, 40, 16, 4]
     """
@@ -96,11 +207,30 @@ def crop_offsets(depth: int = 4, variant: str = "paper") -> list[int]:
 def feature_map_sizes(
     size: int, depth: int = 4, variant: str = "paper"
 ) -> list[tuple[int, int, int]]:
-    """Side lengths along the network, in the order of Fig. 1.
+    """Sides of the maps along the network, in the order of Fig. 1.
 
-    One triple a level, down to the bottom and up again: what arrives there, and what each of the
-    two convolutions leaves. Raises ValueError as `output_size` does.
+    Parameters
+    ----------
+    size : int
+        Side of the tile in pixels.
+    depth : int
+        Number of poolings.
+    variant : str
+        The network's, as `unet.UNet` has it.
 
+    Returns
+    -------
+    list of tuple of int
+        One triple a level, down to the bottom and up again, in pixels: what arrives there, and what
+        each of the two convolutions leaves.
+
+    Raises
+    ------
+    ValueError
+        As `output_size` does.
+
+    Examples
+    --------
     >>> feature_map_sizes(572)[4]
     (32, 30, 28)
     """
@@ -115,12 +245,33 @@ def feature_map_sizes(
 
 
 def input_window(first: int, last: int, depth: int = 4, variant: str = "paper") -> tuple[int, int]:
-    """First and last input pixel, along one axis, that the output pixels `first` to `last` can see.
+    """First and last input pixel, along one axis, that some output pixels can see.
 
     With valid convolutions both are counted from the first pixel of their own map, so that output
     pixel 0 lies over input pixel `border(depth)`. With ``variant="same"`` the window may reach
     beyond the image, into the zeros.
 
+    Parameters
+    ----------
+    first, last : int
+        The output pixels, from first to last.
+    depth : int
+        Number of poolings; 0 is the bottom alone.
+    variant : str
+        The network's, as `unet.UNet` has it.
+
+    Returns
+    -------
+    tuple of int
+        First and last input pixel.
+
+    Raises
+    ------
+    ValueError
+        For a depth that is no whole number or below 0, or an unknown variant.
+
+    Examples
+    --------
     >>> input_window(0, 0)
     (0, 187)
     """
@@ -137,11 +288,30 @@ def input_window(first: int, last: int, depth: int = 4, variant: str = "paper") 
 
 
 def receptive_field(depth: int = 4, variant: str = "paper") -> int:
-    """Side, in input pixels, of the largest window that one output pixel can see.
+    """Side of the largest window that one output pixel can see.
 
     Windows differ with the pixel's place in the 2^depth raster of the poolings: n pixels in a row,
     at the least favorable place, lie in n // 2 + 1 pairs.
 
+    Parameters
+    ----------
+    depth : int
+        Number of poolings; 0 is the bottom alone.
+    variant : str
+        The network's, as `unet.UNet` has it.
+
+    Returns
+    -------
+    int
+        The side in input pixels.
+
+    Raises
+    ------
+    ValueError
+        As `border` does.
+
+    Examples
+    --------
     >>> receptive_field()
     204
     """
@@ -157,21 +327,52 @@ def receptive_field(depth: int = 4, variant: str = "paper") -> int:
 
 
 def is_padded(variant: str) -> bool:
-    """Whether this variant's convolutions are padded with zeros, so that they keep the size.
+    """Whether a variant's convolutions are padded with zeros, so that they keep the size.
 
-    Raises ValueError, naming those there are, for an unknown variant.
+    Parameters
+    ----------
+    variant : str
+        One of `VARIANTS`.
+
+    Returns
+    -------
+    bool
+        True for "same".
+
+    Raises
+    ------
+    ValueError
+        For an unknown variant; it names those there are.
     """
     if variant not in VARIANTS:
         raise ValueError(f"variant is one of {', '.join(VARIANTS)}, not {variant!r}")
     return variant == "same"
 
 
-def whole_number(name: str, value, least: int | None = None) -> int:
-    """`value` as an int.
+def whole_number(name: str, value: Any, least: int | None = None) -> int:
+    """A value as an int, if it is a whole number.
 
-    Raises ValueError, which calls it by its `name`, if it is no whole number (True is none) or
-    below `least`.
+    Parameters
+    ----------
+    name : str
+        What the error calls it.
+    value : any
+        Integers of NumPy are whole numbers, True is none.
+    least : int, optional
+        The smallest that is right.
 
+    Returns
+    -------
+    int
+        The value.
+
+    Raises
+    ------
+    ValueError
+        If it is no whole number, or below `least`.
+
+    Examples
+    --------
     >>> whole_number("depth", 4, least=1)
     4
     """
@@ -182,6 +383,6 @@ def whole_number(name: str, value, least: int | None = None) -> int:
     return int(value)
 
 
-def _taken_by_pair(variant):
+def _taken_by_pair(variant: str) -> int:
     """Pixels that a pair of 3 x 3 convolutions takes off a side."""
     return 0 if is_padded(variant) else PAIR

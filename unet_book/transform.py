@@ -4,6 +4,8 @@ It stands in a room of its own since importing torchvision takes seconds, and no
 needs it.
 """
 
+from typing import Any
+
 import torch
 from torch import Tensor
 from torch.utils.data import get_worker_info
@@ -24,25 +26,49 @@ from unet_book.augmentation import (
 )
 from unet_book.elastic import resample
 
+__all__ = ["RandomTile"]
+
 PICTURES = (tv_tensors.Image, tv_tensors.Video)
 
 
 class RandomTile(v2.Transform):
-    """`augmentation.random_tile` as a torchvision transform of tv_tensors.
+    """`augmentation.random_tile` as a torchvision transform of tv_tensors (Section 3.1).
 
     An `Image` or `Video` (..., H, W) becomes (..., tile, tile), float; a `Mask` (..., H, W) becomes
     (..., tile - 2 border, tile - 2 border). All that one call gets is sampled at the same places;
     what lies at no place, such as a class, passes through. An image of integer type is scaled by
-    its type's largest value. `generator` is a CPU generator, advanced by each call; in a worker of
-    a DataLoader it starts anew, from its seed and the loader's, so that no two workers or epochs
-    draw the same tiles.
+    its type's largest value.
 
-    Raises ValueError if nothing is left within the border, or, when called, unless it gets images
-    and masks of one size; TypeError for other tv_tensors, such as bounding boxes, which no longer
-    would say where things are.
+    Parameters
+    ----------
+    tile : int
+        Side of the tile in pixels.
+    border : int
+        Pixels a side that masks lose.
+    how : Augmentation, optional
+        What may happen to the tile; by default what `Augmentation` does.
+    generator : torch.Generator, optional
+        On the CPU, advanced by each call; by default one with fresh entropy. In a worker of a
+        DataLoader it starts anew, from its seed and the loader's, so that no two workers or epochs
+        draw the same tiles.
+
+    Raises
+    ------
+    ValueError
+        If nothing is left within the border, or, when called, unless it gets images and masks of
+        one size.
+    TypeError
+        When called with other tv_tensors, such as bounding boxes, which no longer would say where
+        things are.
     """
 
-    def __init__(self, tile: int, border: int = 0, how=None, generator=None):
+    def __init__(
+        self,
+        tile: int,
+        border: int = 0,
+        how: Augmentation | None = None,
+        generator: torch.Generator | None = None,
+    ) -> None:
         super().__init__()
         check_tile(tile, border)
         self.tile, self.border, self.how = tile, border, how or Augmentation()
@@ -51,8 +77,24 @@ class RandomTile(v2.Transform):
             self.generator.seed()
         self.worker_seed = None
 
-    def make_params(self, flat_inputs):
-        """The places to look at and a seed for the gray values, drawn once a call."""
+    def make_params(self, flat_inputs: list[Any]) -> dict[str, Any]:
+        """Draw what all inputs of a call share; torchvision calls it.
+
+        Parameters
+        ----------
+        flat_inputs : list of any
+            The inputs of the call.
+
+        Returns
+        -------
+        dict of str to any
+            "places" to look at, and a "seed" for the gray values.
+
+        Raises
+        ------
+        ValueError, TypeError
+            As the class does.
+        """
         shape = _size(flat_inputs)
         worker = get_worker_info()
         if worker is not None and worker.seed != self.worker_seed:
@@ -63,8 +105,21 @@ class RandomTile(v2.Transform):
         seed = torch.randint(2**62, (), generator=self.generator).item()
         return {"places": places, "seed": seed}
 
-    def transform(self, inpt, params):
-        """One input of the call, sampled."""
+    def transform(self, inpt: Any, params: dict[str, Any]) -> Any:
+        """Sample one input of the call; torchvision calls it.
+
+        Parameters
+        ----------
+        inpt : any
+            An image, a mask, or something else, which passes through.
+        params : dict of str to any
+            From `make_params`.
+
+        Returns
+        -------
+        any
+            As `inpt`.
+        """
         places, inner = params["places"], slice(self.border, self.tile - self.border)
         if isinstance(inpt, PICTURES):
             pixels = inpt.as_subclass(Tensor)
@@ -80,13 +135,13 @@ class RandomTile(v2.Transform):
         return inpt
 
 
-def _sample(pixels, places, order):
+def _sample(pixels: Tensor, places: Tensor, order: int) -> Tensor:
     """`resample` for any number of leading axes."""
     flat = resample(pixels.reshape(-1, *pixels.shape[-2:]), places, order)
     return flat.reshape(*pixels.shape[:-2], *flat.shape[-2:])
 
 
-def _size(flat_inputs):
+def _size(flat_inputs: list[Any]) -> tuple[int, int]:
     """(H, W) of the first image or mask."""
     kinds = (*PICTURES, tv_tensors.Mask)
     for given in flat_inputs:

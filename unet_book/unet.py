@@ -7,35 +7,50 @@ each side. Which sizes fit, and what they become, follows from that alone: it is
 `sizes`, and what the layers cost in `costs`.
 """
 
+from collections.abc import Sequence
+
 import torch
 from torch import Tensor, nn
 
 from unet_book.sizes import is_padded, output_size, whole_number
 
+__all__ = ["UNet", "crop", "double_convolution"]
+
 
 class UNet(nn.Module):
-    """The 2015 U-Net (Section 2 and Fig. 1), logits for each pixel.
-
-    Parameters
-    ----------
-    in_channels : channels of the image; 1 for gray.
-    num_classes : classes, and so channels of the logits.
-    base_channels : channels of the first level; each level below has twice as many.
-    depth : number of poolings.
-    variant : ``"paper"``, the drawing of Fig. 1, 31,030,658 parameters; ``"released"``, the
-        authors' code of 2015 as its ports agree on it, with a ReLU behind each up-convolution, a
-        last up-convolution that keeps its 128 channels and the upsampled map first in each
-        concatenation, 31,100,354 parameters; ``"same"``, the drawing with zero padding instead of
-        valid convolutions, as most re-implementations have it.
-    dropout : probability at the end of the contracting path: on its last feature map (which the
-        skip also carries) and on the bottom. The paper gives no rate; the released code has 0.5.
-
-    Raises ValueError for an unknown variant, a count below 1, or a rate outside [0, 1).
+    """The 2015 U-Net, which gives logits for each pixel (Section 2 and Fig. 1).
 
     Weights start as PyTorch's defaults; `initialization.he_normal_` gives them the paper's. To see
     what happens to a tile that does not fit, set the attribute `any_size` to True: then it is not
     refused, and an odd side loses a row in the pooling.
 
+    Parameters
+    ----------
+    in_channels : int
+        Channels of the image; 1 for gray.
+    num_classes : int
+        Classes, and so channels of the logits.
+    base_channels : int
+        Channels of the first level; each level below has twice as many.
+    depth : int
+        Number of poolings.
+    variant : str
+        ``"paper"``, the drawing of Fig. 1, 31,030,658 parameters; ``"released"``, the authors' code
+        of 2015 as its ports agree on it, with a ReLU behind each up-convolution, a last
+        up-convolution that keeps its 128 channels and the upsampled map first in each
+        concatenation, 31,100,354 parameters; ``"same"``, the drawing with zero padding instead of
+        valid convolutions, as most re-implementations have it.
+    dropout : float
+        Probability at the end of the contracting path: on its last feature map (which the skip also
+        carries) and on the bottom. The paper gives no rate; the released code has 0.5.
+
+    Raises
+    ------
+    ValueError
+        For an unknown variant, a count below 1, or a rate outside [0, 1).
+
+    Examples
+    --------
     >>> UNet()(torch.zeros(1, 1, 572, 572)).shape
     torch.Size([1, 2, 388, 388])
     """
@@ -43,8 +58,14 @@ class UNet(nn.Module):
     any_size = False
 
     def __init__(
-        self, in_channels=1, num_classes=2, base_channels=64, depth=4, variant="paper", dropout=0.5
-    ):
+        self,
+        in_channels: int = 1,
+        num_classes: int = 2,
+        base_channels: int = 64,
+        depth: int = 4,
+        variant: str = "paper",
+        dropout: float = 0.5,
+    ) -> None:
         super().__init__()
         self.in_channels = whole_number("in_channels", in_channels, least=1)
         self.num_classes = whole_number("num_classes", num_classes, least=1)
@@ -82,9 +103,22 @@ class UNet(nn.Module):
         self.up_activation = nn.ReLU(inplace=True) if variant == "released" else nn.Identity()
 
     def forward(self, image: Tensor) -> Tensor:
-        """Logits (N, num_classes, H', W') of a batch (N, in_channels, H, W).
+        """Logits of a batch of tiles (Fig. 1).
 
-        Raises ValueError if the batch has another shape, or a size that no pooling can halve.
+        Parameters
+        ----------
+        image : Tensor, (N, in_channels, H, W)
+            Tiles of a size that fits.
+
+        Returns
+        -------
+        Tensor, (N, num_classes, H', W')
+            Logits; H' and W' are `sizes.output_size` of H and W.
+
+        Raises
+        ------
+        ValueError
+            If the batch has another shape, or a size that some pooling cannot halve.
         """
         self.check(image)
         x, skips = image, []
@@ -103,13 +137,37 @@ class UNet(nn.Module):
         return self.classifier(x)
 
     def join(self, skip: Tensor, upsampled: Tensor) -> Tensor:
-        """The skip, cropped to the upsampled map, and the map, concatenated along channels."""
+        """Concatenate the skip, cropped to the upsampled map, and the map along channels (Fig. 1).
+
+        Parameters
+        ----------
+        skip : Tensor, (N, C, h, w)
+            What the contracting path saw at this level.
+        upsampled : Tensor, (N, C', h', w')
+            What the up-convolution gives, no larger than the skip.
+
+        Returns
+        -------
+        Tensor, (N, C + C', h', w')
+            Both; the skip comes first, but in the variant "released".
+        """
         cropped = crop(skip, upsampled.shape[-2:])
         pair = [upsampled, cropped] if self.variant == "released" else [cropped, upsampled]
         return torch.cat(pair, dim=1)
 
     def check(self, image: Tensor) -> None:
-        """Raise ValueError for a batch that `forward` does not take."""
+        """Refuse a batch that `forward` does not take.
+
+        Parameters
+        ----------
+        image : Tensor, any shape
+            The batch.
+
+        Raises
+        ------
+        ValueError
+            As `forward` does.
+        """
         if image.ndim != 4 or image.shape[1] != self.in_channels:
             raise ValueError(
                 f"expected a batch (N, {self.in_channels}, H, W), got {tuple(image.shape)}"
@@ -120,7 +178,20 @@ class UNet(nn.Module):
 
 
 def double_convolution(in_channels: int, out_channels: int, padding: int = 0) -> nn.Sequential:
-    """Two 3 x 3 convolutions, a ReLU behind each (Section 2)."""
+    """Two 3 x 3 convolutions, a ReLU behind each (Section 2).
+
+    Parameters
+    ----------
+    in_channels, out_channels : int
+        Channels of what is read and of what both convolutions write.
+    padding : int
+        Rows of zeros around each map; 0 for valid convolutions, 1 to keep the size.
+
+    Returns
+    -------
+    nn.Sequential
+        Convolution, ReLU, convolution, ReLU.
+    """
     return nn.Sequential(
         nn.Conv2d(in_channels, out_channels, 3, padding=padding),
         nn.ReLU(inplace=True),
@@ -129,10 +200,25 @@ def double_convolution(in_channels: int, out_channels: int, padding: int = 0) ->
     )
 
 
-def crop(x: Tensor, size) -> Tensor:
-    """The central window of `x` (..., H, W) with the given (height, width) in pixels.
+def crop(x: Tensor, size: Sequence[int]) -> Tensor:
+    """The central window of a map (Section 2).
 
-    Raises ValueError if the window is larger than `x`.
+    Parameters
+    ----------
+    x : Tensor, (..., H, W)
+        The map.
+    size : sequence of int
+        (height, width) of the window in pixels.
+
+    Returns
+    -------
+    Tensor, (..., height, width)
+        A view of `x`.
+
+    Raises
+    ------
+    ValueError
+        If the window is larger than `x`.
     """
     (height, width), (h, w) = x.shape[-2:], size
     if h > height or w > width:

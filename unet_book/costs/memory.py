@@ -9,8 +9,9 @@ of it follows from the sizes of the maps. `peak` counts the tensors of a step th
 import math
 import weakref
 from bisect import bisect_right
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -20,6 +21,8 @@ from torch.utils._pytree import tree_leaves
 from unet_book.costs.layers import LayerCost, layer_costs
 from unet_book.sizes import nearest_valid_sizes, output_size
 from unet_book.unet import UNet
+
+__all__ = ["Account", "LayerMemory", "account", "largest_tile", "peak"]
 
 FLOAT, INT = 4, 8  # bytes of float32 (weights, gradients, energy), and of int64 (indices)
 PRECISIONS = {"fp32": 4, "bf16": 2}  # bytes of a value of a map
@@ -31,13 +34,26 @@ STEPPING = {"sgd": 0, "adam": 2, "adamw": 2}  # and those that it needs for a mo
 class LayerMemory:
     """Bytes that one layer takes in a training step.
 
-    `weights` and `optimizer` (its state, and the mean of the weights if there is one) are always
-    there, `gradients` from the backward pass on. `kept` is what the forward pass leaves for the
-    backward pass: the layer's map, with a pooling the places of its maxima, with dropout its mask,
-    in bf16 the rounded weights. `passing` is there only while the backward pass is at this layer:
-    the gradient of what it has read. `waiting` is the gradient of a skip: made at the
-    concatenation, and used up, so with a minus, at the pooling.
-    `moment` is all that is alive when the backward pass is here.
+    Parameters
+    ----------
+    name, kind : str
+        As in `LayerCost`; also "batch", "energy" and "optimizer".
+    weights : int
+        Always there.
+    gradients : int
+        Of the weights; there from the backward pass on.
+    optimizer : int
+        Its state, and the mean of the weights if there is one; always there.
+    kept : int
+        What the forward pass leaves for the backward pass: the layer's map, with a pooling the
+        places of its maxima, with dropout its mask, in bf16 the rounded weights.
+    passing : int
+        There only while the backward pass is at this layer: the gradient of what it has read.
+    waiting : int
+        The gradient of a skip: made at the concatenation, and used up, so with a minus, at the
+        pooling.
+    moment : int
+        All that is alive when the backward pass is here.
     """
 
     name: str
@@ -53,26 +69,40 @@ class LayerMemory:
 
 @dataclass(frozen=True)
 class Account:
-    """The memory of a training step: `layers` in the order of Fig. 1, in bytes.
+    """The memory of a training step.
 
-    The first is the batch (image, classes, weights); the last two are the energy and the
-    optimizer's step.
+    Parameters
+    ----------
+    layers : list of LayerMemory
+        In the order of Fig. 1. The first is the batch (image, classes, weights); the last two are
+        the energy and the optimizer's step.
     """
 
     layers: list[LayerMemory]
 
     @property
     def at(self) -> LayerMemory:
-        """The layer with the largest `moment`."""
+        """The layer with the largest `moment` (LayerMemory)."""
         return max(self.layers, key=lambda layer: layer.moment)
 
     @property
     def peak(self) -> int:
-        """The most bytes that are alive at once."""
+        """The most bytes that are alive at once (int)."""
         return self.at.moment
 
     def total(self, column: str) -> int:
-        """Sum of "weights", "gradients", "optimizer" or "kept" over the layers."""
+        """The sum of one kind of memory over the layers.
+
+        Parameters
+        ----------
+        column : str
+            "weights", "gradients", "optimizer" or "kept".
+
+        Returns
+        -------
+        int
+            Bytes.
+        """
         return sum(getattr(layer, column) for layer in self.layers)
 
 
@@ -80,29 +110,45 @@ def account(
     model: UNet,
     tile: int,
     batch: int = 1,
-    precision="fp32",
-    optimizer="sgd",
-    device=None,
+    precision: str = "fp32",
+    optimizer: str = "sgd",
+    device: str | torch.device | None = None,
     average: bool = False,
 ) -> Account:
-    """What a training step of `model` has in memory, layer by layer, and its peak, in bytes.
-
-    Parameters
-    ----------
-    model : on any device; on "meta" it takes no memory itself.
-    tile : side of the input in pixels.
-    batch : tiles in a step.
-    precision : "fp32", or "bf16" for autocast: the maps in bfloat16; weights, gradients, optimizer
-        and energy in float32.
-    optimizer : "sgd" with momentum, "adam" or "adamw", as PyTorch has them.
-    device : where the step runs; None for the model's own. On a GPU a dropout's mask takes a byte
-        a value, and Adam's step, which is one kernel in `training`, no room of its own.
-    average : whether the mean of the weights is kept beside them (`Preset.average`).
+    """What a training step has in memory, layer by layer, and its peak (Section 3).
 
     Left out: what kernels take for themselves (a workspace, a copy in another layout), a batch that
     is prepared ahead, and the context of the GPU.
 
-    Raises ValueError for a tile that does not fit the network, or a word that is not listed here.
+    Parameters
+    ----------
+    model : UNet
+        On any device; on "meta" it takes no memory itself.
+    tile : int
+        Side of the input in pixels.
+    batch : int
+        Tiles in a step.
+    precision : str
+        "fp32", or "bf16" for autocast: the maps in bfloat16; weights, gradients, optimizer and
+        energy in float32.
+    optimizer : str
+        "sgd" with momentum, "adam" or "adamw", as PyTorch has them.
+    device : str or torch.device, optional
+        Where the step runs; by default the model's own. On a GPU a dropout's mask takes a byte a
+        value, and Adam's step, which is one kernel in `training`, no room of its own.
+    average : bool
+        Whether the mean of the weights is kept beside them (`Preset.average`).
+
+    Returns
+    -------
+    Account
+        Bytes of each layer.
+
+    Raises
+    ------
+    ValueError
+        For a tile that does not fit the network, a batch below 1, or a word that is not listed
+        here.
     """
     for word, known in ((precision, PRECISIONS), (optimizer, STATES)):
         if word not in known:
@@ -167,14 +213,14 @@ def _layers(step: _Step) -> list[LayerMemory]:
     return [*layers, _energy(step)]
 
 
-def _batch(step) -> LayerMemory:
+def _batch(step: _Step) -> LayerMemory:
     """The image, and for each answer its class and its weight."""
     image = step.batch * step.model.in_channels * step.tile**2
     kept = image * FLOAT + step.rounded(image) + step.answers * 2 * FLOAT
     return LayerMemory("batch", "batch", kept=kept)
 
 
-def _convolution(step, cost, read) -> LayerMemory:
+def _convolution(step: _Step, cost: LayerCost, read: int) -> LayerMemory:
     """A 3 x 3 convolution and its ReLU, which writes over the convolution's map.
 
     On the way back the ReLU makes a gradient as large as the map, then the convolution one as large
@@ -188,19 +234,19 @@ def _convolution(step, cost, read) -> LayerMemory:
     return _layer(step, cost, kept, passing=max(read, written))
 
 
-def _is_before_dropout(cost, model):
+def _is_before_dropout(cost: LayerCost, model: UNet) -> bool:
     """Whether it is the last encoder's last convolution, or the bottom's."""
     return cost.name in (f"encoders.{model.depth - 1}.2", "bottom.2")
 
 
-def _pooling(step, cost, read) -> LayerMemory:
+def _pooling(step: _Step, cost: LayerCost, read: int) -> LayerMemory:
     """A pooling, which keeps the places of its maxima. Here the skip's gradient is used up."""
     places = step.batch * cost.values * INT
     both_halves = 2 if step.model.variant == "same" else 1  # see `_concatenation`
     return _layer(step, cost, step.map(cost) + places, read, waiting=-both_halves * read)
 
 
-def _up_convolution(step, cost, read, joined) -> LayerMemory:
+def _up_convolution(step: _Step, cost: LayerCost, read: int, joined: LayerCost) -> LayerMemory:
     """An up-convolution, whose map is copied into the concatenation; a ReLU behind it keeps it.
 
     While the backward pass is here, the gradient of the concatenation is still there.
@@ -209,7 +255,7 @@ def _up_convolution(step, cost, read, joined) -> LayerMemory:
     return _layer(step, cost, kept, passing=read + step.map(joined))
 
 
-def _concatenation(step, cost, skip) -> LayerMemory:
+def _concatenation(step: _Step, cost: LayerCost, skip: LayerCost) -> LayerMemory:
     """A skip beside an upsampled map: from here on the gradient of the skip waits for its pooling.
 
     The crop is undone along one axis, then along the other. If nothing was cropped, the skip's
@@ -222,19 +268,19 @@ def _concatenation(step, cost, skip) -> LayerMemory:
     return _layer(step, cost, written, passing=whole * cost.height // skip.height, waiting=whole)
 
 
-def _classifier(step, cost, read) -> LayerMemory:
+def _classifier(step: _Step, cost: LayerCost, read: int) -> LayerMemory:
     """The last, 1 x 1 convolution: the energy keeps what it needs of the logits."""
     return _layer(step, cost, kept=0, passing=read + step.map(cost))
 
 
-def _energy(step) -> LayerMemory:
+def _energy(step: _Step) -> LayerMemory:
     """The logarithms of the softmax, weights and classes; gradients of logarithms and logits."""
     logarithms = step.answers * step.model.num_classes * FLOAT
     kept = logarithms + step.answers * (FLOAT + INT)
     return LayerMemory("energy", "energy", kept=kept, passing=2 * logarithms)
 
 
-def _layer(step, cost, kept, passing, waiting=0) -> LayerMemory:
+def _layer(step: _Step, cost: LayerCost, kept: int, passing: int, waiting: int = 0) -> LayerMemory:
     """A layer of the network, with its weights, their rounded copy and that copy's gradient."""
     copy = step.rounded(cost.parameters)
     return LayerMemory(
@@ -259,10 +305,27 @@ def _moments(layers: list[LayerMemory]) -> list[LayerMemory]:
     return [*reversed(found), replace(step, moment=alive + network[0].kept + step.passing)]
 
 
-def largest_tile(room: int, model: UNet, **how) -> int | None:
-    """Side of the largest tile whose training step has its peak within `room` bytes; None if none.
+def largest_tile(room: int, model: UNet, **how: Any) -> int | None:
+    """The largest tile whose training step has its peak within some memory.
 
-    `how` is `account`'s: batch, precision, optimizer, device, average.
+    Parameters
+    ----------
+    room : int
+        Bytes.
+    model : UNet
+        The network.
+    **how : any
+        As `account` takes them: batch, precision, optimizer, device, average.
+
+    Returns
+    -------
+    int or None
+        Its side in pixels; None if no tile fits.
+
+    Raises
+    ------
+    ValueError
+        As `account` does.
     """
     smallest = nearest_valid_sizes(1, model.depth, model.variant)[1]
     most = math.isqrt(max(room, 0))  # the image alone takes more than a byte a pixel
@@ -272,10 +335,20 @@ def largest_tile(room: int, model: UNet, **how) -> int | None:
 
 
 def peak(run: Callable[[], object]) -> int:
-    """The most bytes of tensors that are alive at once while `run()` runs.
+    """The most bytes of tensors that are alive at once while a function runs.
 
-    Counted are the tensors that `run` makes, and those from before that it uses. What a kernel has
+    Counted are the tensors that it makes, and those from before that it uses. What a kernel has
     inside, such as a copy in another memory layout, is not seen.
+
+    Parameters
+    ----------
+    run : callable
+        Called once, without arguments.
+
+    Returns
+    -------
+    int
+        Bytes.
     """
     with _Count() as count:
         run()
@@ -285,11 +358,13 @@ def peak(run: Callable[[], object]) -> int:
 class _Count(TorchDispatchMode):
     """Sees every operation on tensors, and keeps account of the bytes behind them."""
 
-    def __init__(self):
+    def __init__(self) -> None:
         super().__init__()
         self.seen, self.before, self.alive, self.most = {}, 0, 0, 0
 
-    def __torch_dispatch__(self, operation, types, args=(), kwargs=None):
+    def __torch_dispatch__(
+        self, operation: Callable, types: Any, args: tuple = (), kwargs: dict | None = None
+    ) -> Any:
         for storage in self.unseen((args, kwargs)):
             self.before += storage.nbytes()
             self.seen[storage._cdata] = storage
@@ -299,17 +374,17 @@ class _Count(TorchDispatchMode):
         self.most = max(self.most, self.alive)
         return result
 
-    def unseen(self, tensors):
+    def unseen(self, tensors: Any) -> Iterator[torch.UntypedStorage]:
         """The memory behind them that was not seen yet."""
         for tensor in tree_leaves(tensors):
             if isinstance(tensor, Tensor) and tensor.untyped_storage()._cdata not in self.seen:
                 yield tensor.untyped_storage()
 
-    def note(self, storage):
+    def note(self, storage: torch.UntypedStorage) -> None:
         """Count it until it is freed."""
         key, size = storage._cdata, storage.nbytes()
 
-        def free(_):
+        def free(_: weakref.ref) -> None:
             self.alive -= size
             del self.seen[key]
 

@@ -14,6 +14,14 @@ images differ in size it is a list of arrays (H, W).
 from unet_book.metrics.cells import seg
 from unet_book.metrics.challenge import THRESHOLDS as THRESHOLDS
 from unet_book.metrics.challenge import challenge_scores
+from unet_book.metrics.matching import (
+    Matches,
+    Mistakes,
+    average_precision,
+    cell_mistakes,
+    f1,
+    matches,
+)
 from unet_book.metrics.overlaps import contingency, overlap_table
 from unet_book.metrics.pixels import f_error, iou, majority_error, pixel_error
 from unet_book.metrics.rand import rand_error, v_info, v_rand
@@ -26,6 +34,12 @@ __all__ = [
     "f_error",
     "iou",
     "seg",
+    "Matches",
+    "Mistakes",
+    "matches",
+    "f1",
+    "average_precision",
+    "cell_mistakes",
     "overlap_table",
     "contingency",
     "rand_error",

@@ -4,12 +4,17 @@ A true segment meets few of the predicted ones, so the table has hardly an entry
 those are kept.
 """
 
+from __future__ import annotations
+
 from typing import NamedTuple
 
 import numpy as np
 from scipy.sparse import coo_array
 
+from unet_book._arrays import Array
 from unet_book.metrics.segments import alike, segments
+
+__all__ = ["Contingency", "contingency", "overlap_table"]
 
 
 class Contingency(NamedTuple):
@@ -17,6 +22,17 @@ class Contingency(NamedTuple):
 
     Row `i[k]` and column `j[k]` hold `shared[k]` pixels. Row r is that of the true segment
     `true_ids[r]`, which has `true_sizes[r]` pixels, and so for columns and predicted segments.
+
+    Parameters
+    ----------
+    i, j : ndarray of int
+        Row and column of each entry.
+    shared : ndarray of int
+        Pixels that both segments have in common, 1 or more.
+    true_ids, predicted_ids : ndarray of int
+        The numbers of the segments, in order; 0 is background.
+    true_sizes, predicted_sizes : ndarray of int
+        The pixels of each.
     """
 
     i: np.ndarray
@@ -28,18 +44,31 @@ class Contingency(NamedTuple):
     predicted_sizes: np.ndarray
 
 
-def contingency(truth, prediction) -> Contingency:
+def contingency(truth: Array, prediction: Array) -> Contingency:
     """The pairs of a true and a predicted segment that meet, and the sizes of all segments.
 
-    Both are (H, W), bool masks or labels. Returns seven arrays. `i`, `j` and `shared` have an entry
-    for each pair: segments `true_ids[i]` and `predicted_ids[j]` share that many pixels, 1 or more.
-    The ids are in order, and `true_sizes` and `predicted_sizes` are the pixels of each. Background,
-    0, is counted like a segment; pixels where the truth is -1 are left out. Time and memory grow
-    with the pixels, never with the number of all pairs.
+    Background, 0, is counted like a segment; pixels where the truth is -1 are left out. Time and
+    memory grow with the pixels, never with the number of all pairs.
 
-    Raises ValueError for shapes that differ or are not (H, W), TypeError for values that are not
-    integers.
+    Parameters
+    ----------
+    truth, prediction : array_like of int or bool, (H, W)
+        Labels, or masks of bool whose 4-connected parts are the segments.
 
+    Returns
+    -------
+    Contingency
+        The table, as seven arrays.
+
+    Raises
+    ------
+    ValueError
+        For shapes that differ or are not (H, W).
+    TypeError
+        For values that are not integers.
+
+    Examples
+    --------
     >>> contingency([[1, 1, 2, 2]], [[7, 7, 7, 0]]).shared
     array([2, 1, 1])
     """
@@ -65,12 +94,28 @@ def contingency(truth, prediction) -> Contingency:
     )
 
 
-def overlap_table(truth, prediction):
-    """Numbers of pixels shared by each true and each predicted segment, and the segments' ids.
+def overlap_table(truth: Array, prediction: Array) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Numbers of pixels shared by each true and each predicted segment, and the segments' numbers.
 
-    Returns (table, true ids, predicted ids) with table[i, j] pixels; int64. It holds every pair,
-    those that never meet, too: for few segments. Input and errors are those of `contingency`.
+    It holds every pair, those that never meet, too: for few segments.
 
+    Parameters
+    ----------
+    truth, prediction : array_like of int or bool, (H, W)
+        As in `contingency`.
+
+    Returns
+    -------
+    tuple of ndarray
+        The table, int64, with pixels at [i, j]; the numbers of its true and its predicted segments.
+
+    Raises
+    ------
+    ValueError, TypeError
+        As `contingency` does.
+
+    Examples
+    --------
     >>> overlap_table([[1, 1, 2, 2]], [[7, 7, 7, 0]])[0]
     array([[0, 2],
            [1, 1]])
@@ -81,14 +126,14 @@ def overlap_table(truth, prediction):
     return table, pairs.true_ids, pairs.predicted_ids
 
 
-def _starts_of_runs(t, p):
+def _starts_of_runs(t: np.ndarray, p: np.ndarray) -> np.ndarray:
     """Where, in reading order, another pair begins than that of the pixel before."""
     new = np.ones(t.size, bool)
     new[1:] = (t[1:] != t[:-1]) | (p[1:] != p[:-1])
     return np.flatnonzero(new)
 
 
-def _numbered(ids):
+def _numbered(ids: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """The different ids in order, and each id's place among them; counted where they lie close."""
     low, high = int(ids.min(initial=0)), int(ids.max(initial=0))
     if high - low > 4 * ids.size + 1000:

@@ -1,15 +1,38 @@
 """What every metric asks of its two arrays, and the segments of a mask."""
 
+from __future__ import annotations
+
 import warnings
+from collections.abc import Sequence
 
 import numpy as np
 from scipy import ndimage
 
-from unet_book._arrays import is_ragged, to_images, to_numpy
+from unet_book._arrays import Images, is_ragged, to_images, to_numpy
+
+__all__ = ["alike", "images", "pair", "segments", "slices", "warn_of_mask"]
 
 
-def alike(truth, prediction):
-    """Both as numpy arrays of classes or labels; errors where they are not of one shape or type."""
+def alike(truth: Images, prediction: Images) -> tuple[np.ndarray, np.ndarray]:
+    """Truth and prediction as numpy arrays of one shape.
+
+    Parameters
+    ----------
+    truth, prediction : array_like of int or bool, any shape
+        Classes or labels.
+
+    Returns
+    -------
+    tuple of ndarray
+        Both.
+
+    Raises
+    ------
+    ValueError
+        For shapes that differ.
+    TypeError
+        For values that are not integers.
+    """
     truth, prediction = to_numpy(truth), to_numpy(prediction)
     if truth.shape != prediction.shape:
         raise ValueError(f"truth and prediction differ in shape: {truth.shape}, {prediction.shape}")
@@ -19,10 +42,25 @@ def alike(truth, prediction):
     return truth, prediction
 
 
-def pair(truth, prediction):
-    """Both as `alike` has them; of lists of images all pixels, in a row.
+def pair(truth: Images, prediction: Images) -> tuple[np.ndarray, np.ndarray]:
+    """Truth and prediction as `alike` has them; of lists of images all pixels, in a row.
 
-    Raises ValueError if no pixel of the truth is annotated.
+    Parameters
+    ----------
+    truth, prediction : array_like of int or bool, any shape
+        Classes or labels; or lists of (H, W) of any sizes.
+
+    Returns
+    -------
+    tuple of ndarray
+        Both.
+
+    Raises
+    ------
+    ValueError
+        As `alike` does, and if no pixel of the truth is annotated.
+    TypeError
+        As `alike` does.
     """
     if is_ragged(truth) or is_ragged(prediction):
         sides = zip(*images(truth, prediction))
@@ -33,10 +71,25 @@ def pair(truth, prediction):
     return truth, prediction
 
 
-def images(truth, prediction):
-    """Truth and prediction of each image, (H, W), of one, of a stack, or of a list of any sizes.
+def images(truth: Images, prediction: Images) -> list[tuple[np.ndarray, np.ndarray]]:
+    """Truth and prediction image by image.
 
-    Raises as `alike` and `pair` do, and ValueError for other axes.
+    Parameters
+    ----------
+    truth, prediction : array_like of int or bool, (H, W) or (N, H, W)
+        Classes or labels; or lists of (H, W) of any sizes.
+
+    Returns
+    -------
+    list of tuple of ndarray
+        Both of each image, (H, W).
+
+    Raises
+    ------
+    ValueError
+        As `pair` does, for other axes, and for numbers of images that differ.
+    TypeError
+        As `alike` does.
     """
     sides = to_images(truth), to_images(prediction)
     if len(sides[0]) != len(sides[1]):
@@ -49,10 +102,25 @@ def images(truth, prediction):
     return pairs
 
 
-def slices(truth, prediction):
-    """Truth and prediction slice by slice, as `images` has them, with a warning of masks.
+def slices(truth: Images, prediction: Images) -> list[tuple[np.ndarray, np.ndarray]]:
+    """Truth and prediction slice by slice, with a warning of masks.
 
     What asks for them is a metric that a user has called: its warnings point at the user's line.
+
+    Parameters
+    ----------
+    truth, prediction : array_like of int or bool, (H, W) or (N, H, W)
+        As in `images`.
+
+    Returns
+    -------
+    list of tuple of ndarray
+        As `images` gives them.
+
+    Raises
+    ------
+    ValueError, TypeError
+        As `images` does.
     """
     pairs = images(truth, prediction)
     for labels, name in zip(zip(*pairs), ("truth", "prediction")):
@@ -60,10 +128,19 @@ def slices(truth, prediction):
     return pairs
 
 
-def warn_of_mask(labels, name, stacklevel):
-    """Warn if the labels of all images hold one number for several parts: they look like a mask.
+def warn_of_mask(labels: Sequence[np.ndarray], name: str, stacklevel: int) -> None:
+    """Warn if labels hold a single number for several parts: they look like a mask.
 
     All parts would be one segment, and a prediction that joins them would pay nothing for it.
+
+    Parameters
+    ----------
+    labels : sequence of ndarray
+        Of all images.
+    name : str
+        What the warning calls them.
+    stacklevel : int
+        As `warnings.warn` takes it.
     """
     number = max(image.max(initial=0) for image in labels)
     masks = any(image.dtype == bool for image in labels)
@@ -81,8 +158,19 @@ def warn_of_mask(labels, name, stacklevel):
         )
 
 
-def segments(cells):
-    """Labels int32 (H, W), 0 outside: those given, or the 4-connected parts of a mask of bool."""
+def segments(cells: np.ndarray) -> np.ndarray:
+    """The labels of an image's segments.
+
+    Parameters
+    ----------
+    cells : ndarray of int or bool, (H, W)
+        Labels, or a mask.
+
+    Returns
+    -------
+    ndarray of int, (H, W)
+        0 outside: the labels given, or those of the 4-connected parts of the mask.
+    """
     if cells.dtype == bool:
         return ndimage.label(cells)[0].astype(np.int32, copy=False)
     return cells

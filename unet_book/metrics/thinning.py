@@ -5,27 +5,47 @@ A method that draws its membranes thick would pay for every such pixel, although
 cells; so the challenge thins each prediction before it scores it.
 """
 
+from __future__ import annotations
+
 import numpy as np
 from scipy import ndimage
 
-from unet_book._arrays import is_ragged, like, to_numpy
+from unet_book._arrays import Array, Images, is_ragged, like, to_numpy
 from unet_book._compiled import compiled
 
+__all__ = ["thin"]
 
-def thin(cells):
-    """Labels of the 4-connected parts of a mask, grown until dams of one pixel part them; int32.
 
-    `cells` is (H, W), a stack (N, H, W), or a list of (H, W) of different sizes, which gives a
-    list; bool, or integers of which those above 0 are cells. Labels that touch are one part. All
-    parts grow at once, one ring of 4-neighbors after another, into what is not cell. A pixel joins
-    the part that reaches it; where it has neighbors of two parts by then, it is a dam and stays 0.
-    The first ring goes in reading order, each next one in the order in which it was met: of a
-    membrane of two pixels one stays. This is the watershed of the inverted mask, which has two gray
-    levels. Holes in a part are filled, and walls that do not reach through it go.
+def thin(cells: Images) -> Array | list[Array]:
+    """Labels of the 4-connected parts of a mask, grown until dams of one pixel part them.
 
-    Without any cell all is 0. No two parts of the result touch by a side, and no pixel beside a
-    single part is left. Raises TypeError for another type, ValueError for other axes.
+    All parts grow at once, one ring of 4-neighbors after another, into what is not cell. A pixel
+    joins the part that reaches it; where it has neighbors of two parts by then, it is a dam and
+    stays 0. The first ring goes in reading order, each next one in the order in which it was met:
+    of a membrane of two pixels one stays. This is the watershed of the inverted mask, which has two
+    gray levels. Holes in a part are filled, and walls that do not reach through it go. No two parts
+    of the result touch by a side, and no pixel beside a single part is left.
 
+    Parameters
+    ----------
+    cells : array_like of int or bool, (H, W) or (N, H, W)
+        A mask, or integers of which those above 0 are cells; labels that touch are one part. Or a
+        list of (H, W) of different sizes.
+
+    Returns
+    -------
+    ndarray, Tensor, or list of these, int32
+        As `cells` is; without any cell all is 0.
+
+    Raises
+    ------
+    TypeError
+        For another type.
+    ValueError
+        For other axes.
+
+    Examples
+    --------
     >>> thin(np.array([[1, 0, 0, 0, 1]]))
     array([[1, 1, 0, 2, 2]], dtype=int32)
     """
@@ -37,15 +57,16 @@ def thin(cells):
     if mask.ndim not in (2, 3):
         raise ValueError(f"a mask is (H, W) or (N, H, W), got {mask.shape}")
     grown = np.empty(mask.shape, np.int32)
-    for one, out in zip(mask.reshape(-1, *mask.shape[-2:]), grown.reshape(-1, *mask.shape[-2:])):
-        padded = np.pad(ndimage.label(one > 0)[0].astype(np.int32, copy=False), 1)
+    images, results = (array.reshape(-1, *mask.shape[-2:]) for array in (mask, grown))
+    for image, out in zip(images, results):
+        padded = np.pad(ndimage.label(image > 0)[0].astype(np.int32, copy=False), 1)
         _flood(padded)
         out[:] = padded[1:-1, 1:-1]
     return like(grown, cells)
 
 
 @compiled
-def _flood(labels):
+def _flood(labels: np.ndarray) -> None:
     """Grow the labels in place, the nearest pixels first; the frame of one pixel stays 0."""
     height, width = labels.shape
     flat = labels.ravel()

@@ -5,12 +5,16 @@ background (8-connected). Simple pixels may be turned over freely: a membrane ma
 shrink. What still differs in the end differs in topology (Jain et al. 2010).
 """
 
+from __future__ import annotations
+
 import numpy as np
 from scipy import ndimage
 
-from unet_book._arrays import to_numpy
+from unet_book._arrays import Array, Images, to_numpy
 from unet_book._compiled import compiled
 from unet_book.metrics.segments import images
+
+__all__ = ["count_mistakes", "is_simple", "mistake_kinds", "warp", "warping_error"]
 
 # The neighbors of a pixel as (row, column), clockwise from north; bit k of a ring is neighbor k.
 RING = ((-1, 0), (-1, 1), (0, 1), (1, 1), (1, 0), (1, -1), (0, -1), (-1, -1))
@@ -29,7 +33,7 @@ KINDS = (
 )
 
 
-def parts_around(ring: int) -> int:
+def _parts_around(ring: int) -> int:
     """Into how many 4-connected parts of cell the eight neighbors fall that touch the pixel's side.
 
     `ring` has bit k set where neighbor k (clockwise from north) is cell. Each part ends, clockwise,
@@ -39,16 +43,33 @@ def parts_around(ring: int) -> int:
     return sum(cell[k] and not (cell[k + 1] and cell[(k + 2) % 8]) for k in range(0, 8, 2))
 
 
-PARTS = np.array([parts_around(ring) for ring in range(256)], np.int8)
+PARTS = np.array([_parts_around(ring) for ring in range(256)], np.int8)
 SIMPLE = PARTS == 1  # then the background around is of one part, too, since the two take turns
 
 
-def is_simple(patch) -> bool:
-    """Whether the center of a (3, 3) patch, cells above 0, may be turned over freely.
+def is_simple(patch: Array) -> bool:
+    """Whether a pixel may be turned over freely (Jain et al. 2010).
 
     It may if its neighbors hold exactly one 4-connected part of cell beside it and exactly one
-    8-connected part of background. What the center itself is does not matter.
+    8-connected part of background. What the pixel itself is does not matter.
 
+    Parameters
+    ----------
+    patch : array_like, (3, 3)
+        The pixel in the middle and its eight neighbors, cells above 0.
+
+    Returns
+    -------
+    bool
+        Whether it is simple.
+
+    Raises
+    ------
+    ValueError
+        For another shape.
+
+    Examples
+    --------
     >>> is_simple([[1, 1, 1], [0, 1, 0], [0, 0, 0]]), is_simple([[0, 1, 0], [0, 1, 0], [0, 1, 0]])
     (True, False)
     """
@@ -58,18 +79,35 @@ def is_simple(patch) -> bool:
     return bool(SIMPLE[sum((patch[1 + dy, 1 + dx] > 0) << k for k, (dy, dx) in enumerate(RING))])
 
 
-def warping_error(truth, prediction, all_kinds: bool = False) -> float:
-    """The warping error of ISBI 2012: splits and merges that no bending explains, over all pixels.
+def warping_error(truth: Images, prediction: Images, all_kinds: bool = False) -> float:
+    """The warping error of ISBI 2012: splits and merges no bending explains (Jain et al. 2010).
 
-    Both are (H, W), (N, H, W) or lists of (H, W) of different sizes, bool or integers of which
-    those above 0 are cells: labels that touch are one cell, so part them first
-    (`weight_map.part_touching_cells`). The truth is warped to the prediction (`warp`); of the
-    pixels that still differ those count which the challenge's table calls split or merge
-    (`mistake_kinds`), or with `all_kinds` each of them.
+    The truth is warped to the prediction (`warp`); of the pixels that still differ those count
+    which the challenge's table calls split or merge (`mistake_kinds`).
 
-    Raises as `pixel_error` does, and ValueError for other axes or a truth with pixels that are not
-    annotated (-1), since these have no topology.
+    Parameters
+    ----------
+    truth, prediction : array_like of int or bool, (H, W) or (N, H, W)
+        Those above 0 are cells: labels that touch are one cell, so part them first
+        (`weight_map.part_touching_cells`). Or lists of (H, W) of different sizes.
+    all_kinds : bool
+        Whether each pixel that still differs counts.
 
+    Returns
+    -------
+    float
+        A share of all pixels.
+
+    Raises
+    ------
+    ValueError
+        As `pixel_error` does, and for other axes or a truth with pixels that are not annotated
+        (-1), since these have no topology.
+    TypeError
+        As `pixel_error` does.
+
+    Examples
+    --------
     >>> warping_error([[1, 1, 0, 1, 1]], [[1, 1, 1, 1, 1]])
     0.2
     """
@@ -81,20 +119,62 @@ def warping_error(truth, prediction, all_kinds: bool = False) -> float:
     return wrong / sum(cells.size for cells, _ in pairs)
 
 
-def count_mistakes(cells, probability, threshold, all_kinds=False):
-    """How many pixels of one slice count for the warping error."""
+def count_mistakes(
+    cells: np.ndarray, probability: np.ndarray, threshold: float, all_kinds: bool = False
+) -> int:
+    """How many pixels of one slice count for the warping error.
+
+    Parameters
+    ----------
+    cells : ndarray, (H, W)
+        As `warp` takes the truth.
+    probability : ndarray of float, (H, W)
+        That of cell.
+    threshold : float
+        Above it a pixel is cell.
+    all_kinds : bool
+        As in `warping_error`.
+
+    Returns
+    -------
+    int
+        Pixels.
+
+    Raises
+    ------
+    ValueError
+        As `warp` does.
+    """
     kinds = mistake_kinds(warp(cells, probability, threshold), probability > threshold)
     return int(np.count_nonzero(kinds if all_kinds else (kinds == SPLIT) | (kinds == MERGE)))
 
 
-def warp(truth, probability, threshold: float = 0.5):
-    """The true cells, bent towards `probability > threshold` by turning over simple pixels; bool.
+def warp(truth: Array, probability: Array, threshold: float = 0.5) -> np.ndarray:
+    """The true cells, bent towards a prediction by turning over simple pixels (Jain et al. 2010).
 
-    `truth` (H, W) has cells above 0, `probability` (H, W) that of cell. Pixels where truth and
-    thresholded prediction differ are looked at again and again, those first about which the
-    prediction is surest (ties column by column), and turned over where they are simple, until
-    nothing changes. Beyond its edge the image is background. Topology never changes. Raises
-    ValueError for shapes that differ or a probability that is NaN or infinite.
+    Pixels where truth and thresholded prediction differ are looked at again and again, those first
+    about which the prediction is surest (ties column by column), and turned over where they are
+    simple, until nothing changes. Beyond its edge the image is background. Topology never changes.
+
+    Parameters
+    ----------
+    truth : array_like of int or bool, (H, W)
+        Cells above 0.
+    probability : array_like of float, (H, W)
+        That of cell.
+    threshold : float
+        Above it a pixel is cell.
+
+    Returns
+    -------
+    ndarray of bool, (H, W)
+        The cells.
+
+    Raises
+    ------
+    ValueError
+        For shapes that differ, a probability that is NaN or infinite, or a truth with pixels that
+        are not annotated (-1).
     """
     truth, probability = to_numpy(truth), to_numpy(probability)
     if truth.ndim != 2 or truth.shape != probability.shape:
@@ -109,12 +189,26 @@ def warp(truth, probability, threshold: float = 0.5):
     return cells[1:-1, 1:-1].copy()
 
 
-def mistake_kinds(warped, prediction):
-    """The kind of each pixel where the warped truth differs from the prediction; uint8 (H, W).
+def mistake_kinds(warped: Array, prediction: Array) -> np.ndarray:
+    """The kind of each pixel where the warped truth differs from the prediction.
 
-    The number is the index in `warping.KINDS`: 0 agrees, 1 split, 2 merge, and so on, by the
-    4-connected cells among the eight neighbors. What turning over a pixel would do is judged for
-    each pixel alone. Raises ValueError unless both are (H, W) of one shape.
+    It follows from the 4-connected cells among the eight neighbors. What turning over a pixel would
+    do is judged for each pixel alone.
+
+    Parameters
+    ----------
+    warped, prediction : array_like of int or bool, (H, W)
+        Cells above 0.
+
+    Returns
+    -------
+    ndarray of uint8, (H, W)
+        The index in `warping.KINDS`: 0 agrees, 1 split, 2 merge, and so on.
+
+    Raises
+    ------
+    ValueError
+        Unless both are (H, W) of one shape.
     """
     warped, prediction = to_numpy(warped) > 0, to_numpy(prediction) > 0
     if warped.ndim != 2 or warped.shape != prediction.shape:
@@ -134,7 +228,7 @@ def mistake_kinds(warped, prediction):
     return kinds
 
 
-def _kinds_of(white, ids, splits):
+def _kinds_of(white: np.ndarray, ids: np.ndarray, splits: np.ndarray) -> np.ndarray:
     """The kind of each pixel, by its own class and by the numbers of the cells around it, 0 too."""
     number, only_ground = _distinct(ids), ~(ids > 0).any(axis=1)
     return np.select(
@@ -149,25 +243,28 @@ def _kinds_of(white, ids, splits):
     )
 
 
-def _distinct(ids):
+def _distinct(ids: np.ndarray) -> np.ndarray:
     """How many different numbers each row holds."""
     ordered = np.sort(ids, axis=1)
     return 1 + np.count_nonzero(np.diff(ordered, axis=1), axis=1)
 
 
-def _steps(width):
+def _steps(width: int) -> np.ndarray:
     """From a pixel to its neighbors, in the flat array of an image of `width`."""
     return np.array([dy * width + dx for dy, dx in RING])
 
 
-def _whole(truth):
+def _whole(truth: np.ndarray) -> np.ndarray:
+    """The truth; ValueError if a pixel of it is not annotated."""
     if (truth == -1).any():
         raise ValueError("the truth has pixels without annotation (-1): warping needs all of them")
     return truth
 
 
 @compiled
-def _turn_over(cells, places, steps, simple):
+def _turn_over(
+    cells: np.ndarray, places: np.ndarray, steps: np.ndarray, simple: np.ndarray
+) -> None:
     """Turn over those of the `places` that are simple, in their order, until none is left."""
     waiting, before = places.size, -1
     while waiting != before:

@@ -18,11 +18,11 @@ from PIL import Image
 from scipy import ndimage
 
 from unet_book import datasets, metrics, overlap_tile, training
-from unet_book._arrays import to_numpy
 from unet_book._files import write_atomically
 from unet_book.augmentation import Augmentation
 from unet_book.checkpoint import load_model, peek, save
 from unet_book.datasets.stack import together
+from unet_book.instances import Rule, find_cells
 from unet_book.pages.results import best_threshold
 from unet_book.provenance import circumstances, revision
 from unet_book.training import Engine, Preset
@@ -32,7 +32,6 @@ __all__ = [
     "Part",
     "Table",
     "contiguous_folds",
-    "find_cells",
     "collect",
     "missing_parts",
     "run_part",
@@ -41,8 +40,8 @@ __all__ = [
 MARGIN = slice(datasets.CTC_MARGIN, -datasets.CTC_MARGIN)
 AVERAGES = {"one pass": None, "8 symmetries": "symmetries", "7 rotations": "rotations"}
 THRESHOLDS = np.arange(1, 20) / 20
-WAYS_TO_FIND = [
-    {"threshold": threshold, "grow": grow, "core": core}
+RULES = [
+    Rule(threshold, core, grow=grow)
     for threshold in (0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9)
     for grow in range(3)
     for core in (None, 0.8, 0.9, 0.95, 0.98)
@@ -359,20 +358,23 @@ def membrane_judge(stack):
 def score_cells(models, sides: dict, shrink: int = 1) -> dict:
     """SEG and foreground IoU as the Cell Tracking Challenge has them, of the last of the `sides`.
 
-    How cells are found, `find_cells`' threshold, growth and cores, is what has the best SEG on the
-    first side, which may be the same.
+    The rule by which cells are found is what has the best SEG on the first side, which may be the
+    same.
     """
     (first, seen), (_, test) = list(sides.items())[0], list(sides.items())[-1]
     scores = {}
     for name in ("8 symmetries", "one pass"):
         found = probabilities(models, seen, AVERAGES[name], shrink)
-        tried = [(metrics.seg(seen.labels, find_cells(found, **how)), how) for how in WAYS_TO_FIND]
-        best, how = max(tried, key=lambda score_and_how: score_and_how[0])
-        plain = max(value for value, how in tried if how["core"] is None)
+        tried = {rule: metrics.seg(seen.labels, cells_of(found, rule)) for rule in RULES}
+        best = max(tried, key=tried.__getitem__)
+        plain = max(seg for rule, seg in tried.items() if rule.core is None)
         found = probabilities(models, test, AVERAGES[name], shrink)
-        cells = find_cells(found, **how)
-        scores[name] = how | {
-            f"seg_{first}": best,
+        cells = cells_of(found, best)
+        scores[name] = {
+            "threshold": best.threshold,
+            "grow": best.grow,
+            "core": best.core,
+            f"seg_{first}": tried[best],
             f"seg_{first}_without_cores": plain,
             "seg": metrics.seg(test.labels, cells),
             "iou": metrics.iou(test.labels, cells),
@@ -402,46 +404,9 @@ def probabilities(models, stack, over: str | None = None, shrink: int = 1):
     return together(found)
 
 
-def find_cells(probability, threshold: float = 0.5, grow: int = 0, core: float | None = None):
-    """Instance labels of a stack of probabilities (N, H, W): parts above the threshold.
-
-    Of a list of images (H, W) that differ in size, a list.
-
-    With `core` the cells are as many as there are parts above that, and what lies between the two
-    thresholds goes to a core that can be reached in it, over the highest probabilities (a
-    watershed); a part without a core is no cell. So two cells that a thread joins are two. Holes
-    within a cell are filled; then every cell takes the free pixels within `grow` px of it, each
-    pixel going to the nearest one.
-    """
-    found = together([_parts(to_numpy(image), threshold, core) for image in probability])
-    for labels in found:
-        fill_holes(labels)
-        if grow and labels.any():
-            far, nearest = ndimage.distance_transform_edt(labels == 0, return_indices=True)
-            near = far <= grow
-            labels[near] = labels[tuple(nearest[:, near])]
-    return found
-
-
-def _parts(probability, threshold, core):
-    """The parts of one image, (H, W) int32."""
-    if core is None:
-        return datasets.instances(probability > threshold)
-    cores = datasets.instances(probability > max(core, threshold))
-    outside = cores.max() + 1  # watershed_ift takes a marker for the background, too
-    markers = np.where(probability > threshold, cores, outside).astype(np.int32)
-    heights = np.rint(255 * (1 - probability)).astype(np.uint8)
-    flooded = ndimage.watershed_ift(heights, markers)
-    flooded[(flooded == outside) | (probability <= threshold)] = 0
-    return flooded
-
-
-def fill_holes(labels) -> None:
-    """Give each cell the background that it encloses, in place."""
-    for number, box in enumerate(ndimage.find_objects(labels), start=1):
-        if box is not None:
-            cell = labels[box]
-            cell[ndimage.binary_fill_holes(cell == number) & (cell == 0)] = number
+def cells_of(probabilities, rule: Rule):
+    """Instance labels of a stack of probabilities (N, H, W); of a list of images, a list."""
+    return together([find_cells(image, rule) for image in probabilities])
 
 
 def picture(probability) -> str:

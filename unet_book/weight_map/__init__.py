@@ -6,12 +6,14 @@ d_2(x))^2 / (2 sigma^2)), where d_1 and d_2 are the distances to the nearest and
 cell. Only a pixel that is near *two* cells gets the second term.
 """
 
+from __future__ import annotations
+
 import math
 
 import numpy as np
 from torch import Tensor
 
-from unet_book._arrays import is_ragged, like, to_numpy
+from unet_book._arrays import Array, Images, is_ragged, like, to_numpy
 from unet_book.weight_map import tensors
 from unet_book.weight_map.distances import (
     check,
@@ -36,22 +38,36 @@ LARGEST = 1e18  # its square is a float32, and so is that of one over it
 EARLIER = ((-1, 0), (0, -1), (-1, -1), (-1, 1))
 
 
-def part_touching_cells(labels):
-    """Instance labels in which no two cells touch, not even at a corner.
+def part_touching_cells(labels: Images) -> Array | list[Array]:
+    """Instance labels in which no two cells touch, not even at a corner (Section 3).
 
-    `labels` is (H, W), a stack (N, H, W), or a list of (H, W) of different sizes, which gives a
-    list; int. For each of the four neighbors that come earlier in reading order, one after the
-    other, a cell's pixel becomes background where that neighbor still belongs to another cell: a
-    gap one pixel wide. A cell only one pixel thin may vanish.
+    For each of the four neighbors that come earlier in reading order, one after the other, a cell's
+    pixel becomes background where that neighbor still belongs to another cell: a gap one pixel
+    wide. A cell only one pixel thin may vanish.
 
-    The paper says only that the border is "computed using morphological operations" (Section 3).
-    The authors' later Fiji plugin looks at the same four neighbors, but all at once, which makes
-    the gap between cells side by side two pixels wide.
+    The paper says only that the border is "computed using morphological operations". The authors'
+    later Fiji plugin looks at the same four neighbors, but all at once, which makes the gap between
+    cells side by side two pixels wide.
 
-    Raises TypeError for labels that are not integers, ValueError for another number of axes.
+    Parameters
+    ----------
+    labels : array_like of int, (H, W) or (N, H, W)
+        Or a list of (H, W) of different sizes.
+
+    Returns
+    -------
+    ndarray, Tensor, or list of these
+        As `labels` is.
+
+    Raises
+    ------
+    TypeError
+        For labels that are not integers.
+    ValueError
+        For another number of axes.
     """
     if is_ragged(labels):
-        return [part_touching_cells(one) for one in labels]
+        return [part_touching_cells(image) for image in labels]
     cells = check(labels).copy()
     height, width = cells.shape[-2:]
     for dy, dx in EARLIER:
@@ -61,61 +77,92 @@ def part_touching_cells(labels):
     return like(cells, labels)
 
 
-def class_balance(labels):
+def class_balance(labels: Images) -> Array | list[Array]:
     """w_c: each pixel weighs pixels / (2 * pixels of its class), so that both classes weigh alike.
 
-    `labels` is (H, W), a stack (N, H, W), or a list of (H, W) of different sizes, which gives a
-    list; int. The classes are background (0) and cell (> 0), counted over all annotated pixels
-    given, so a stack is balanced as a whole, as the paper does for "the training data set" (Section
-    3). Pixels without annotation (-1) weigh 0. float32 of the same shape; the mean over annotated
-    pixels is 1 wherever both classes occur.
+    The classes are background (0) and cell (> 0), counted over all annotated pixels given, so a
+    stack is balanced as a whole, as the paper does for "the training data set" (Section 3). The
+    mean over annotated pixels is 1 wherever both classes occur.
+
+    Parameters
+    ----------
+    labels : array_like of int, (H, W) or (N, H, W)
+        Or a list of (H, W) of different sizes.
+
+    Returns
+    -------
+    ndarray, Tensor, or list of these, float32
+        As `labels` is. Pixels without annotation (-1) weigh 0.
+
+    Raises
+    ------
+    TypeError
+        For labels that are not integers.
+    ValueError
+        For another number of axes.
     """
     if tensors.on_device(labels):
         check_axes(labels.shape)
         return tensors.class_balance(labels)
     images = labels if is_ragged(labels) else [labels]
-    cells = [check(one) for one in images]
-    background, cell = (
-        sum(np.count_nonzero(is_class(one)) for one in cells)
-        for is_class in (lambda one: one == 0, lambda one: one > 0)
-    )
+    checked = [check(image) for image in images]
+    background = sum(np.count_nonzero(cells == 0) for cells in checked)
+    cell = sum(np.count_nonzero(cells > 0) for cells in checked)
     weights = []
-    for one in cells:
-        weight = np.zeros(one.shape, np.float32)
-        for members, count in ((one == 0, background), (one > 0, cell)):
+    for cells in checked:
+        weight = np.zeros(cells.shape, np.float32)
+        for members, count in ((cells == 0, background), (cells > 0, cell)):
             if count:
                 weight[members] = (background + cell) / (2 * count)
         weights.append(weight)
-    results = [like(weight, one) for weight, one in zip(weights, images)]
+    results = [like(weight, image) for weight, image in zip(weights, images)]
     return results if is_ragged(labels) else results[0]
 
 
-def border_term(labels, w0: float = 10.0, sigma: float = 5.0):
-    """The second term of eq. (2), w0 exp(-(d_1 + d_2)^2 / (2 sigma^2)), float32.
+def border_term(labels: Images, w0: float = 10.0, sigma: float = 5.0) -> Array | list[Array]:
+    """The second term of eq. (2), w0 exp(-(d_1 + d_2)^2 / (2 sigma^2)) (Section 3).
 
-    It counts on background pixels only, and is 0 with fewer than two cells. `labels` is (H, W), or
-    a stack (N, H, W) or a list of (H, W) of images that know nothing of each other; `sigma` in
-    pixels.
+    It counts on background pixels only, and is 0 with fewer than two cells. The images of a stack
+    or a list know nothing of each other.
 
-    Raises TypeError and ValueError as `weight_map` does.
+    Parameters
+    ----------
+    labels : array_like of int, (H, W) or (N, H, W)
+        Or a list of (H, W) of different sizes.
+    w0 : float
+        The term where two cells meet.
+    sigma : float
+        How far it reaches, in pixels.
+
+    Returns
+    -------
+    ndarray, Tensor, or list of these, float32
+        As `labels` is.
+
+    Raises
+    ------
+    TypeError, ValueError
+        As `weight_map` does.
     """
     if not 1 / LARGEST < sigma < LARGEST or not 0 <= w0 < LARGEST:
         raise ValueError(
             f"need w0 >= 0 and sigma > 0 whose squares are float32, got w0={w0}, sigma={sigma}"
         )
     if is_ragged(labels):
-        return [border_term(one, w0, sigma) for one in labels]
+        return [border_term(image, w0, sigma) for image in labels]
     if tensors.on_device(labels):
         check_axes(labels.shape)
         return tensors.border_term(labels, w0, sigma)
     cells = check(labels)
     term = np.empty(cells.shape, np.float32)
-    for one, out in zip(cells.reshape(-1, *cells.shape[-2:]), term.reshape(-1, *cells.shape[-2:])):
-        out[:] = _border_term(one, w0, sigma)
+    images, terms = (array.reshape(-1, *cells.shape[-2:]) for array in (cells, term))
+    for image, out in zip(images, terms):
+        out[:] = _border_term(image, w0, sigma)
     return like(term, labels)
 
 
-def _border_term(cells, w0, sigma):
+def _border_term(cells: np.ndarray, w0: float, sigma: float) -> np.ndarray:
+    """The border term of an image (H, W)."""
     # d_1 is the smaller one, so it is at most half of a sum that matters.
     reach = tensors.farthest_sum(w0, sigma)
     d1, d2 = search(to_int32(cells), math.ceil(reach / 2), math.ceil(reach), gaps=True)
@@ -128,16 +175,35 @@ def _border_term(cells, w0, sigma):
     return term
 
 
-def weight_map(labels, w0: float = 10.0, sigma: float = 5.0, balance: bool = True):
-    """w(x) = w_c(x) + w_0 exp(-(d_1 + d_2)^2 / (2 sigma^2)), eq. (2), float32.
+def weight_map(
+    labels: Images, w0: float = 10.0, sigma: float = 5.0, balance: bool = True
+) -> Array | list[Array]:
+    """w(x) = w_c(x) + w_0 exp(-(d_1 + d_2)^2 / (2 sigma^2)) (Section 3, eq. (2)).
 
-    `labels` is (H, W), or a stack (N, H, W) or a list of (H, W) that is balanced as a whole; int
-    instance labels with a gap between cells (`part_touching_cells` cuts one). Pixels without
-    annotation (-1) weigh 0. `w0` and `sigma` (pixels) as in the paper. Without `balance` w_c is 1
-    on annotated pixels. Labels on a GPU stay there.
+    Parameters
+    ----------
+    labels : array_like of int, (H, W) or (N, H, W)
+        Instances with a gap between cells (`part_touching_cells` cuts one); or a list of (H, W) of
+        different sizes. A stack or a list is balanced as a whole.
+    w0 : float
+        The border term where two cells meet.
+    sigma : float
+        How far it reaches, in pixels.
+    balance : bool
+        Without, w_c is 1 on annotated pixels.
 
-    Raises TypeError for labels that are not integers, ValueError for another number of axes, a
-    negative `w0`, a `sigma` that is not positive, or one of them not finite.
+    Returns
+    -------
+    ndarray, Tensor, or list of these, float32
+        As `labels` is; those on a GPU stay there. Pixels without annotation (-1) weigh 0.
+
+    Raises
+    ------
+    TypeError
+        For labels that are not integers.
+    ValueError
+        For another number of axes, a negative `w0`, a `sigma` that is not positive, or one of them
+        not finite.
     """
     terms = border_term(labels, w0, sigma)
     if is_ragged(labels):
@@ -147,5 +213,6 @@ def weight_map(labels, w0: float = 10.0, sigma: float = 5.0, balance: bool = Tru
     return terms
 
 
-def _annotated(labels):
+def _annotated(labels: Images) -> Array:
+    """Where labels are annotated."""
     return tensors.read(labels)[0] if isinstance(labels, Tensor) else to_numpy(labels) >= 0

@@ -6,26 +6,61 @@ look and on nothing else.
 """
 
 import math
+from typing import Any
 
 import torch
 from torch import Tensor
 from torch.nn import functional as F
 
+__all__ = [
+    "border_term",
+    "class_balance",
+    "farthest_sum",
+    "on_device",
+    "read",
+    "two_nearest_distances",
+    "weight_map",
+]
+
 FAR = 2**30  # beyond the square of any distance looked for; one more square fits an int32
 
 
-def on_device(labels) -> bool:
-    """Whether `labels` is a tensor in the memory of something other than the CPU."""
+def on_device(labels: Any) -> bool:
+    """Whether labels are a tensor in the memory of something other than the CPU.
+
+    Parameters
+    ----------
+    labels : any
+        What a function was given.
+
+    Returns
+    -------
+    bool
+        False for arrays.
+    """
     return isinstance(labels, Tensor) and labels.device.type != "cpu"
 
 
 def read(labels: Tensor) -> tuple[Tensor, Tensor]:
-    """Where labels are annotated, as bool, and the cells' numbers, 0 elsewhere, as int64.
+    """Where labels are annotated, and the cells' numbers.
 
     torch keeps uint16, uint32 and uint64, but hardly computes with them. Of a uint64 the bits are
     taken: a number from 2^63 on then looks negative, and is a number of its own all the same.
 
-    Raises TypeError for labels that are not integers.
+    Parameters
+    ----------
+    labels : Tensor of integers
+        Instances, of any shape.
+
+    Returns
+    -------
+    tuple of Tensor, as `labels`
+        Where they are annotated, bool; the cells' numbers, 0 elsewhere, int64.
+
+    Raises
+    ------
+    TypeError
+        For labels that are not integers.
     """
     if labels.is_floating_point() or labels.is_complex() or labels.dtype == torch.bool:
         raise TypeError(f"instance labels are integers (0 background, 1 ... cells): {labels.dtype}")
@@ -35,14 +70,54 @@ def read(labels: Tensor) -> tuple[Tensor, Tensor]:
     return cells >= 0, cells.clamp(min=0)
 
 
-def weight_map(labels: Tensor, w0: float = 10.0, sigma: float = 5.0, balance: bool = True):
-    """Eq. (2) for labels (H, W) or (N, H, W) on any device; float32, balanced as a whole."""
+def weight_map(
+    labels: Tensor, w0: float = 10.0, sigma: float = 5.0, balance: bool = True
+) -> Tensor:
+    """What `weight_map.weight_map` gives, on any device (Section 3, eq. (2)).
+
+    Parameters
+    ----------
+    labels : Tensor of integers, (H, W) or (N, H, W)
+        Instances; a stack is balanced as a whole.
+    w0 : float
+        The border term where two cells meet.
+    sigma : float
+        How far it reaches, in pixels.
+    balance : bool
+        Without, w_c is 1 on annotated pixels.
+
+    Returns
+    -------
+    Tensor, as `labels`, float32
+        The weights.
+
+    Raises
+    ------
+    TypeError
+        As `read` does.
+    """
     base = class_balance(labels) if balance else read(labels)[0]
     return base + border_term(labels, w0, sigma)
 
 
 def class_balance(labels: Tensor) -> Tensor:
-    """w_c of labels (H, W) or (N, H, W), counted over all annotated pixels given."""
+    """w_c, counted over all annotated pixels given (Section 3).
+
+    Parameters
+    ----------
+    labels : Tensor of integers, (H, W) or (N, H, W)
+        Instances.
+
+    Returns
+    -------
+    Tensor, as `labels`, float32
+        The weights.
+
+    Raises
+    ------
+    TypeError
+        As `read` does.
+    """
     annotated, cells = read(labels)
     weights = torch.zeros(labels.shape, device=labels.device)
     for members in (annotated & (cells == 0), cells != 0):
@@ -51,7 +126,27 @@ def class_balance(labels: Tensor) -> Tensor:
 
 
 def border_term(labels: Tensor, w0: float = 10.0, sigma: float = 5.0) -> Tensor:
-    """The border term of labels (H, W) or (N, H, W), each image on its own; float32."""
+    """The border term, each image on its own (Section 3, eq. (2)).
+
+    Parameters
+    ----------
+    labels : Tensor of integers, (H, W) or (N, H, W)
+        Instances.
+    w0 : float
+        The term where two cells meet.
+    sigma : float
+        How far it reaches, in pixels.
+
+    Returns
+    -------
+    Tensor, as `labels`, float32
+        The term.
+
+    Raises
+    ------
+    TypeError
+        As `read` does.
+    """
     d1, d2 = two_nearest_distances(labels, farthest_sum(w0, sigma))
     term = w0 * torch.exp(-((d1 + d2) ** 2) / (2 * sigma**2))
     annotated, cells = read(labels)
@@ -59,12 +154,43 @@ def border_term(labels: Tensor, w0: float = 10.0, sigma: float = 5.0) -> Tensor:
 
 
 def farthest_sum(w0: float, sigma: float) -> float:
-    """The d_1 + d_2 (px) beyond which the term is under 1e-6, and is left out."""
+    """The d_1 + d_2 beyond which the border term is under 1e-6, and is left out.
+
+    Parameters
+    ----------
+    w0 : float
+        The term where two cells meet.
+    sigma : float
+        How far it reaches, in pixels.
+
+    Returns
+    -------
+    float
+        Pixels.
+    """
     return sigma * math.sqrt(2 * math.log(max(w0, 1e-5) / 1e-6))
 
 
 def two_nearest_distances(labels: Tensor, within: float = math.inf) -> tuple[Tensor, Tensor]:
-    """d_1 and d_2 of labels (H, W) or (N, H, W), float32; inf where there is none `within` px."""
+    """d_1 and d_2 of each image (Section 3).
+
+    Parameters
+    ----------
+    labels : Tensor of integers, (H, W) or (N, H, W)
+        Instances.
+    within : float
+        Pixels; distances beyond are given as inf.
+
+    Returns
+    -------
+    tuple of Tensor, as `labels`, float32
+        d_1 and d_2 in pixels; inf where there is no such cell.
+
+    Raises
+    ------
+    TypeError
+        As `read` does.
+    """
     cells = read(labels)[1].reshape(-1, *labels.shape[-2:])
     reach = math.ceil(min(within, sum(labels.shape[-2:])))
     nearest, near, other = _along_columns(cells, reach)
@@ -77,7 +203,7 @@ def two_nearest_distances(labels: Tensor, within: float = math.inf) -> tuple[Ten
     return d1, d2
 
 
-def _along_columns(cells, reach):
+def _along_columns(cells: Tensor, reach: int) -> tuple[Tensor, Tensor, Tensor]:
     """The nearest cell in each pixel's column, its squared distance, and the nearest other's."""
     above = _last_two(cells)
     below = [(cell.flip(1), d.flip(1)) for cell, d in _last_two(cells.flip(1))]
@@ -90,7 +216,7 @@ def _along_columns(cells, reach):
     return nearest, *squares
 
 
-def _last_two(cells):
+def _last_two(cells: Tensor) -> list[tuple[Tensor, Tensor]]:
     """Looking back along a column: the last cell and the last different one, and how far ago."""
     row = torch.arange(cells.shape[1], device=cells.device)[:, None].expand_as(cells)
     last = torch.where(cells != 0, row, -1).cummax(1).values
@@ -102,7 +228,7 @@ def _last_two(cells):
     return list(zip(which, how_far))
 
 
-def _along_rows(nearest, near, other, reach):
+def _along_rows(nearest: Tensor, near: Tensor, other: Tensor, reach: int) -> tuple[Tensor, Tensor]:
     """The smallest squared distance and where it is, in one integer; then the smallest of another.
 
     The integer is the square times 2^32 plus the number of the offset, so a cell's own number may

@@ -1,0 +1,195 @@
+"""Cells that were found and cells that were not: counts, F1 and AP, and what went wrong.
+
+SEG asks how well each true cell was met and lets invented ones pass. Whoever counts cells needs the
+other half, too.
+"""
+
+from typing import NamedTuple
+
+import numpy as np
+
+from unet_book._arrays import Images
+from unet_book.metrics.overlaps import contingency
+from unet_book.metrics.segments import slices
+
+IOUS = np.arange(10, 20) / 20  # 0.5, 0.55, ..., 0.95
+
+
+class Matches(NamedTuple):
+    """How many cells are found in both (`found`), in the truth only, in the prediction only."""
+
+    found: int
+    missed: int
+    invented: int
+
+    @property
+    def f1(self) -> float:
+        """2 found / (2 found + missed + invented); 1 where there is no cell on either side."""
+        return _share(2 * self.found, 2 * self.found + self.missed + self.invented)
+
+    @property
+    def precision(self) -> float:
+        """Kaggle's word for found / (found + missed + invented); 1 without a cell."""
+        return _share(self.found, self.found + self.missed + self.invented)
+
+
+class Mistakes(NamedTuple):
+    """Cells that went wrong, counted; of `cells` true and `predicted` ones.
+
+    `merged` true cells lie for more than half in a predicted cell that holds more than half of
+    another one, too. `split` true cells hold more than half of two predicted ones, or more.
+    `missed` true cells are predicted background for more than half. `invented` predicted cells lie
+    for more than half on true background.
+    """
+
+    cells: int
+    predicted: int
+    merged: int
+    split: int
+    missed: int
+    invented: int
+
+
+def matches(truth_labels: Images, predicted_labels: Images, iou: float = 0.5) -> Matches:
+    """Which cells are found: pairs of a true and a predicted cell whose IoU is above `iou`.
+
+    Above one half no cell can have two partners, so nothing has to be assigned.
+
+    Parameters
+    ----------
+    truth_labels, predicted_labels : array or tensor (H, W), a stack (N, H, W), or a list of (H, W)
+        Instance labels, or masks of bool whose 4-connected parts are the cells. Where the truth is
+        -1 nothing is counted.
+    iou : float, from 0.5 to 1
+        How much of their union two cells must share.
+
+    Returns
+    -------
+    Matches
+        Counted over all images.
+
+    Raises
+    ------
+    ValueError
+        If `iou` is out of range, and as `seg` does, but for a truth without a cell.
+    TypeError
+        For values that are not integers.
+
+    Examples
+    --------
+    >>> matches([[1, 1, 1, 0, 2]], [[1, 1, 0, 3, 0]])
+    Matches(found=1, missed=1, invented=1)
+    """
+    tables = [contingency(*image) for image in slices(truth_labels, predicted_labels)]
+    return _sum(_matches(table, _check_iou(iou)) for table in tables)
+
+
+def f1(truth_labels: Images, predicted_labels: Images, iou: float = 0.5) -> float:
+    """F1 of the cells of all images: twice the found over all true and all predicted ones.
+
+    Parameters, errors: as `matches`.
+
+    Examples
+    --------
+    >>> f1([[1, 1, 1, 0, 2]], [[1, 1, 0, 3, 0]])
+    0.5
+    """
+    tables = [contingency(*image) for image in slices(truth_labels, predicted_labels)]
+    return _sum(_matches(table, _check_iou(iou)) for table in tables).f1
+
+
+def average_precision(truth_labels: Images, predicted_labels: Images, iou: float | None = None):
+    """AP as the Data Science Bowl 2018 counted it: found / (found + missed + invented), averaged.
+
+    Parameters
+    ----------
+    truth_labels, predicted_labels : as in `matches`
+    iou : float or None
+        At one IoU alone; None is the competition's mean over 0.5, 0.55, ..., 0.95.
+
+    Returns
+    -------
+    float
+        Of each image, and then the mean over the images.
+
+    Raises
+    ------
+    ValueError, TypeError
+        As `matches`.
+
+    References
+    ----------
+    Caicedo et al., "Nucleus segmentation across imaging experiments: the 2018 Data Science Bowl",
+    Nature Methods 16 (2019).
+
+    Examples
+    --------
+    >>> average_precision([[1, 1, 1, 1]], [[1, 1, 1, 0]])
+    0.5
+    """
+    levels = IOUS if iou is None else [_check_iou(iou)]
+    tables = [contingency(*image) for image in slices(truth_labels, predicted_labels)]
+    return float(np.mean([[_matches(t, level).precision for level in levels] for t in tables]))
+
+
+def cell_mistakes(truth_labels: Images, predicted_labels: Images) -> Mistakes:
+    """Cells that were merged, split, missed or invented, counted over all images.
+
+    Parameters, errors: as `matches`.
+
+    Examples
+    --------
+    >>> cell_mistakes([[1, 1, 0, 2, 2, 0, 0]], [[1, 1, 1, 1, 1, 0, 3]])
+    Mistakes(cells=2, predicted=2, merged=2, split=0, missed=0, invented=1)
+    """
+    tables = [contingency(*image) for image in slices(truth_labels, predicted_labels)]
+    return _sum(_mistakes(table) for table in tables)
+
+
+def _sum(counts):
+    """Counts of several images, added up."""
+    counts = list(counts)
+    return type(counts[0])(*(int(sum(column)) for column in zip(*counts)))
+
+
+def _share(part, whole) -> float:
+    return part / whole if whole else 1.0
+
+
+def _check_iou(iou: float) -> float:
+    if not 0.5 <= iou < 1:
+        raise ValueError(f"iou is from 0.5, below which a cell may have two partners, to 1: {iou}")
+    return iou
+
+
+def _cells_that_meet(table):
+    """The rows of a contingency in which both are cells, and neither background."""
+    return (table.true_ids[table.i] > 0) & (table.predicted_ids[table.j] > 0)
+
+
+def _matches(table, iou) -> Matches:
+    union = table.true_sizes[table.i] + table.predicted_sizes[table.j] - table.shared
+    found = int((_cells_that_meet(table) & (table.shared > iou * union)).sum())
+    true, predicted = ((ids > 0).sum() for ids in (table.true_ids, table.predicted_ids))
+    return Matches(found, int(true) - found, int(predicted) - found)
+
+
+def _mistakes(table) -> Mistakes:
+    both = _cells_that_meet(table)
+    holds = both & (2 * table.shared > table.true_sizes[table.i])  # the predicted cell the true one
+    inside = both & (2 * table.shared > table.predicted_sizes[table.j])
+    held = np.bincount(table.j[holds], minlength=len(table.predicted_ids))
+    pieces = np.bincount(table.i[inside], minlength=len(table.true_ids))
+    true, predicted = table.true_ids > 0, table.predicted_ids > 0
+    missed = true[table.i] & ~predicted[table.j] & (2 * table.shared > table.true_sizes[table.i])
+    invented = (
+        ~true[table.i] & predicted[table.j] & (2 * table.shared > table.predicted_sizes[table.j])
+    )
+    return Mistakes(
+        cells=int(true.sum()),
+        predicted=int(predicted.sum()),
+        merged=int(held[held > 1].sum()),
+        split=int((pieces > 1).sum()),
+        missed=int(missed.sum()),
+        invented=int(invented.sum()),
+    )
