@@ -22,6 +22,7 @@ from unet_book._files import write_atomically
 from unet_book.augmentation import Augmentation
 from unet_book.checkpoint import load_model, peek, save
 from unet_book.datasets.stack import together
+from unet_book.gray import stretch
 from unet_book.instances import Rule, find_cells
 from unet_book.pages.results import best_threshold
 from unet_book.provenance import circumstances, revision
@@ -196,14 +197,11 @@ def test_indices(table: Table, part: Part, count: int) -> list[int]:
 
 
 def stretched(stack):
-    """Gray values of each image from its darkest to its brightest half percent, spread over [0, 1].
+    """A stack with the gray values of each image spread over [0, 1].
 
     The tracking sets' images are pale: their gray values vary by a few hundredths.
     """
-    images = []
-    for image in stack.images:
-        low, high = np.quantile(image, (0.005, 0.995))
-        images.append(np.clip((image - low) / np.maximum(high - low, 1e-6), 0, 1))
+    images = [stretch(image) for image in stack.images]
     return datasets.Stack(stack.name, images, stack.labels, stack.source)
 
 

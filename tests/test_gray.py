@@ -1,0 +1,57 @@
+"""Gray values in one range."""
+
+import numpy as np
+import pytest
+import torch
+from hypothesis import given
+from hypothesis import strategies as st
+from hypothesis.extra.numpy import arrays
+
+from unet_book import gray
+from unet_book.gray import stretch
+
+TISSUE = np.random.default_rng(0).normal(100, 10, (60, 70))
+
+
+def test_percentiles_become_0_and_1():
+    found = stretch(TISSUE)
+    bottom, top = np.percentile(np.sort(TISSUE.ravel())[1:-1], [gray.LOW, gray.HIGH])
+    expected = np.clip((TISSUE - bottom) / (top - bottom), 0, 1)
+    assert found.dtype == np.float32 and np.allclose(found, expected, rtol=0, atol=1e-7)
+    assert found.min() == 0 and found.max() == 1
+
+
+@given(
+    arrays(np.uint8, (6, 7)),
+    st.sampled_from([(1, 0, np.uint8), (257, 0, np.uint16), (16, 300, np.int32), (0.5, -7, float)]),
+)
+def test_the_same_field_looks_the_same_in_every_type(image, how):
+    times, plus, dtype = how
+    other = (image.astype(np.float64) * times + plus).astype(dtype)
+    assert np.allclose(stretch(other), stretch(image), rtol=0, atol=1e-6)
+
+
+def test_a_frame_of_zeros_and_saturated_spots_change_nothing():
+    framed = np.pad(np.round(TISSUE), 40)
+    framed[50:60, 50:60] = 255
+    inside = np.s_[40:-40, 40:-40]
+    plain = stretch(np.round(TISSUE))
+    away = np.ones(TISSUE.shape, bool)
+    away[10:20, 10:20] = False
+    assert np.abs(stretch(framed)[inside] - plain)[away].max() < 0.03
+    assert stretch(framed)[0, 0] == 0 and stretch(framed)[55, 55] == 1
+
+
+def test_two_levels_and_one():
+    assert stretch(np.array([[3, 3, 9]])).tolist() == [[0, 0, 1]]
+    assert stretch(np.array([[3, 5, 9]])).tolist() == [[0, pytest.approx(1 / 3), 1]]
+    assert not stretch(np.full((2, 3), 7)).any()
+    assert stretch(np.zeros((0, 3))).shape == (0, 3)
+    assert stretch(torch.tensor([[0.0, 2.0]])).tolist() == [[0, 1]]
+
+
+def test_what_has_no_range_is_refused():
+    with pytest.raises(ValueError, match="NaN or infinity"):
+        stretch(np.array([0, np.nan]))
+    with pytest.raises(ValueError, match="percentiles are"):
+        stretch(TISSUE, 50, 50)
