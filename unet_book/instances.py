@@ -17,7 +17,7 @@ from unet_book._arrays import to_numpy
 from unet_book._compiled import compiled
 from unet_book.metrics import f1, seg
 
-__all__ = ["Rule", "Choice", "find_cells", "choose_rule", "score"]
+__all__ = ["Rule", "Choice", "find_cells", "choose_rule", "score", "fill_holes", "flood"]
 
 THRESHOLDS = (0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9)
 CORES = (None, 0.6, 0.7, 0.8, 0.9, 0.95, 0.98)
@@ -112,7 +112,7 @@ def find_cells(probability: np.ndarray, rule: Rule | None = None) -> np.ndarray:
     if probability.ndim != 2 or not (np.abs(probability - 0.5) <= 0.5 + ROUNDING).all():
         raise ValueError(f"probabilities are (H, W), from 0 to 1; got {probability.shape}")
     cells = _parts(probability, rule.threshold, rule.core)
-    _fill_holes(cells)
+    fill_holes(cells)
     cells = _without_small(cells, rule.smallest)
     return _grown(cells, rule.grow)
 
@@ -193,17 +193,24 @@ def _parts(probability, threshold, core):
     if core is None:
         return datasets.instances(above)
     cells = datasets.instances(probability > max(core, threshold))
-    _flood(cells, np.where(above, probability, -1).astype(np.float64))
+    flood(cells, np.where(above, probability, -1).astype(np.float64))
     return cells
 
 
 @compiled
-def _flood(cells, heights):
+def flood(cells, heights):
     """Give each pixel whose height is not below 0 to a cell that it can be reached from, in place.
 
     A watershed: of all pixels beside the cells the highest is taken next, of equals the one that
     waits longest. So the lowest place on the way from its cell is as high for each pixel as it
     could be from any.
+
+    Parameters
+    ----------
+    cells : array (H, W) int32
+        The cells to begin with, 0 outside; changed in place.
+    heights : array (H, W) float64
+        How soon a pixel is taken; below 0, never.
     """
     height, width = cells.shape
     waiting = [(0.0, 0, 0, 0)]  # (how low, in turn, row, column)
@@ -223,8 +230,14 @@ def _flood(cells, heights):
                 heappush(waiting, (-heights[i, j], turn, i, j))
 
 
-def _fill_holes(cells) -> None:
-    """Give each cell the background that it encloses, in place."""
+def fill_holes(cells) -> None:
+    """Give each cell the background that it encloses, in place.
+
+    Parameters
+    ----------
+    cells : array (H, W) of integers
+        Instance labels, 0 outside.
+    """
     for number, box in enumerate(ndimage.find_objects(cells), start=1):
         if box is not None:
             cell = cells[box]
