@@ -4,20 +4,23 @@ The pages are built without torch and numpy. Sphinx stands in for them with mock
 be called and subclassed but not put into an expression, so that `Tensor | None` in a signature
 would end the import. Here every operator on a mock gives the mock back.
 
-A docstring lists its parameters so, one line or more for each, up to an empty line, and so what it
-returns and raises:
+A docstring has numpydoc's sections, each up to an empty line:
 
     Parameters
     ----------
-    sigma : px, standard deviation of the displacement vectors.
+    sigma : float
+        Standard deviation of the displacement vectors, in pixels.
 
-(Sections in the other usual form, with `Args:` and `Raises:`, are napoleon's.)
+    Examples
+    --------
+    >>> border()
+    92
 """
 
 from sphinx.ext import autodoc
 from sphinx.ext.autodoc.mock import _MockObject
 
-SECTIONS = ("Parameters", "Returns", "Raises")
+SECTIONS = ("Parameters", "Returns", "Yields", "Raises")
 OPERATORS = "or ror add radd sub rsub mul rmul truediv rtruediv matmul rmatmul pow rpow neg".split()
 
 
@@ -47,6 +50,9 @@ def format_sections(app, what, name, obj, options, lines):
             start = lines.index(title)
             end = lines.index("", start) if "" in lines[start:] else len(lines)
             lines[start:end] = field_list(title, lines[start + 2 : end])
+    if "Examples" in lines:  # a heading, not a section of the page
+        start = lines.index("Examples")
+        lines[start : start + 2] = [".. rubric:: Examples", ""]
 
 
 def setup(app):

@@ -57,6 +57,8 @@ def cells(shape=(256, 256), count=None, seed=0, radius=14.0, noise=0.03):
     ValueError
         If an argument is out of range, or if ``count`` cells do not fit.
 
+    Examples
+    --------
     >>> image, labels = cells((128, 128), count=12, seed=1)
     >>> image.shape, int(labels.max())
     ((128, 128), 12)
@@ -101,6 +103,8 @@ def membranes(shape=(256, 256), seed=0, spacing=36.0, noise=0.07):
     ValueError
         If an argument is out of range.
 
+    Examples
+    --------
     >>> image, labels = membranes((128, 128), seed=1)
     >>> image.shape, int(labels.min()), labels.dtype.name
     ((128, 128), 0, 'int32')
