@@ -1,6 +1,8 @@
 """The order of the house: what may import what, and the form of names and docstrings."""
 
 import ast
+import doctest
+import importlib
 import inspect
 import re
 from pathlib import Path
@@ -200,3 +202,15 @@ def test_names_annotations_and_docstrings_have_one_form(rule):
 def test_a_finished_room_is_no_exception(room):
     trees = [tree for path, tree in MODULES.items() if path.is_relative_to(room)]
     assert any(rule(tree) for tree in trees for rule in RULES.values()), "take it off the list"
+
+
+# ---- examples
+
+EXAMPLES = [path for path in MODULES if ">>>" in (HERE / path).read_text(encoding="utf-8")]
+
+
+@pytest.mark.parametrize("path", EXAMPLES, ids=str)
+def test_examples_in_docstrings_hold(path):
+    dotted = ".".join(["unet_book", *path.with_suffix("").parts]).removesuffix(".__init__")
+    failed, _ = doctest.testmod(importlib.import_module(dotted))
+    assert not failed

@@ -347,8 +347,8 @@ def deform_pair(image: Array, labels: Array, vectors: Array) -> tuple[Array, Arr
     Examples
     --------
     >>> image, labels = np.eye(8), np.eye(8, dtype=np.int32)
-    >>> deform_pair(image, labels, np.zeros((2, 3, 3)))[1].sum()
-    np.int32(8)
+    >>> deform_pair(image, labels, np.zeros((2, 3, 3)))[1].dtype
+    dtype('int32')
     """
     pixels, cells, vectors = to_torch(image), to_torch(labels), to_torch(vectors)
     _check_vectors(vectors)

@@ -51,7 +51,7 @@ class UNet(nn.Module):
 
     Examples
     --------
-    >>> UNet()(torch.zeros(1, 1, 572, 572)).shape
+    >>> UNet(base_channels=4)(torch.zeros(1, 1, 572, 572)).shape
     torch.Size([1, 2, 388, 388])
     """
 

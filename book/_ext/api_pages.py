@@ -32,7 +32,7 @@ def make_mocks_patient():
 
 
 def field_list(title, lines):
-    """The lines of a section as the list that napoleon makes of an Args section."""
+    """The lines of a section as a list of its entries."""
     yield f":{title}:"
     for line in lines:
         if line.startswith(" "):
