@@ -159,13 +159,13 @@ def train(
     KeyboardInterrupt
         On Ctrl-C, after saving.
     """
-    preset, seed = named(preset), check_seed(seed)
+    preset, seed = named(preset), _check_seed(seed)
     save_every = whole_number("save_every", save_every, least=1)
-    check_parts(data, held_out)
+    _check_parts(data, held_out)
     device = distributed.choose_device(device)
     with environment(device, deterministic), Interrupt(active=bool(checkpoint)) as interrupt:
         tiles = Tiles(data, preset, seed, device, engine)
-        training = begin(tiles, build, initialize, checkpoint)
+        training = _begin(tiles, build, initialize, checkpoint)
         if distributed.rank() > 0:  # the first process shows and logs for all
             progress, watch, log = False, None, None
         make_step = GraphedStep() if tiles.engine.graph else training_step
@@ -192,7 +192,17 @@ def loop(
     make_step: Callable[..., Tensor],
     after_each_step: Iterable[Callable[[Training], None]],
 ) -> None:
-    """Make each step that is left, and after it call the hooks, one after the other."""
+    """Make each step that is left, and after each call the hooks, one after the other.
+
+    Parameters
+    ----------
+    training : Training
+        It is changed in place.
+    make_step : callable
+        Called as ``make_step(network, optimizer, tiles, step)``; gives the loss.
+    after_each_step : iterable of callable
+        The hooks, each called with the training.
+    """
     while not training.finished:
         loss = make_step(training.network, training.optimizer, training.tiles, training.step)
         training.losses.append(loss)
@@ -201,7 +211,7 @@ def loop(
             hook(training)
 
 
-def begin(
+def _begin(
     tiles: Tiles,
     build: Callable[..., UNet],
     initialize: Callable[[UNet, torch.Generator], object],
@@ -224,14 +234,14 @@ def begin(
     return training
 
 
-def check_seed(seed: int) -> int:
+def _check_seed(seed: int) -> int:
     """`seed` as an int; ValueError for what is none, or out of range."""
     if not isinstance(seed, Integral) or not 0 <= seed < 2**63:
         raise ValueError(f"seed is a whole number from 0 to 2^63 - 1, not {seed!r}")
     return int(seed)
 
 
-def check_parts(data: Stack, held_out: Stack | None) -> None:
+def _check_parts(data: Stack, held_out: Stack | None) -> None:
     """ValueError for images from which nothing can be learned, or on which nothing measured."""
     if not any((labels > 0).any() for labels in data.labels):
         raise ValueError(f"none of the {len(data)} training images of {data.name} holds a cell")
