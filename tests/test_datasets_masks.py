@@ -246,15 +246,15 @@ def test_the_data_science_bowls_layout_is_read(tmp_path):
             cell = np.uint8(255 * (labels == number))
             Image.fromarray(cell).save(folder / "masks" / f"hash{number}.png")
     stack = datasets.load(tmp_path / "stage1_train", "all")
-    assert isinstance(stack.images, list) and [one.shape for one in stack.images] == [
+    assert isinstance(stack.images, list) and [image.shape for image in stack.images] == [
         (60, 70),
         (80, 64),
     ]
     for i, shape in enumerate([(60, 70), (80, 64)]):
         assert same_cells(stack.labels[i], phantom.cells(shape, seed=i)[1])
     assert "60 x 70 to 80 x 64" in repr(stack)
-    one = datasets.load(tmp_path / "stage1_train" / "id1", "all")
-    assert np.array_equal(one.labels[0], stack.labels[1])
+    alone = datasets.load(tmp_path / "stage1_train" / "id1", "all")
+    assert np.array_equal(alone.labels[0], stack.labels[1])
 
 
 def test_masks_as_outlines_in_words_are_told(tmp_path):

@@ -271,8 +271,8 @@ def _refuse_no_instances(look: Look, soft: list[Look], many: bool) -> None:
         raise ValueError(f"{said}: gray edges, which the other masks have not. Save it as they are")
     if count == 1 and parts > 2:
         raise ValueError(
-            f"{look.name}: one number, {look.only}, in {parts} pieces, where the other masks number "
-            "their cells. Number its cells, too"
+            f"{look.name}: one number, {look.only}, in {parts} pieces, where the other masks "
+            "number their cells. Number its cells, too"
         )
     if _is_wrapped(look):
         raise ValueError(
@@ -301,8 +301,8 @@ def _warn_of_a_huge_number(looks: list[Look]) -> None:
         far = len(rest) and (top in (255, 65535) or top > 4 * rest[-1])
         if far and look.sizes[-1] > 10 * np.median(look.sizes[:-1]):
             warnings.warn(
-                f"{look.name}: the number {top} covers {look.sizes[-1]:,} pixels, and is read as one "
-                f'cell. If it means "not annotated", say so: --ignore {top}',
+                f"{look.name}: the number {top} covers {look.sizes[-1]:,} pixels, and is read as "
+                f'one cell. If it means "not annotated", say so: --ignore {top}',
                 stacklevel=5,
             )
             return
