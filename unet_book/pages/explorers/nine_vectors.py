@@ -1,5 +1,7 @@
 """Chapter 7: nine vectors, and what they do to an image, its labels and a grid."""
 
+from __future__ import annotations
+
 import base64
 
 import numpy as np
