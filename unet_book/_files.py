@@ -14,7 +14,7 @@ def write_atomically(path: str | os.PathLike, content: bytes) -> None:
 
     Parameters
     ----------
-    path : path
+    path : str or PathLike
         Its folder is made if need be.
     content : bytes
         All of the file.

@@ -31,7 +31,7 @@ class Folder:
 
     Parameters
     ----------
-    path : path
+    path : str or PathLike
         The folder; it need not be there yet.
     """
 
@@ -110,7 +110,7 @@ def check_place(folder: str | os.PathLike) -> None:
 
     Parameters
     ----------
-    folder : path
+    folder : str or PathLike
         It need not be there.
 
     Raises
@@ -133,7 +133,7 @@ def find_model(path: str | os.PathLike) -> Path:
 
     Parameters
     ----------
-    path : path
+    path : str or PathLike
         A file, or the folder of a run.
 
     Returns

@@ -100,7 +100,7 @@ def load(
 
     Parameters
     ----------
-    name : str or path
+    name : str or PathLike
         One of the names above, or a folder. Where both a data set and a folder have the name, the
         folder is reached as ``./name``, and the name alone is refused.
     split : {"train", "test", "all", "challenge"}

@@ -85,7 +85,7 @@ def isbi_array(folder: str | PathLike, stem: str) -> np.ndarray:
 
     Parameters
     ----------
-    folder : path
+    folder : str or PathLike
         Where the files lie.
     stem : {"train-volume", "train-labels", "test-volume"}
         Which of them.

@@ -19,7 +19,7 @@ import numpy as np
 import tifffile
 from PIL import Image, ImageOps, ImageSequence, UnidentifiedImageError
 
-from unet_book._arrays import Array, to_numpy
+from unet_book._arrays import ArrayLike, to_numpy
 from unet_book._files import write_atomically
 from unet_book.datasets.checks import check_labels
 
@@ -61,7 +61,7 @@ TURNS = {
 }
 
 
-def to_unit(image: Array) -> np.ndarray:
+def to_unit(image: ArrayLike) -> np.ndarray:
     """Bring gray values to [0, 1].
 
     8-bit values are divided by 255: the camera used the range as its operator chose, and what is
@@ -116,7 +116,7 @@ def read_image(path: str | PathLike, channel: int | None = None) -> np.ndarray:
 
     Parameters
     ----------
-    path : path
+    path : str or PathLike
         A TIFF, PNG, JPEG, BMP or GIF file, or an array in a .npy file.
     channel : int or None
         Which channel of a colored image to take, from 0. None takes what equal channels show, and
@@ -148,7 +148,7 @@ def read_frames(path: str | PathLike, channel: int | None = None) -> list[np.nda
 
     Parameters
     ----------
-    path : path
+    path : str or PathLike
         As for `read_image`.
     channel : int or None
         As for `read_image`.
@@ -177,7 +177,7 @@ def read_labels(path: str | PathLike) -> np.ndarray:
 
     Parameters
     ----------
-    path : path
+    path : str or PathLike
         A file of integers, or of floats without fractions, as `read_image` reads them. What was
         compressed with loss (JPEG) is refused, since that changes the values.
 
@@ -215,7 +215,9 @@ def read_labels(path: str | PathLike) -> np.ndarray:
     return mask.astype(np.int32)
 
 
-def write_labels(path: str | PathLike, labels: Array, resolution: Resolution | None = None) -> None:
+def write_labels(
+    path: str | PathLike, labels: ArrayLike, resolution: Resolution | None = None
+) -> None:
     """Write labels as a TIFF that Fiji, napari and scikit-image open.
 
     The file appears complete or not at all: it is written beside its place and then moved there,
@@ -223,7 +225,7 @@ def write_labels(path: str | PathLike, labels: Array, resolution: Resolution | N
 
     Parameters
     ----------
-    path : path
+    path : str or PathLike
         Where to; ends in .tif or .tiff.
     labels : array_like of int, (H, W) or (N, H, W)
         At least -1. Written as uint16 where they fit, else as int32, with lossless zlib
@@ -253,7 +255,7 @@ def write_tiff(
 
     Parameters
     ----------
-    path : path
+    path : str or PathLike
         Where to; ends in .tif or .tiff.
     pixels : ndarray, (H, W) or (N, H, W)
         Of any type that TIFF has.
@@ -286,7 +288,7 @@ def written_by(path: str | PathLike) -> str:
 
     Parameters
     ----------
-    path : path
+    path : str or PathLike
         Any file.
 
     Returns
@@ -308,7 +310,7 @@ def read_resolution(path: str | PathLike) -> Resolution | None:
 
     Parameters
     ----------
-    path : path
+    path : str or PathLike
         Any file.
 
     Returns
@@ -351,7 +353,7 @@ def decode(path: str | PathLike, as_shown: bool = False) -> tuple[np.ndarray, st
 
     Parameters
     ----------
-    path : path
+    path : str or PathLike
         As for `read_image`.
     as_shown : bool
         Whether gray values are wanted as a viewer shows them: the colors that a palette stands for,

@@ -40,7 +40,7 @@ def read_folder(
 
     Parameters
     ----------
-    folder : path
+    folder : str or PathLike
         The one that holds ``images/`` and ``masks/``.
     classes : sequence of int
         As for `masks.to_cells`.

@@ -15,7 +15,7 @@ from dataclasses import dataclass
 import numpy as np
 import scipy  # which loads ndimage and sparse when they are first used
 
-from unet_book._arrays import Array, Images, is_ragged, like, to_images
+from unet_book._arrays import Array, ArrayLike, is_ragged, like, to_images
 
 __all__ = ["instances", "Look", "look_at", "pieces", "to_cells"]
 
@@ -24,7 +24,7 @@ SPECK = 4  # pixels, of a piece that is no cell
 FAR = 0.25  # of the largest number: below it, and above 1 - FAR, lie the two levels of a soft mask
 
 
-def instances(cells: Images) -> Array | list[Array]:
+def instances(cells: ArrayLike) -> Array | list[Array]:
     """Number the parts of a mask, so that each becomes one cell.
 
     Parts are 4-connected: pixels that share only a corner belong to two of them. The metrics of the

@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import DTypeLike
 from torch.utils.data import Dataset
 
-from unet_book._arrays import Images, to_numpy
+from unet_book._arrays import ArrayLike, to_numpy
 from unet_book.datasets.checks import check_image, check_labels
 
 __all__ = ["Stack", "together"]
@@ -49,8 +49,8 @@ class Stack(Dataset):
     def __init__(
         self,
         name: str,
-        images: Images,
-        labels: Images,
+        images: ArrayLike,
+        labels: ArrayLike,
         source: str = "",
         names: Sequence[str] | None = None,
     ) -> None:
@@ -133,7 +133,7 @@ def together(
     return np.stack(arrays) if len({array.shape for array in arrays}) == 1 else arrays
 
 
-def _each(name: str, arrays: Images) -> list[np.ndarray]:
+def _each(name: str, arrays: ArrayLike) -> list[np.ndarray]:
     """A stack (N, H, W), or a sequence of (H, W), as a list of arrays."""
     shape = np.shape(arrays) if isinstance(arrays, np.ndarray) else (len(arrays), "H", "W")
     if len(shape) != 3 or 0 in shape:

@@ -16,7 +16,7 @@ from matplotlib.colors import to_rgb
 from matplotlib.figure import Figure
 from matplotlib.ticker import FuncFormatter, LogLocator, NullLocator
 
-from unet_book._arrays import Array, to_numpy
+from unet_book._arrays import ArrayLike, to_numpy
 from unet_book.costs import layer_costs
 from unet_book.unet import UNet
 
@@ -49,7 +49,7 @@ STYLE = {
 }
 
 
-def gallery(pictures: dict[str, Array], columns: int = 3, width: float = 6.2) -> Figure:
+def gallery(pictures: dict[str, ArrayLike], columns: int = 3, width: float = 6.2) -> Figure:
     """A figure of several pictures with their titles, side by side.
 
     Parameters
@@ -132,7 +132,7 @@ def error_curves(
     return figure
 
 
-def brightened(image: Array, percentile: float = 99.5) -> np.ndarray:
+def brightened(image: ArrayLike, percentile: float = 99.5) -> np.ndarray:
     """An image stretched so that the eye sees its dark parts.
 
     Parameters
@@ -152,7 +152,9 @@ def brightened(image: Array, percentile: float = 99.5) -> np.ndarray:
     return np.clip((pixels - low) / max(high - low, 1e-12), 0, 1)
 
 
-def tinted(image: Array, mask: Array, color: str = ORANGE, strength: float = 0.6) -> np.ndarray:
+def tinted(
+    image: ArrayLike, mask: ArrayLike, color: str = ORANGE, strength: float = 0.6
+) -> np.ndarray:
     """An image with a color laid over it where a mask is high.
 
     Parameters
@@ -176,7 +178,7 @@ def tinted(image: Array, mask: Array, color: str = ORANGE, strength: float = 0.6
     return (1 - alpha) * gray + alpha * np.array(to_rgb(color))
 
 
-def colored(image: Array, labels: Array, strength: float = 0.55) -> np.ndarray:
+def colored(image: ArrayLike, labels: ArrayLike, strength: float = 0.55) -> np.ndarray:
     """An image with each cell in one of seven colors.
 
     Parameters
@@ -201,7 +203,7 @@ def colored(image: Array, labels: Array, strength: float = 0.55) -> np.ndarray:
     return picture
 
 
-def outlined(image: Array, labels: Array, color: str = ORANGE) -> np.ndarray:
+def outlined(image: ArrayLike, labels: ArrayLike, color: str = ORANGE) -> np.ndarray:
     """An image with the outer pixels of each cell in color.
 
     Parameters
@@ -225,7 +227,7 @@ def outlined(image: Array, labels: Array, color: str = ORANGE) -> np.ndarray:
     return tinted(image, edge, color, strength=1.0)
 
 
-def mistakes(image: Array, truth: Array, prediction: Array) -> np.ndarray:
+def mistakes(image: ArrayLike, truth: ArrayLike, prediction: ArrayLike) -> np.ndarray:
     """An image with wrong pixels in color: blue where a cell was missed, orange where invented.
 
     Parameters

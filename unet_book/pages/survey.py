@@ -14,10 +14,9 @@ from collections.abc import Callable, Iterable, Sequence
 from typing import TYPE_CHECKING
 
 import numpy as np
-from numpy.typing import ArrayLike
 from scipy import fft, ndimage
 
-from unet_book._arrays import Array, Images, to_images, to_numpy
+from unet_book._arrays import ArrayLike, to_images, to_numpy
 from unet_book.datasets import train_count
 
 if TYPE_CHECKING:
@@ -38,7 +37,7 @@ LAGS = 40  # and over how many images
 LEVELS = 5  # 8-bit gray levels in one bin of its histograms
 
 
-def touching(labels: Images) -> int:
+def touching(labels: ArrayLike) -> int:
     """The number of cells that share an edge with another cell.
 
     Parameters
@@ -67,7 +66,7 @@ def _in_contact(labels: np.ndarray) -> set[int]:
     return found
 
 
-def outline(labels: Images) -> tuple[int, int]:
+def outline(labels: ArrayLike) -> tuple[int, int]:
     """How many pixels lie along the outlines.
 
     If the background everywhere reached one pixel further, the first number of pixels would change
@@ -102,7 +101,7 @@ def _beside(mask: np.ndarray) -> np.ndarray:
 
 
 def correlations(
-    values: Images, known: Images | None = None, reach: int = REACH, lags: int = 0
+    values: ArrayLike, known: ArrayLike | None = None, reach: int = REACH, lags: int = 0
 ) -> np.ndarray:
     """How much two pixels have in common, by their distance and by the images between them.
 
@@ -163,7 +162,7 @@ def _check_reach(shapes: list[tuple[int, int]], reach: int, lags: int) -> None:
         raise ValueError(f"lags={lags}: images of different sizes share no places; lags is 0 then")
 
 
-def _framed(values: Images, known: Images | None) -> tuple[np.ndarray, np.ndarray]:
+def _framed(values: ArrayLike, known: ArrayLike | None) -> tuple[np.ndarray, np.ndarray]:
     """All images, and what is known of each, as arrays (N, H, W); unknown beyond a smaller one."""
     images = to_images(values)
     masks = [np.ones(image.shape, bool) for image in images] if known is None else to_images(known)
@@ -177,7 +176,9 @@ def _framed(values: Images, known: Images | None) -> tuple[np.ndarray, np.ndarra
     return framed, inside
 
 
-def autocorrelation(values: Images, known: Images | None = None, reach: int = REACH) -> np.ndarray:
+def autocorrelation(
+    values: ArrayLike, known: ArrayLike | None = None, reach: int = REACH
+) -> np.ndarray:
     """How much two pixels of one image have in common, by their distance.
 
     Parameters
@@ -242,7 +243,7 @@ def correlation_area(curve: ArrayLike) -> float:
     return float(rings[:end] @ curve[:end])
 
 
-def copied(classes: Array, train: Array) -> float:
+def copied(classes: ArrayLike, train: ArrayLike) -> float:
     """The pixel error of copying the class of the nearest training pixel.
 
     That is a model that never looks at the image.

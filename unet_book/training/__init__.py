@@ -111,7 +111,7 @@ def train(
         Decides the initial weights, the tiles and the dropout.
     device : str, torch.device or None
         Where to train; the GPU if there is one, else the CPU.
-    checkpoint : path or None
+    checkpoint : str, PathLike or None
         A file. If it exists the training goes on from there, exactly; every `save_every` steps, at
         the end, and on Ctrl-C (which then lets the step end, and comes too late in the last one) it
         is replaced.
@@ -132,7 +132,7 @@ def train(
         that goes on from a checkpoint has its weights from there.
     engine : Engine or None
         How to compute it: precision, memory layout, compilation. None is `usual_engine`.
-    log : path or None
+    log : str, PathLike or None
         A folder for TensorBoard's event files; needs the package `tensorboard`.
     deterministic : bool
         On a GPU, use kernels that give the same bits every time, at some cost; where there is none

@@ -130,7 +130,7 @@ class Log:
 
     Parameters
     ----------
-    folder : path or None
+    folder : str, PathLike or None
         Where they go; None writes none.
     step : int
         How many steps were made before.

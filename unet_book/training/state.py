@@ -35,7 +35,7 @@ class Training:
         The mean of the weights along the training, where the preset wants one.
     identity : dict
         What makes the training the one it is; a checkpoint of another one is refused.
-    checkpoint : path or None
+    checkpoint : str, PathLike or None
         The file to which it is saved.
     step : int
         How many steps have been made.

@@ -10,7 +10,7 @@ import numpy as np
 from IPython.display import HTML
 from PIL import Image
 
-from unet_book._arrays import Array, to_numpy
+from unet_book._arrays import ArrayLike, to_numpy
 from unet_book.pages.explorers.frame import Button, figure
 
 __all__ = ["film"]
@@ -33,7 +33,7 @@ class _Frames:
 
 def film(
     name: str,
-    pictures: Sequence[Array],
+    pictures: Sequence[ArrayLike],
     captions: Sequence[str],
     alt: str,
     label: str = "frame",
@@ -75,7 +75,7 @@ def film(
     return figure(name, "films.js", controls, alt, data, body='<img alt="{alt}">', width=width)
 
 
-def _jpeg(picture: Array, quality: int = 85) -> str:
+def _jpeg(picture: ArrayLike, quality: int = 85) -> str:
     """An array with values in [0, 1] as a JPEG in base64."""
     pixels = np.round(np.clip(to_numpy(picture), 0, 1) * 255).astype(np.uint8)
     file = io.BytesIO()

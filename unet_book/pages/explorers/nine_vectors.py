@@ -7,7 +7,7 @@ import base64
 import numpy as np
 from IPython.display import HTML
 
-from unet_book._arrays import Array, to_numpy
+from unet_book._arrays import ArrayLike, to_numpy
 from unet_book.pages.explorers.frame import Button, Choice, Slider, figure
 
 __all__ = ["nine_vectors"]
@@ -37,7 +37,10 @@ PLACES = [
 
 
 def nine_vectors(
-    image: Array, labels: Array, vectors: Array | None = None, name: str = "nine-vectors"
+    image: ArrayLike,
+    labels: ArrayLike,
+    vectors: ArrayLike | None = None,
+    name: str = "nine-vectors",
 ) -> HTML:
     """Nine vectors in, to be dragged or set; grid, image and labels, bent by their field, out.
 
