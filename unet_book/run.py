@@ -69,6 +69,11 @@ class Folder:
     def locked(self) -> Iterator[Folder]:
         """Within it this process alone trains here.
 
+        Yields
+        ------
+        Folder
+            Itself.
+
         Raises
         ------
         BlockingIOError

@@ -48,7 +48,7 @@ def main(arguments: Sequence[object] | None = None) -> int:
 
     Parameters
     ----------
-    arguments : sequence or None
+    arguments : sequence of object, or None
         What stands behind the program's name; None takes it from the command line.
 
     Returns

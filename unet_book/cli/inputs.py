@@ -94,8 +94,8 @@ def images(choice: Namespace) -> list[tuple[str, Path | np.ndarray]]:
 
     Returns
     -------
-    list of tuple
-        (name, file or image (H, W)).
+    list of tuple of str and Path or ndarray
+        Name, and file or image (H, W).
     """
     if choice.images:
         return [(_stem(path), path) for path in _image_files(choice.images)]

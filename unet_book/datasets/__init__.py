@@ -155,7 +155,12 @@ def load(
 
 
 def names() -> list[str]:
-    """The names that `load` knows."""
+    """The names that `load` knows.
+
+    Returns
+    -------
+    list of str
+    """
     return [*READERS, *CTC]
 
 

@@ -266,8 +266,10 @@ def write_tiff(
     ------
     ValueError
         If the name does not end in .tif or .tiff.
+    FileNotFoundError
+        If the folder is missing.
     OSError
-        If the folder is missing or the file can't be written.
+        If the file can't be written.
     """
     path, how = Path(path), {}
     if path.suffix.lower() not in (".tif", ".tiff"):

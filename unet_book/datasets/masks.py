@@ -149,7 +149,7 @@ def to_cells(
     ----------
     masks : sequence of ndarray of int, (H, W)
         The numbers of each mask, as `files.read_labels` gives them.
-    names : sequence
+    names : sequence of object
         What errors call them, a path each.
     classes : sequence of int
         Numbers that mean "cell": their 4-connected pieces are the cells, and any other number is

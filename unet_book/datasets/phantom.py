@@ -45,7 +45,7 @@ def cells(
 
     Parameters
     ----------
-    shape : tuple of int
+    shape : sequence of int
         (H, W) in pixels, each at least ``3 * radius``.
     count : int, optional
         Number of cells; by default as many as cover about two fifths of the image.
@@ -95,7 +95,7 @@ def membranes(
 
     Parameters
     ----------
-    shape : tuple of int
+    shape : sequence of int
         (H, W) in pixels, each at least ``2 * spacing``.
     seed : int or sequence of int
         Not negative; anything else that ``numpy.random.default_rng`` takes as a seed, too.
@@ -142,7 +142,7 @@ def stack(
         "cells" or "membranes".
     count : int
         Number of images, at least 1.
-    shape : tuple of int
+    shape : sequence of int
         (H, W) of each, in pixels.
     seed : int
         Not negative. Stacks of different seeds share no image.

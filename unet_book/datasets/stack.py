@@ -122,7 +122,7 @@ def together(
     ----------
     arrays : iterable of ndarray
         Such as images of any sizes.
-    dtype : dtype or None
+    dtype : DTypeLike or None
         What they become; None leaves them as they are.
 
     Returns

@@ -32,17 +32,32 @@ TIMEOUT = timedelta(hours=2)  # NCCL's own ten minutes are short for many held-o
 
 
 def rank() -> int:
-    """The number of this process, from 0; process 0 measures, saves and prints."""
+    """The number of this process, from 0; process 0 measures, saves and prints.
+
+    Returns
+    -------
+    int
+    """
     return dist.get_rank() if _initialized() else 0
 
 
 def world_size() -> int:
-    """How many processes train together."""
+    """How many processes train together.
+
+    Returns
+    -------
+    int
+    """
     return dist.get_world_size() if _initialized() else 1
 
 
 def is_main_process() -> bool:
-    """Whether this is process 0, or the only one; known before there is a process group, too."""
+    """Whether this is process 0, or the only one; known before there is a process group, too.
+
+    Returns
+    -------
+    bool
+    """
     return int(os.environ.get("RANK", "0")) == 0
 
 
@@ -88,7 +103,7 @@ def current_device(device: torch.device) -> AbstractContextManager:
 
     Returns
     -------
-    context manager
+    AbstractContextManager
     """
     return torch.cuda.device(device) if device.type == "cuda" else nullcontext()
 

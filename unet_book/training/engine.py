@@ -177,7 +177,12 @@ def has_bf16(device: str | torch.device) -> bool:
 
 
 def cpu_vectors() -> str:
-    """The vector instructions that PyTorch uses on this CPU: "AVX2", "AVX512", "DEFAULT", ..."""
+    """The vector instructions that PyTorch uses on this CPU: "AVX2", "AVX512", "DEFAULT", ...
+
+    Returns
+    -------
+    str
+    """
     return torch.backends.cpu.get_cpu_capability()
 
 

@@ -120,7 +120,12 @@ def line(entry: dict) -> str:
 
 
 def in_notebook() -> bool:
-    """Whether this runs in a kernel that shows pictures."""
+    """Whether this runs in a kernel that shows pictures.
+
+    Returns
+    -------
+    bool
+    """
     shell = sys.modules.get("IPython") and sys.modules["IPython"].get_ipython()
     return getattr(shell, "kernel", None) is not None
 

@@ -32,7 +32,7 @@ class Claim:
         Whether anyone could test it from what is public and with what this book has.
     measure : callable or None
         A function of nothing that gives the value found here; None where there is none.
-    expected : number, str, tuple or None
+    expected : object
         The paper's number, or the one that its words are taken to ask for; a word or a tuple where
         it is no number, None where there is nothing to compare: a design statement, which stands
         on its check.

@@ -121,7 +121,12 @@ def _nuclei(split: str) -> np.ndarray:
 
 
 def networks_given() -> int:
-    """Trained networks that come with the book."""
+    """Trained networks that come with the book.
+
+    Returns
+    -------
+    int
+    """
     return len(list((datasets.data_folder() / "weights").glob("*.safetensors")))
 
 
@@ -129,7 +134,12 @@ def networks_given() -> int:
 
 
 def error_after_one_image() -> float:
-    """The pixel error learned from a part of one image, over that of guessing the majority."""
+    """The pixel error learned from a part of one image, over that of guessing the majority.
+
+    Returns
+    -------
+    float
+    """
     guessed = metrics.majority_error(training.classes(_nuclei("test")[None]))
     return records.run("nuclei")["history"][-1]["error"] / guessed
 
@@ -174,7 +184,12 @@ def work_of_smaller_tiles(smaller: int, larger: int) -> float:
 
 
 def skips_that_help() -> int:
-    """Seeds whose network errs in fewer pixels with the skips than without."""
+    """Seeds whose network errs in fewer pixels with the skips than without.
+
+    Returns
+    -------
+    int
+    """
     errors = records.run("skips")["errors"]
     return int(np.sum(np.array(errors["with skips"]) < errors["without"]))
 
@@ -236,7 +251,12 @@ def _data_set(name: str) -> dict:
 
 
 def convolutional_layers() -> int:
-    """Convolutions and up-convolutions."""
+    """Convolutions and up-convolutions.
+
+    Returns
+    -------
+    int
+    """
     return len(_layers((nn.Conv2d, nn.ConvTranspose2d)))
 
 
@@ -256,7 +276,12 @@ def convolution_count(side: int) -> int:
 
 
 def padded_convolutions() -> int:
-    """3 x 3 convolutions that are padded."""
+    """3 x 3 convolutions that are padded.
+
+    Returns
+    -------
+    int
+    """
     return sum(layer.padding != (0, 0) for layer in _convolutions(3))
 
 
@@ -281,25 +306,45 @@ def layer_count(kind: str) -> int:
 
 
 def pooling() -> tuple:
-    """The number of poolings, their kernel and their stride."""
+    """The number of poolings, their kernel and their stride.
+
+    Returns
+    -------
+    tuple
+    """
     pool = _network().pool
     return _network().depth, pool.kernel_size, pool.stride
 
 
 def channels() -> tuple:
-    """Channels of each level, down, at the bottom and up again."""
+    """Channels of each level, down, at the bottom and up again.
+
+    Returns
+    -------
+    tuple
+    """
     network = _network()
     blocks = (*network.encoders, network.bottom, *network.decoders)
     return tuple(block[2].out_channels for block in blocks)
 
 
 def is_symmetric() -> bool:
-    """Whether the levels have the same channels up as down."""
+    """Whether the levels have the same channels up as down.
+
+    Returns
+    -------
+    bool
+    """
     return channels() == channels()[::-1]
 
 
 def up_convolution() -> tuple:
-    """Kernel, stride and share of the channels kept, the same for all up-convolutions."""
+    """Kernel, stride and share of the channels kept, the same for all up-convolutions.
+
+    Returns
+    -------
+    tuple
+    """
     kinds = {
         (up.kernel_size[0], up.stride[0], up.out_channels / up.in_channels)
         for up in _network().up_convolutions
@@ -309,7 +354,12 @@ def up_convolution() -> tuple:
 
 
 def last_layer() -> tuple:
-    """Kernel and input channels of the last convolution."""
+    """Kernel and input channels of the last convolution.
+
+    Returns
+    -------
+    tuple
+    """
     last = _network().classifier
     return last.kernel_size[0], last.in_channels
 
@@ -444,12 +494,22 @@ def _valid_sides(limit: int) -> list[int]:
 
 
 def example_fan_in() -> int:
-    """N of the paper's example: a 3 x 3 convolution that reads 64 channels."""
+    """N of the paper's example: a 3 x 3 convolution that reads 64 channels.
+
+    Returns
+    -------
+    int
+    """
     return initialization.fan_in(_example_layer())
 
 
 def example_deviation() -> float:
-    """The standard deviation of the initial weights of that convolution."""
+    """The standard deviation of the initial weights of that convolution.
+
+    Returns
+    -------
+    float
+    """
     return initialization.he_variances(_example_layer())[0] ** 0.5
 
 
@@ -460,7 +520,12 @@ def _example_layer() -> nn.Conv2d:
 
 
 def logits_mean_square() -> float:
-    """What the paper's initialization lets one expect at the logits, for noise of unit variance."""
+    """What the paper's initialization lets one expect at the logits, for noise of unit variance.
+
+    Returns
+    -------
+    float
+    """
     rule = initialization.he_variances
     return initialization.predicted_mean_squares(_network(), rule)[-1]
 
@@ -511,7 +576,12 @@ def printed_energy_growth(before: float, after: float) -> float:
 
 
 def class_totals() -> float:
-    """The background's total weight over the cells', on the nuclei."""
+    """The background's total weight over the cells', on the nuclei.
+
+    Returns
+    -------
+    float
+    """
     cells = _nuclei("all")
     weights = weight_map.class_balance(cells)
     return float(weights[cells == 0].sum(dtype=float) / weights[cells > 0].sum(dtype=float))
@@ -550,12 +620,22 @@ def border_weight(gap: int) -> float:
 
 
 def touching_after_parting() -> int:
-    """Nuclei that touch another one after a border was cut between them."""
+    """Nuclei that touch another one after a border was cut between them.
+
+    Returns
+    -------
+    int
+    """
     return survey.touching(_nuclei("all"))
 
 
 def mergers() -> float:
-    """Merged nuclei with the border term for each one without it; five seeds each."""
+    """Merged nuclei with the border term for each one without it; five seeds each.
+
+    Returns
+    -------
+    float
+    """
     (runs,) = records.run("merges")["data"].values()
     merged = {w0: np.mean([run["merged"] for run in seeds]) for w0, seeds in runs["w0"].items()}
     return float(merged["10.0"] / merged["0.0"])
@@ -565,7 +645,12 @@ def mergers() -> float:
 
 
 def augmentations() -> tuple:
-    """Whether rotation, gray values and elastic deformation are varied."""
+    """Whether rotation, gray values and elastic deformation are varied.
+
+    Returns
+    -------
+    tuple
+    """
     how = augmentation.Augmentation()
     return how.rotation > 0, how.contrast > 0 and how.brightness > 0, how.sigma > 0
 
@@ -586,7 +671,12 @@ def displacement_default(name: str) -> float:
 
 
 def difference_from_the_spline() -> float:
-    """Largest difference between the package's interpolation and scipy's cubic spline."""
+    """Largest difference between the package's interpolation and scipy's cubic spline.
+
+    Returns
+    -------
+    float
+    """
     spline = CubicSpline([0, 50, 100], np.eye(3), bc_type="clamped")  # flat at both ends
     return float(np.abs(elastic.spline_matrix(101) - spline(np.arange(101))).max())
 
@@ -595,12 +685,21 @@ def elastic_gain() -> tuple:
     """Pixel error that elastic deformation saved beside all the other changes, from one slice.
 
     The ends of the 95 % interval over five paired seeds, percentage points.
+
+    Returns
+    -------
+    tuple
     """
     return _saved(ALL_BUT_ELASTIC, ALL_AUGMENTATION)
 
 
 def augmentation_gain() -> tuple:
-    """Pixel error that all augmentation saved against shifts alone, in the same way."""
+    """Pixel error that all augmentation saved against shifts alone, in the same way.
+
+    Returns
+    -------
+    tuple
+    """
     return _saved("shift", ALL_AUGMENTATION)
 
 
@@ -621,7 +720,12 @@ def _last_errors(arm: str) -> np.ndarray:
 
 
 def mirrored_differently() -> int:
-    """Pixels of a row of 512 and a border of 92 on both sides that are not the mirror's."""
+    """Pixels of a row of 512 and a border of 92 on both sides that are not the mirror's.
+
+    Returns
+    -------
+    int
+    """
     index = overlap_tile.mirror_index(np.arange(-92, 604), 512)
     return int(np.sum(index != np.pad(np.arange(512), 92, mode="reflect")))
 
@@ -678,7 +782,12 @@ def paper_preset(field: str) -> object:
 
 
 def averaged_tiles() -> float:
-    """How many tiles back the paper's momentum reaches, the mean length of the average."""
+    """How many tiles back the paper's momentum reaches, the mean length of the average.
+
+    Returns
+    -------
+    float
+    """
     return 1 / (1 - paper_preset("momentum"))
 
 
@@ -707,7 +816,12 @@ def most_memory(tile: int) -> float:
 
 
 def challenge_thresholds() -> int:
-    """Cuts of a map that the challenge looked at for the warping error, as `metrics` has them."""
+    """Cuts of a map that the challenge looked at for the warping error, as `metrics` has them.
+
+    Returns
+    -------
+    int
+    """
     return sum(threshold < 1 for threshold in metrics.THRESHOLDS)
 
 
@@ -715,14 +829,24 @@ def challenge_thresholds() -> int:
 
 
 def architectures() -> int:
-    """The number of different networks that the three recorded runs trained."""
+    """The number of different networks that the three recorded runs trained.
+
+    Returns
+    -------
+    int
+    """
     names = ("isbi2012", "phc-u373", "dic-hela")
     keys = ("base_channels", "depth", "variant")
     return len({tuple(records.run(name)["recipe"][key] for key in keys) for name in names})
 
 
 def rotations() -> int:
-    """Rotated versions of an image that are averaged under the name "rotations"."""
+    """Rotated versions of an image that are averaged under the name "rotations".
+
+    Returns
+    -------
+    int
+    """
     return len(overlap_tile.VERSIONS["rotations"])
 
 
@@ -825,7 +949,12 @@ def lead_in_table_2(data: str) -> float:
 
 
 def hours_a_training() -> float:
-    """Wall time of the longest of the folds' trainings, hours."""
+    """Wall time of the longest of the folds' trainings, hours.
+
+    Returns
+    -------
+    float
+    """
     return max(run["seconds"] for run in results.trainings(records.run("isbi2012"))) / 3600
 
 

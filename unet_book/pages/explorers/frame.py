@@ -178,7 +178,7 @@ class Button:
 def figure(
     name: str,
     script: str,
-    controls: Sequence["Slider | Choice | Button"],
+    controls: Sequence[Slider | Choice | Button],
     alt: str,
     data: object = None,
     body: str = DRAWING,

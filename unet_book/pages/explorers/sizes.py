@@ -29,8 +29,8 @@ def tile_sizes(
         Side of the input at first, px, from 16 to 1100.
     depth : int
         Poolings at first, 1 to 6.
-    base_channels : {16, 32, 64}
-        Channels of the first level.
+    base_channels : int
+        Channels of the first level: 16, 32 or 64.
 
     Returns
     -------

@@ -31,8 +31,8 @@ def tiling(
         Side of the input, px: 4 (mod 8), from 116 to 1212.
     step : int
         From tile to tile, px, from 24 to 1124.
-    depth : {3, 4}
-        Poolings.
+    depth : int
+        Poolings, 3 or 4.
 
     Returns
     -------
