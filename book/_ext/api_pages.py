@@ -17,6 +17,9 @@ A docstring has numpydoc's sections, each up to an empty line:
     92
 """
 
+from collections.abc import Iterator
+
+from sphinx.application import Sphinx
 from sphinx.ext import autodoc
 from sphinx.ext.autodoc.mock import _MockObject
 
@@ -24,14 +27,15 @@ SECTIONS = ("Parameters", "Returns", "Yields", "Raises")
 OPERATORS = "or ror add radd sub rsub mul rmul truediv rtruediv matmul rmatmul pow rpow neg".split()
 
 
-def make_mocks_patient():
+def make_mocks_patient() -> None:
+    """Let expressions with mocks be mocks."""
     for name in OPERATORS:
         setattr(_MockObject, f"__{name}__", lambda self, *other: self)
     # A class made of a mocked one still shows the signature of its own __init__.
     autodoc._CLASS_NEW_BLACKLIST.append(f"{_MockObject.__module__}.{_MockObject.__name__}.__new__")
 
 
-def field_list(title, lines):
+def field_list(title: str, lines: list[str]) -> Iterator[str]:
     """The lines of a section as a list of its entries."""
     yield f":{title}:"
     for line in lines:
@@ -40,10 +44,12 @@ def field_list(title, lines):
         else:
             names, colon, text = line.partition(" : ")
             bold = ", ".join(f"**{name}**" for name in names.split(", "))
-            yield f"    * {bold} -- {text}".rstrip()
+            yield f"    * {bold} -- {text}" if text else f"    * {names}"
 
 
-def format_sections(app, what, name, obj, options, lines):
+def format_sections(
+    app: Sphinx, what: str, name: str, obj: object, options: object, lines: list[str]
+) -> None:
     """Rewrite the sections of a docstring in place."""
     for title in SECTIONS:
         if title in lines:
@@ -55,7 +61,8 @@ def format_sections(app, what, name, obj, options, lines):
         lines[start : start + 2] = [".. rubric:: Examples", ""]
 
 
-def setup(app):
+def setup(app: Sphinx) -> dict:
+    """Sphinx calls it."""
     make_mocks_patient()
     app.setup_extension("sphinx.ext.autodoc")
     app.connect("autodoc-process-docstring", format_sections)
