@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
     import torch
 
-__all__ = ["Array", "ArrayLike", "is_ragged", "like", "to_images", "to_numpy", "to_torch"]
+__all__ = ["Array", "ArrayLike", "to_numpy", "to_images", "to_torch", "like", "is_ragged"]
 
 # (In quotes, since torch is not there yet.)
 Array: TypeAlias = "np.ndarray | torch.Tensor"

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from safetensors import SafetensorError, safe_open
 
-__all__ = ["opened", "read"]
+__all__ = ["read", "opened"]
 
 KEY = "unet_book"
 

@@ -30,7 +30,7 @@ from unet_book._files import write_atomically
 from unet_book._header import KEY
 from unet_book.unet import UNet
 
-__all__ = ["check_room", "class_name", "load_model", "peek", "restore", "save", "size"]
+__all__ = ["save", "restore", "peek", "load_model", "size", "check_room", "class_name"]
 
 HEADER = 2**18  # bytes that are enough for the names of the tensors and a small state
 NUMBER = 32  # bytes that are enough for a number in the state, and for what stands around it

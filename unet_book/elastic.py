@@ -26,15 +26,15 @@ from unet_book._arrays import Array, like, to_numpy, to_torch
 from unet_book._compiled import compiled
 
 __all__ = [
-    "deform",
-    "deform_pair",
-    "dense_displacement",
-    "jacobian",
-    "pixel_grid",
-    "place_factors",
-    "random_displacement",
-    "resample",
     "spline_matrix",
+    "dense_displacement",
+    "random_displacement",
+    "jacobian",
+    "deform",
+    "pixel_grid",
+    "resample",
+    "deform_pair",
+    "place_factors",
 ]
 
 ORDERS = {0: "nearest", 1: "bilinear", 3: "bicubic"}

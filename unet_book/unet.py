@@ -14,7 +14,7 @@ from torch import Tensor, nn
 
 from unet_book.sizes import is_padded, output_size, whole_number
 
-__all__ = ["UNet", "crop", "double_convolution"]
+__all__ = ["UNet", "double_convolution", "crop"]
 
 
 class UNet(nn.Module):

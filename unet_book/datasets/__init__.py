@@ -65,6 +65,11 @@ def __getattr__(name: str) -> type:
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
 
 
+def __dir__() -> list[str]:
+    """The names, with `Stack`, so that completion and the API page find it."""
+    return sorted({*globals(), "Stack"})
+
+
 def load(
     name: str | PathLike,
     split: str = "train",

@@ -7,7 +7,7 @@ import numpy as np
 from unet_book._arrays import ArrayLike
 from unet_book.metrics.segments import pair
 
-__all__ = ["f_error", "iou", "majority_error", "pixel_error"]
+__all__ = ["pixel_error", "majority_error", "f_error", "iou"]
 
 
 def pixel_error(truth: ArrayLike, prediction: ArrayLike) -> float:

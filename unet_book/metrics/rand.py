@@ -16,14 +16,14 @@ from unet_book.metrics.overlaps import contingency
 from unet_book.metrics.segments import slices
 
 __all__ = [
-    "mean_over_slices",
     "rand_error",
-    "rand_error_of",
-    "v_info",
-    "v_info_of",
     "v_rand",
-    "v_rand_of",
+    "v_info",
     "within_cells",
+    "rand_error_of",
+    "v_rand_of",
+    "v_info_of",
+    "mean_over_slices",
 ]
 
 Counts = tuple[np.ndarray, np.ndarray, np.ndarray, int]  # what `within_cells` gives

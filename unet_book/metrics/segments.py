@@ -10,7 +10,7 @@ from scipy import ndimage
 
 from unet_book._arrays import ArrayLike, is_ragged, to_images, to_numpy
 
-__all__ = ["alike", "images", "pair", "segments", "slices", "warn_of_mask"]
+__all__ = ["alike", "pair", "images", "slices", "warn_of_mask", "segments"]
 
 
 def alike(truth: ArrayLike, prediction: ArrayLike) -> tuple[np.ndarray, np.ndarray]:

@@ -14,7 +14,7 @@ from unet_book._arrays import ArrayLike, to_numpy
 from unet_book._compiled import compiled
 from unet_book.metrics.segments import images
 
-__all__ = ["count_mistakes", "is_simple", "mistake_kinds", "warp", "warping_error"]
+__all__ = ["is_simple", "warping_error", "count_mistakes", "warp", "mistake_kinds"]
 
 # The neighbors of a pixel as (row, column), clockwise from north; bit k of a ring is neighbor k.
 RING = ((-1, 0), (-1, 1), (0, 1), (1, 1), (1, 0), (1, -1), (0, -1), (-1, -1))

@@ -19,7 +19,7 @@ from unet_book._arrays import Array, ArrayLike, like, to_numpy
 from unet_book._compiled import compiled
 from unet_book.weight_map import tensors
 
-__all__ = ["check", "check_axes", "search", "to_int32", "two_nearest_distances"]
+__all__ = ["two_nearest_distances", "search", "check", "check_axes", "to_int32"]
 
 FAR = np.int32(2**30)  # beyond any square below; one more square on top still fits an int32
 LARGEST = 23_000  # px; the square of a diagonal of such an image is below FAR
