@@ -15,10 +15,11 @@ HERE = Path(unet_book.__file__).parent
 IDEAS = sorted(path for path in HERE.rglob("*.py") if HERE / "pages" not in path.parents)
 DOOR = HERE / "cli"  # the command line opens both shelves
 
-# A module's `__all__` lists its public names: those that other modules and the chapters work with.
-# Every other function or class at module level is underscored. (A chapter may show the source of
-# one of these, and a test may break one.) All parameters and results are annotated, and the
-# docstring of what is public has numpydoc's form and agrees with the annotations.
+# A module's `__all__` lists its public names: those that other modules and the chapters work
+# with. They stand there in the module's own order, which the API page keeps. Every other function
+# or class at module level is underscored. (A chapter may show the source of one of these, and a
+# test may break one.) All parameters and results are annotated, and the docstring of what is
+# public has numpydoc's form and agrees with the annotations.
 MODULES = {
     path.relative_to(HERE): ast.parse(path.read_text(encoding="utf-8"))
     for path in sorted(HERE.rglob("*.py"))
@@ -73,6 +74,13 @@ def misnamed(tree):
     """Functions and classes that are neither public nor underscored, or both."""
     defined = [node.name for node in tree.body if isinstance(node, FUNCTION | ast.ClassDef)]
     return [name for name in defined if name.startswith("_") == (name in public(tree))]
+
+
+def disordered(tree):
+    """The functions and classes of `__all__`, unless they stand there in the module's own order."""
+    defined = [node.name for node in tree.body if isinstance(node, FUNCTION | ast.ClassDef)]
+    own = [name for name in public(tree) if name in defined]
+    return own if own != sorted(own, key=defined.index) else []
 
 
 # ---- annotations
@@ -193,7 +201,12 @@ def misdocumented(tree):
     ]
 
 
-RULES = {"names": misnamed, "annotations": unannotated, "docstrings": misdocumented}
+RULES = {
+    "names": misnamed,
+    "order": disordered,
+    "annotations": unannotated,
+    "docstrings": misdocumented,
+}
 
 
 @pytest.mark.parametrize("rule", RULES)

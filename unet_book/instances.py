@@ -17,7 +17,7 @@ from unet_book._arrays import ArrayLike, to_numpy
 from unet_book._compiled import compiled
 from unet_book.metrics import f1, seg
 
-__all__ = ["Rule", "Choice", "find_cells", "choose_rule", "score", "fill_holes", "flood"]
+__all__ = ["Rule", "Choice", "find_cells", "score", "choose_rule", "flood", "fill_holes"]
 
 THRESHOLDS = (0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9)
 CORES = (None, 0.6, 0.7, 0.8, 0.9, 0.95, 0.98)

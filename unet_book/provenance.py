@@ -16,7 +16,7 @@ try:
 except ImportError:  # Windows has none
     resource = None
 
-__all__ = ["circumstances", "peak_memory", "processor", "revision", "versions"]
+__all__ = ["circumstances", "processor", "versions", "revision", "peak_memory"]
 
 
 def circumstances(made_at: str | None, seconds: float, device: str | torch.device = "cpu") -> dict:

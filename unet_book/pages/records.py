@@ -13,7 +13,7 @@ from unet_book import _package
 from unet_book._files import write_atomically
 from unet_book.provenance import revision
 
-__all__ = ["benchmark", "clean_revision", "run", "write_benchmark", "write_run"]
+__all__ = ["run", "benchmark", "write_run", "write_benchmark", "clean_revision"]
 
 RUNS, BENCHMARKS = "data/runs", "benchmarks/results"
 

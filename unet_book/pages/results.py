@@ -13,14 +13,14 @@ from numpy.typing import ArrayLike
 from scipy import stats
 
 __all__ = [
-    "Interval",
-    "best_threshold",
-    "fold_scores",
-    "interval",
-    "kind",
     "rises",
-    "run_scores",
+    "best_threshold",
     "trainings",
+    "fold_scores",
+    "kind",
+    "run_scores",
+    "Interval",
+    "interval",
 ]
 
 # Table 1: the electron-microscopy challenge on 6 March 2015, by warping error.

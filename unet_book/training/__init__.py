@@ -31,10 +31,10 @@ from unet_book.training.tiles import Tiles, classes, step_seed
 from unet_book.unet import UNet
 
 __all__ = [
-    "train",
-    "loop",
-    "training_step",
     "Result",
+    "train",
+    "training_step",
+    "loop",
     "Training",
     "Preset",
     "named",
