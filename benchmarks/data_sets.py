@@ -33,6 +33,7 @@ def measure() -> dict:
 
 
 def main(arguments: list[str] | None = None) -> None:
+    """Options and record."""
     options = harness.trial_parser(__doc__, "the figures printed").parse_args(arguments)
     harness.experiment("data_sets", measure, arguments, trial=options.trial)
 

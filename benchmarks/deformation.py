@@ -20,11 +20,14 @@ the forward pass of the `quick` preset's network on that tile, which is all that
 
 import itertools
 import os
+from collections.abc import Callable, Iterator
+from typing import TypeAlias
 
 import harness
 import numpy as np
 import torch
 from harness import OURS, Row, find, ratio, target
+from torch import Tensor
 
 from unet_book.augmentation import Augmentation, random_tile
 from unet_book.datasets import phantom
@@ -40,6 +43,9 @@ from unet_book.training import PRESETS, start
 from unet_book.weight_map import part_touching_cells, weight_map
 
 os.environ["NO_ALBUMENTATIONS_UPDATE"] = "1"  # else its import asks for news
+
+Run: TypeAlias = Callable[[], object]  # bends image and mask once
+Fields: TypeAlias = Callable[[tuple[int, int]], Iterator[np.ndarray]]  # of a shape
 
 SIDES, TILES = (512, 1024), (572, 188)
 SIGMA, GRID = 10.0, 3
@@ -88,52 +94,60 @@ NEEDS = {
 # ---- image and mask
 
 
-def pair(side: int):
+def pair(side: int) -> tuple[np.ndarray, np.ndarray]:
     """An image float32 and its instance labels int32, (side, side)."""
     image, labels = phantom.membranes((side, side), seed=0)
     return image, part_touching_cells(labels)
 
 
-def ours(image, mask):
+def ours(image: np.ndarray, mask: np.ndarray) -> Run:
+    """Both in one pass, a new field each time."""
     generator = np.random.default_rng(0)
     return lambda: deform_pair(image, mask, generator.normal(0, SIGMA, (2, GRID, GRID)))
 
 
-def new_fields(shape):
+def new_fields(shape: tuple[int, int]) -> Iterator[np.ndarray]:
     """Random fields without end, each drawn when it is asked for."""
     generator = np.random.default_rng(0)
     while True:
         yield random_displacement(shape, GRID, SIGMA, generator)
 
 
-def given_fields(shape):
+def given_fields(shape: tuple[int, int]) -> Iterator[np.ndarray]:
     """Two random fields, in turn."""
     return itertools.cycle([*itertools.islice(new_fields(shape), 2)])
 
 
-def ours_with_a_field(image, mask, order=1, fields=new_fields):
+def ours_with_a_field(
+    image: np.ndarray, mask: np.ndarray, order: int = 1, fields: Fields = new_fields
+) -> Run:
+    """Image and mask one after the other, by fields that are made elsewhere."""
     fields = fields(image.shape)
 
-    def run():
+    def run() -> tuple[np.ndarray, np.ndarray]:
         field = next(fields)
         return deform(image, field, order), deform(mask, field, 0)
 
     return run
 
 
-def of_elasticdeform(image, mask, order=1):
+def of_elasticdeform(image: np.ndarray, mask: np.ndarray, order: int = 1) -> Run:
+    """elasticdeform's."""
     import elasticdeform
 
     how = {"sigma": SIGMA, "points": GRID, "order": [order, 0], "mode": "mirror"}
     return lambda: elasticdeform.deform_random_grid([image, mask], **how)
 
 
-def of_scipy(image, mask, order=1, fields=new_fields):
+def of_scipy(
+    image: np.ndarray, mask: np.ndarray, order: int = 1, fields: Fields = new_fields
+) -> Run:
+    """scipy's reading of our fields."""
     from scipy import ndimage
 
     grid, fields = pixel_grid(image.shape).numpy(), fields(image.shape)
 
-    def run():
+    def run() -> list[np.ndarray]:
         places = grid + next(fields)
         return [
             ndimage.map_coordinates(array, places, order=o, mode="mirror")
@@ -143,13 +157,14 @@ def of_scipy(image, mask, order=1, fields=new_fields):
     return run
 
 
-def of_opencv(image, mask):
+def of_opencv(image: np.ndarray, mask: np.ndarray) -> Run:
+    """OpenCV's reading of our fields."""
     import cv2
 
     fields = new_fields(image.shape)
     mask, grid = mask.astype(np.uint16), pixel_grid(image.shape).numpy().astype(np.float32)
 
-    def run():
+    def run() -> list[np.ndarray]:
         rows, columns = grid + next(fields)
         return [
             cv2.remap(array, columns, rows, how, borderMode=cv2.BORDER_REFLECT_101)
@@ -159,7 +174,8 @@ def of_opencv(image, mask):
     return run
 
 
-def of_albumentations(image, mask, name):
+def of_albumentations(image: np.ndarray, mask: np.ndarray, name: str) -> Run:
+    """One of albumentations' three."""
     import albumentations
 
     build = {
@@ -171,7 +187,8 @@ def of_albumentations(image, mask, name):
     return lambda: transform(image=image, mask=mask)
 
 
-def of_monai(image, mask):
+def of_monai(image: np.ndarray, mask: np.ndarray) -> Run:
+    """MONAI's."""
     from monai.transforms import Rand2DElasticd
 
     transform = Rand2DElasticd(
@@ -205,7 +222,7 @@ BUILD = {
 }
 
 
-def difference(image) -> dict:
+def difference(image: np.ndarray) -> dict:
     """How far our field and our image are from elasticdeform's for the same 3 x 3 vectors.
 
     The field in pixels, seen in what it makes of two ramps, where it looks inside the image; the
@@ -243,15 +260,15 @@ def tile_runs(tile: int) -> dict:
     model, _ = start(preset, 0, "cpu")
     seen = torch.rand(1, 1, tile, tile).to(memory_format=torch.channels_last)
 
-    def anew():
+    def anew() -> tuple[Tensor, Tensor, Tensor]:
         gray, cells, _ = random_tile(image, labels, None, tile, cut, how, generator)
         return gray, cells, weight_map(cells)
 
-    def forward():
+    def forward() -> Tensor:
         with torch.inference_mode():
             return model.eval()(seen)
 
-    def forward_and_backward():
+    def forward_and_backward() -> None:
         model.zero_grad(set_to_none=True)
         model.train()(seen).square().mean().backward()
 
@@ -267,10 +284,12 @@ def tile_runs(tile: int) -> dict:
 
 
 def case_of(side: int) -> str:
+    """A size in the record's words."""
     return f"{side} x {side}"
 
 
 def tile_case(tile: int) -> str:
+    """A tile in the record's words."""
     return f"one tile of {tile} px"
 
 
@@ -282,6 +301,7 @@ def cases() -> dict[str, str]:
 
 
 def rows_of(names: list[str], methods: list[str]) -> list[Row]:
+    """What is timed, of the cases and methods of those names."""
     rows = []
     for side in SIDES:
         if case_of(side) in names:
@@ -331,6 +351,7 @@ def measure(names: list[str], methods: list[str], rounds: int) -> dict:
 
 
 def main(arguments: list[str] | None = None) -> None:
+    """Options and record."""
     harness.benchmark(
         "deformation",
         __doc__,

@@ -105,6 +105,7 @@ def measure(name: str, trial: bool) -> dict:
 
 
 def main(arguments: list[str] | None = None) -> None:
+    """Options and record."""
     parser = harness.trial_parser(__doc__, "one seed on one slice")
     parser.add_argument("--long", action="store_true", help="the second experiment")
     options = parser.parse_args(arguments)

@@ -240,6 +240,7 @@ def installed(*packages: str) -> list[str]:
 
 
 def is_installed(package: str) -> bool:
+    """Whether a package is there."""
     try:
         versions(package)
     except ModuleNotFoundError:  # importlib.metadata's PackageNotFoundError
@@ -280,6 +281,7 @@ def parser(doc: str, rounds: int, threads: int | None = None) -> argparse.Argume
 
 
 def at_least_one(word: str) -> int:
+    """The number of an option, which must be 1 or more."""
     value = int(word)
     if value < 1:
         raise argparse.ArgumentTypeError(f"must be 1 or more, not {value}")
@@ -377,10 +379,12 @@ def benchmark(
     finish(name, record, table(record), is_recorded(options))
 
 
-def of_methods(measure: Callable[..., dict], methods: Iterable[str], needs: dict[str, str]):
+def of_methods(
+    measure: Callable[..., dict], methods: Iterable[str], needs: dict[str, str]
+) -> Callable[[list[str], list[str], argparse.Namespace], dict]:
     """For `benchmark`: measure(names, methods, rounds) of the methods whose package is there."""
 
-    def figures(names, there, options):
+    def figures(names: list[str], there: list[str], options: argparse.Namespace) -> dict:
         usable = [method for method in methods if needs.get(method) in (None, *there)]
         return measure(names, usable, options.rounds)
 

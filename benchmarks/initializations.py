@@ -40,7 +40,7 @@ RULES = {
 }
 
 
-def signal(initialize: Callable):
+def signal(initialize: Callable) -> list[list[float]]:
     """Mean squares (DRAWS, 23) on noise."""
     model, rows = UNet(base_channels=BASE), []
     for seed in range(DRAWS):
@@ -54,11 +54,11 @@ def signal(initialize: Callable):
 
 def hundred_steps(
     initialize: Callable, optimizer: str, seed: int, data: datasets.Stack, held_out: datasets.Stack
-):
+) -> list[float]:
     """Held-out energy (mean of -log p of the right class) before the first step and every ten."""
     truth, energies = classes(part_touching_cells(held_out.labels))[0], []
 
-    def watch(_step, model):
+    def watch(_step: int, model: UNet) -> None:
         right = np.take_along_axis(predict(model, held_out.images[0], 380), truth[None], axis=0)
         energies.append(round(-float(np.log(np.maximum(right, 1e-7)).mean()), 4))
 

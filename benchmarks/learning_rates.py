@@ -13,6 +13,7 @@ trains a few steps and prints. Twelve minutes of one CPU core.
 
 import statistics
 import time
+from collections.abc import Sequence
 from dataclasses import asdict, replace
 
 import harness
@@ -42,7 +43,7 @@ LEARNED, NOT_LEARNED, NO_NUMBER = OUTCOMES = "learned", "not learned", "not a nu
 LOOKED = 0.25  # balanced error below which a network has learned: half of what guessing gives
 
 
-def images_of(name: str):
+def images_of(name: str) -> Sequence[datasets.Stack]:
     """What is learned from, and what is held out: of ISBI the middle of the last six slices."""
     if name == "isbi2012":
         return harness.isbi_slices()
@@ -130,6 +131,7 @@ def measure(trial: bool) -> dict:
 
 
 def main(arguments: list[str] | None = None) -> None:
+    """Options and record."""
     options = harness.trial_parser(__doc__, "10 steps of one seed").parse_args(arguments)
     harness.experiment(
         "learning_rates",

@@ -65,11 +65,12 @@ def experiment(name: str, seeds: Iterable[int]) -> dict:
 
 
 def main(arguments: list[str] | None = None) -> None:
+    """Options and record."""
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
     parser.add_argument("data", nargs="*", default=["nuclei"], help="names of data sets")
     names = parser.parse_args(arguments).data
 
-    def measured():
+    def measured() -> dict:
         return {
             "preset": {key: value for key, value in asdict(PRESET).items() if key != "w0"},
             "seeds": list(SEEDS),

@@ -42,7 +42,7 @@ METHODS = {
 # ---- what is scored
 
 
-def membranes(side: int = SIDE):
+def membranes(side: int = SIDE) -> tuple[np.ndarray, np.ndarray]:
     """Truth (instance labels, int32) and a probability of cell, float32, of one image."""
     if datasets.is_here("isbi2012"):
         stack = datasets.load("isbi2012", "train")
@@ -52,7 +52,7 @@ def membranes(side: int = SIDE):
     return segments(truth), as_probability(image, (truth > 0).mean())
 
 
-def cells(side: int = SIDE):
+def cells(side: int = SIDE) -> tuple[np.ndarray, np.ndarray]:
     """True and predicted instance labels, int32, of one image of cells."""
     image, truth = phantom.cells((side, side), seed=0)
     found = as_probability(image, (truth > 0).mean()) > THRESHOLD
@@ -68,18 +68,20 @@ def as_probability(image: np.ndarray, share: float) -> np.ndarray:
 # ---- what scores it
 
 
-def family(truth: np.ndarray, mask: np.ndarray):
+def family(truth: np.ndarray, mask: np.ndarray) -> list[float]:
     """The three, as a training would ask for them."""
     return [score(truth, mask) for score in (metrics.rand_error, metrics.v_rand, metrics.v_info)]
 
 
 def adapted(truth: np.ndarray, labels: np.ndarray) -> float:
+    """scikit-image's adapted Rand error."""
     from skimage.metrics import adapted_rand_error
 
     return adapted_rand_error(truth, labels)[0]
 
 
-def watershed(mask: np.ndarray):
+def watershed(mask: np.ndarray) -> np.ndarray:
+    """scikit-image's way to segments that a line parts."""
     from skimage import segmentation
 
     parts = ndimage.label(mask)[0]
@@ -109,6 +111,7 @@ def case_of(what: str) -> str:
 
 
 def rows_of(names: list[str], methods: list[str]) -> list[Row]:
+    """What is timed, of the cases and methods of those names."""
     truth, probability = membranes(SIDE)
     mask = probability > THRESHOLD
     labels, true_cells, found_cells = segments(mask), *cells(SIDE)
@@ -174,6 +177,7 @@ def measure(names: list[str], methods: list[str], rounds: int) -> dict:
 
 
 def main(arguments: list[str] | None = None) -> None:
+    """Options and record."""
     harness.benchmark(
         "metrics",
         __doc__,

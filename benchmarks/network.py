@@ -129,11 +129,11 @@ def run_of(row: Row) -> Callable[[], None]:
     image = torch.rand(1, 1, side, side).to(memory_format=layout)
     bf16 = torch.autocast("cpu", torch.bfloat16) if row.precision == "bf16" else nullcontext()
 
-    def forward():
+    def forward() -> None:
         with torch.inference_mode(), bf16:
             model(image)
 
-    def forward_and_backward():
+    def forward_and_backward() -> None:
         model.zero_grad(set_to_none=True)
         with bf16:
             logits = model(image)
@@ -150,7 +150,7 @@ def gemm_of(size: int, precision: str) -> Callable[[], None]:
     return lambda: torch.mm(a, b, out=product)
 
 
-def interleave(rows: list[Row], gemms: dict, rounds: int):
+def interleave(rows: list[Row], gemms: dict, rounds: int) -> tuple:
     """Seconds of every row and of every matrix product, in the order in which they ran.
 
     One round that isn't recorded comes first: it compiles, and asks the system for memory.
@@ -186,7 +186,7 @@ def measure(
     precisions: Sequence[str] = ("fp32",),
     gemm_sizes: Sequence[int] = GEMM_SIZES,
     compiler: bool = False,
-):
+) -> dict:
     """The record's figures: what the networks are, the ceilings, the rows and the ratios."""
     counts = {network.name: count(network) for network in networks}
     rows = [row for network in networks for row in rows_of(network, precisions, compiler)]
@@ -286,6 +286,7 @@ def there(names: list[str]) -> list[Network]:
 
 
 def main(arguments: list[str] | None = None) -> None:
+    """Options and record."""
     parser = harness.parser(__doc__, rounds=5)
     parser.add_argument("--no-compile", action="store_true", help="leave out torch.compile's rows")
     options = parser.parse_args(arguments)

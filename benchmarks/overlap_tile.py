@@ -19,6 +19,7 @@ same mirrored image, cut back after: no window has an edge where the image has o
 are of the same size in all of them.
 """
 
+import argparse
 from collections.abc import Callable
 from dataclasses import replace
 
@@ -68,7 +69,7 @@ def whole(model: UNet, image: np.ndarray) -> np.ndarray:
     return logits.softmax(dim=1)[0, :, :height, :width].numpy()
 
 
-def mirrored(model: UNet, image: np.ndarray):
+def mirrored(model: UNet, image: np.ndarray) -> tuple[torch.Tensor, int]:
     """The image with as much mirrored around it as one pass needs, and the border, px."""
     cut = cut_of(model)
     axes = [mirror_index(np.arange(-cut, side_of(model, n) - cut), n) for n in image.shape]
@@ -109,14 +110,16 @@ def stepped_by_output(model: UNet, image: np.ndarray, tile: int) -> np.ndarray:
 
 
 def network(base: int, depth: int = 4, variant: str = "paper") -> UNet:
+    """A network with random weights, the same each time."""
     return UNet(base_channels=base, depth=depth, variant=variant).eval()
 
 
 def image_of(side: int) -> np.ndarray:
+    """A random image, the same each time."""
     return np.random.default_rng(0).random((side, side), dtype=np.float32)
 
 
-def run_of(method: str, side: int, base: int = BASE):
+def run_of(method: str, side: int, base: int = BASE) -> Callable[[], np.ndarray]:
     """A function without arguments that predicts a random image once."""
     model, image = network(base), image_of(side)
     if method == WHOLE:
@@ -130,6 +133,7 @@ def ways(side: int) -> tuple[str, ...]:
 
 
 def case_of(side: int) -> str:
+    """A size in the record's words."""
     return f"{side} x {side}"
 
 
@@ -151,7 +155,9 @@ def nuclei() -> np.ndarray:
     return datasets.load("nuclei", "all").images[0]
 
 
-def of_monai(model: UNet, image: np.ndarray, overlap: float, mode: str, tile: int = SAME_TILE):
+def of_monai(
+    model: UNet, image: np.ndarray, overlap: float, mode: str, tile: int = SAME_TILE
+) -> np.ndarray:
     """MONAI's sliding window over the mirrored image, the mirror cut off."""
     from monai.inferers import sliding_window_inference
 
@@ -160,7 +166,7 @@ def of_monai(model: UNet, image: np.ndarray, overlap: float, mode: str, tile: in
     height, width = image.shape
     network = model.eval().to(memory_format=torch.channels_last)
 
-    def probabilities(windows):
+    def probabilities(windows: torch.Tensor) -> torch.Tensor:
         return network(windows).softmax(dim=1)
 
     with torch.no_grad():
@@ -286,7 +292,9 @@ def measure(names: list[str], rounds: int, memory_base: int, monai: bool = True)
 
 
 def main(arguments: list[str] | None = None) -> None:
-    def figures(names, there, options):
+    """Options and record."""
+
+    def figures(names: list[str], there: list[str], options: argparse.Namespace) -> dict:
         if options.trial and not options.only:  # without what takes minutes
             names = [name for name in names if name not in (case_of(LARGEST), MEMORY)]
         memory_base = PAPERS_BASE if harness.available_gib() > ROOM else BASE

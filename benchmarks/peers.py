@@ -7,10 +7,11 @@ meets the decoder's map. MONAI's is MONAI's own, as PyPI gives it. All map one g
 classes.
 """
 
+from collections.abc import Sequence
 from itertools import pairwise
 
 import torch
-from torch import nn
+from torch import Tensor, nn
 from torch.nn import functional as F
 
 WIDTHS = (64, 128, 256, 512, 1024)
@@ -19,7 +20,9 @@ WIDTHS = (64, 128, 256, 512, 1024)
 class PaddedUNet(nn.Module):
     """A U of five levels; a subclass says what a block is and how a skip is joined."""
 
-    def __init__(self, in_channels=1, num_classes=2, widths=WIDTHS):
+    def __init__(
+        self, in_channels: int = 1, num_classes: int = 2, widths: Sequence[int] = WIDTHS
+    ) -> None:
         super().__init__()
         steps = list(pairwise(widths))
         self.first = self.block(in_channels, widths[0])
@@ -28,7 +31,8 @@ class PaddedUNet(nn.Module):
         self.decode = nn.ModuleList(self.block(2 * a, a) for a, _ in reversed(steps))
         self.last = nn.Conv2d(widths[0], num_classes, 1)
 
-    def forward(self, image):
+    def forward(self, image: Tensor) -> Tensor:
+        """Logits of the size of the image."""
         maps = [self.first(image)]
         for block in self.down:
             maps.append(block(F.max_pool2d(maps[-1], 2)))
@@ -42,7 +46,8 @@ class LabmlLike(PaddedUNet):
     """labml's shapes: no normalization; the skip is cropped to the decoder's map."""
 
     @staticmethod
-    def block(in_channels, out_channels):
+    def block(in_channels: int, out_channels: int) -> nn.Sequential:
+        """Two convolutions of one level."""
         return nn.Sequential(
             nn.Conv2d(in_channels, out_channels, 3, padding=1),
             nn.ReLU(),
@@ -51,7 +56,8 @@ class LabmlLike(PaddedUNet):
         )
 
     @staticmethod
-    def join(skip, x):
+    def join(skip: Tensor, x: Tensor) -> Tensor:
+        """Skip and map side by side."""
         top, left = ((s - m) // 2 for s, m in zip(skip.shape[-2:], x.shape[-2:]))
         skip = skip[..., top : top + x.shape[-2], left : left + x.shape[-1]]
         return torch.cat([x, skip], dim=1)
@@ -61,7 +67,8 @@ class MilesialLike(PaddedUNet):
     """milesial's shapes: batch normalization; the decoder's map is padded to the skip."""
 
     @staticmethod
-    def block(in_channels, out_channels):
+    def block(in_channels: int, out_channels: int) -> nn.Sequential:
+        """Two convolutions of one level."""
         layers = []
         for channels in (in_channels, out_channels):
             # The normalization subtracts the mean, and any bias with it.
@@ -73,13 +80,14 @@ class MilesialLike(PaddedUNet):
         return nn.Sequential(*layers)
 
     @staticmethod
-    def join(skip, x):
+    def join(skip: Tensor, x: Tensor) -> Tensor:
+        """Skip and map side by side."""
         rows, columns = (s - m for s, m in zip(skip.shape[-2:], x.shape[-2:]))
         x = F.pad(x, [columns // 2, columns - columns // 2, rows // 2, rows - rows // 2])
         return torch.cat([skip, x], dim=1)
 
 
-def monai_basic_unet():
+def monai_basic_unet() -> nn.Module:
     """MONAI's BasicUNet with the paper's widths. Raises ImportError where MONAI is missing."""
     from monai.networks.nets import BasicUNet
 

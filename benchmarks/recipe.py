@@ -168,7 +168,7 @@ TABLES = {
 }
 
 
-def jobs(name: str):
+def jobs(name: str) -> list[tuple]:
     """(name, table, part) of every training of a list, in the order in which they are made.
 
     Trials: all of the first, then seed after seed. Tables: part after part.

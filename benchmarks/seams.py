@@ -36,7 +36,7 @@ RECIPES = {"paper": SMALL, "same": replace(SMALL, variant="same", tile=256)}
 
 
 @torch.no_grad()
-def by_steps(model: torch.nn.Module, image: np.ndarray, tile: int, step: int):
+def by_steps(model: torch.nn.Module, image: np.ndarray, tile: int, step: int) -> np.ndarray:
     """Logits of a valid network, tile by tile, the tiles `step` pixels apart."""
     cut, (height, width) = border(model.depth), image.shape
     logits = np.full((model.num_classes, height, width), np.nan, np.float32)
@@ -57,7 +57,7 @@ def sliding_window(
     window: int,
     overlap: float = 0.0,
     gaussian: bool = False,
-):
+) -> np.ndarray:
     """Logits of a zero-padded network, averaged over windows, as MONAI's inferer does it.
 
     The last window of a line is moved back into the image. With `gaussian` a logit weighs by a
@@ -78,17 +78,17 @@ def sliding_window(
     return logits / total
 
 
-def starts(size: int, window: int, step: int):
+def starts(size: int, window: int, step: int) -> list[int]:
     """Where windows begin along a line: every `step`, the last one moved back to its end."""
     return [min(start, size - window) for start in range(0, size - window + step, step)]
 
 
-def flipped(logits: np.ndarray, exact: np.ndarray):
+def flipped(logits: np.ndarray, exact: np.ndarray) -> float:
     """The share of pixels that get another class."""
     return float(np.mean(logits.argmax(0) != exact.argmax(0)))
 
 
-def valid_tiles(model: torch.nn.Module, image: np.ndarray):
+def valid_tiles(model: torch.nn.Module, image: np.ndarray) -> dict[str, float]:
     """Flips from tiles of 572 and from smaller ones, by step; the whole image is one tile."""
     exact = by_steps(model, image, 700, 512)
     return {
@@ -97,7 +97,7 @@ def valid_tiles(model: torch.nn.Module, image: np.ndarray):
     }
 
 
-def padded_windows(model: torch.nn.Module, image: np.ndarray):
+def padded_windows(model: torch.nn.Module, image: np.ndarray) -> dict[str, float]:
     """Flips of windows of 256, against one pass over the whole image with the same padding."""
     exact = sliding_window(model, image, 512)
     return {

@@ -20,7 +20,10 @@ SEEDS = range(1, 7)
 
 
 class WithoutSkips(UNet):
-    def join(self, skip: Tensor, upsampled: Tensor):
+    """The network with zeros in the place of its skips."""
+
+    def join(self, skip: Tensor, upsampled: Tensor) -> Tensor:
+        """Zeros and the upsampled map side by side."""
         return super().join(torch.zeros_like(skip), upsampled)
 
 

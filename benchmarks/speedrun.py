@@ -80,11 +80,11 @@ class Clock:
         self.held_out, self.device, self.goal = held_out, device, goal
         self.seconds, self.began, self.measurements = 0.0, None, []
 
-    def start(self):
+    def start(self) -> None:
         """Count from now on."""
         self.began = time.perf_counter()
 
-    def __call__(self, step: int, model: torch.nn.Module):
+    def __call__(self, step: int, model: torch.nn.Module) -> None:
         if self.device.type == "cuda":
             torch.cuda.synchronize(self.device)
         self.seconds += time.perf_counter() - self.began
@@ -145,7 +145,7 @@ def paper_recipe(data: datasets.Stack, device: torch.device, steps: int = TIMED_
     """How long the paper's own recipe would take, from the time of some steps of it."""
     ends = []
 
-    def watch(step, model):
+    def watch(step: int, model: torch.nn.Module) -> None:
         torch.cuda.synchronize(device)
         ends.append(time.perf_counter())
 
@@ -179,6 +179,7 @@ def measure(
 
 
 def main(arguments: list[str] | None = None) -> None:
+    """Options and record."""
     parser = harness.trial_parser(__doc__, "a few steps")
     parser.add_argument("--compile", action="store_true", help="torch.compile; its time counts")
     parser.add_argument("--graph", action="store_true", help="a CUDA graph of each step")

@@ -15,6 +15,7 @@ compiler, and a GPU where there is one: there the share of the matrix product's 
 whether the tiles of the next step are ready when this one ends.
 """
 
+import argparse
 import os
 import shutil
 import subprocess
@@ -105,7 +106,7 @@ def data() -> Stack:
     return Stack("phantom", *phantom.stack("membranes", 2, (SIDE, SIDE), seed=0))
 
 
-def step_of(case: Case, method: str):
+def step_of(case: Case, method: str) -> Callable[[], object]:
     """A function without arguments that makes one step of that case in that way."""
     preset, device = case.preset, case.device
     engine = engine_of(method, device).settled(device, preset.base_channels)
@@ -125,6 +126,7 @@ def step_of(case: Case, method: str):
 
 
 def engine_of(method: str, device: str) -> Engine:
+    """How a method computes its step."""
     if method == ALL:
         return replace(ENGINES[OURS], compile=has_compiler(), graph=device == "cuda")
     return ENGINES.get(method, OFF)
@@ -136,7 +138,7 @@ def plain(
     image: Tensor,
     target: Tensor,
     weights: Tensor,
-):
+) -> None:
     """The step that a reader writes."""
     optimizer.zero_grad()
     loss = cross_entropy(model(image), target, weights)
@@ -145,7 +147,7 @@ def plain(
     return loss.detach()
 
 
-def cross_entropy(logits: Tensor, target: Tensor, weights: Tensor):
+def cross_entropy(logits: Tensor, target: Tensor, weights: Tensor) -> Tensor:
     """The energy where every pixel is annotated, as on a phantom."""
     losses = nn.functional.cross_entropy(logits, target.long(), reduction="none")
     return (losses * weights).sum() / weights.sum()
@@ -168,17 +170,18 @@ class Elsewhere:
             text=True,
         )
 
-    def __call__(self):
+    def __call__(self) -> None:
         print("go", file=self.process.stdin, flush=True)
         if self.process.stdout.readline() != "done\n":
             raise RuntimeError(f"the step's process ended: {self.process.wait()}")
 
-    def close(self):
+    def close(self) -> None:
+        """End the process."""
         self.process.stdin.close()
         self.process.wait()
 
 
-def serve(case: str, method: str):
+def serve(case: str, method: str) -> None:
     """Make a step for each line of the input, and tell."""
     step = step_of(next(known for known in CASES if known.name == case), method)
     for _ in sys.stdin:
@@ -202,14 +205,16 @@ def methods_for(case: Case, methods: list[str]) -> list[str]:
 
 
 def has_compiler() -> bool:
+    """Whether there is a C++ compiler."""
     return any(map(shutil.which, ("g++", "clang++", "c++")))
 
 
 def rows_of(case: Case, methods: list[str]) -> list[Row]:
+    """What is timed, of those cases and methods."""
     return [Row(case.name, method, run_of(case, method)) for method in methods_for(case, methods)]
 
 
-def run_of(case: Case, method: str):
+def run_of(case: Case, method: str) -> Callable[[], object]:
     """What one timing of the row does; on a GPU with all that it has to do."""
     if method in (KEPT, ALL) and case.device == "cpu":
         return Elsewhere(case, method, KEEP)
@@ -226,7 +231,7 @@ def run_of(case: Case, method: str):
     return run if case.device == "cpu" else waited_for(run)
 
 
-def whole_step(case: Case, engine: Engine):
+def whole_step(case: Case, engine: Engine) -> Callable[[], object]:
     """Tiles and all, ten steps of which the next one's tiles may be made during this one."""
     tiles = Tiles(data(), case.preset, 0, case.device, engine)
     model, optimizer = start(case.preset, 0, case.device, engine=tiles.engine)
@@ -234,8 +239,10 @@ def whole_step(case: Case, engine: Engine):
     return lambda: [training_step(model, optimizer, tiles, next(steps)) for _ in range(10)]
 
 
-def waited_for(run: Callable):
-    def whole():
+def waited_for(run: Callable) -> Callable[[], object]:
+    """What is called, and the GPU waited for."""
+
+    def whole() -> object:
         result = run()
         torch.cuda.synchronize()
         return result
@@ -246,7 +253,7 @@ def waited_for(run: Callable):
 # ---- memory
 
 
-def two_steps(precision: str = "fp32", tile: int = 572, base_channels: int = 64):
+def two_steps(precision: str = "fp32", tile: int = 572, base_channels: int = 64) -> None:
     """The network built, and two steps made; on a GPU where there is one."""
     device = choose_device().type
     preset = replace(PAPER, tile=tile, base_channels=base_channels)
@@ -263,7 +270,7 @@ def counted(precision: str, tile: int, base_channels: int) -> int:
         image, side = torch.rand(1, 1, tile, tile), tile - 2 * border()
         target, weights = torch.zeros(1, side, side, dtype=torch.int32), torch.ones(1, side, side)
 
-        def step():
+        def step() -> None:
             optimizer.zero_grad()
             with torch.autocast("cpu", torch.bfloat16, enabled=precision == "bf16"):
                 logits = model(image)
@@ -307,6 +314,7 @@ def memory_rows(precision: str, tile: int = 572, base_channels: int = 64) -> lis
 
 
 def memory_case(precision: str) -> str:
+    """A step whose memory is measured, in the record's words."""
     return f"{MEMORY}, {precision}"
 
 
@@ -381,9 +389,10 @@ def settled(case: Case) -> Engine:
 
 
 def main(arguments: list[str] | None = None) -> None:
+    """Options and record."""
     cases = [*CASES, *(GPU_CASES if torch.cuda.is_available() else [])]
 
-    def figures(names, _, options):
+    def figures(names: list[str], _: list[str], options: argparse.Namespace) -> dict:
         chosen = [case for case in cases if case.name in names]
         return measure(chosen, MEMORY in names, options.rounds)
 

@@ -11,6 +11,8 @@ its sorted copy would take more than 4 GB it runs on the map's first 4 cells onl
 multiplied by cells / 4. That is less than it would take, since sorting grows faster than that.
 """
 
+from collections.abc import Callable
+
 import harness
 import numpy as np
 import torch
@@ -64,7 +66,8 @@ def cases() -> dict[str, str]:
     }
 
 
-def name_of(side: int, count: int):
+def name_of(side: int, count: int) -> str:
+    """A label map in the record's words."""
     return f"{side}, {count} cells"
 
 
@@ -121,7 +124,7 @@ def row_of(case: str, method: str, labels: np.ndarray, rounds: int) -> Row:
     return Row(case, method, lambda: RUNS[method](labels), rounds=rounds)
 
 
-def run_of(case: str, method: str):
+def run_of(case: str, method: str) -> Callable[[], np.ndarray]:
     """The same by names, for a process of its own."""
     labels = labels_of(case) if case in cases() else discs(64, 9)
     return lambda: RUNS[method](labels)
@@ -135,7 +138,7 @@ def exactness(labels: np.ndarray) -> float:
 def targets(rows: list[dict], first: str, exact: float | None) -> list[dict]:
     """Issue by issue what was asked for."""
 
-    def slower(method):
+    def slower(method: str) -> float | None:
         return find(rows, first, method, "ratio_to_ours")
 
     few, many, large = (find(rows, name_of(*GRIDS[i]), OURS) for i in (0, 2, 3))
@@ -174,6 +177,7 @@ def measure(names: list[str], methods: list[str], rounds: int, memory: bool = Tr
 
 
 def main(arguments: list[str] | None = None) -> None:
+    """Options and record."""
     harness.benchmark(
         "weight_map",
         __doc__,

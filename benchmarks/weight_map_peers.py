@@ -5,36 +5,40 @@ They differ in how they find d_1 and d_2, and compute the rest with the same few
 """
 
 import math
+from collections.abc import Callable
+from typing import TypeAlias
 
 import numpy as np
 from scipy import ndimage
 from scipy.spatial.distance import cdist
+
+Transform: TypeAlias = Callable[[np.ndarray], np.ndarray]  # of a mask, to its nearest 0
 
 W0, SIGMA = 10.0, 5.0
 # From this d_1 + d_2 on, the border term is under 1e-7: less than float32 shows beside 1.
 REACH = math.ceil(SIGMA * math.sqrt(2 * math.log(W0 / 1e-7)))
 
 
-def edt_of_scipy(mask):
-    """float64."""
+def edt_of_scipy(mask: np.ndarray) -> np.ndarray:
+    """The distance transform of scipy, float64."""
     return ndimage.distance_transform_edt(mask)
 
 
-def edt_of_edt(mask):
-    """float32."""
+def edt_of_edt(mask: np.ndarray) -> np.ndarray:
+    """That of the package edt, float32."""
     import edt
 
     return edt.edt(mask, parallel=1)
 
 
-def edt_of_opencv(mask):
-    """float32; OpenCV's mask of size 0 is the exact transform, 3 and 5 are approximations."""
+def edt_of_opencv(mask: np.ndarray) -> np.ndarray:
+    """That of OpenCV, float32; its mask of size 0 is exact, 3 and 5 are approximations."""
     import cv2
 
     return cv2.distanceTransform(mask.view(np.uint8), cv2.DIST_L2, cv2.DIST_MASK_PRECISE)
 
 
-def stack_and_sort(labels, edt=edt_of_scipy):
+def stack_and_sort(labels: np.ndarray, edt: Transform = edt_of_scipy) -> np.ndarray:
     """The common code: a distance transform of the whole image for each cell, stacked, sorted."""
     cells = numbers(labels)
     if len(cells) < 2:
@@ -44,12 +48,14 @@ def stack_and_sort(labels, edt=edt_of_scipy):
     return weights(labels, distances[..., 0], distances[..., 1])
 
 
-def share_of_stack_and_sort(labels, cells, edt=edt_of_scipy):
+def share_of_stack_and_sort(
+    labels: np.ndarray, cells: int, edt: Transform = edt_of_scipy
+) -> np.ndarray:
     """The same for the first `cells` cells alone, as if the others were background."""
     return stack_and_sort(np.where(labels <= cells, labels, 0), edt)
 
 
-def boxes(labels, edt=edt_of_scipy, reach=REACH):
+def boxes(labels: np.ndarray, edt: Transform = edt_of_scipy, reach: int = REACH) -> np.ndarray:
     """A transform of each cell's box grown by the border term's reach; the two smallest are kept.
 
     What this package did before it had the algorithm of chapter 6.
@@ -66,7 +72,7 @@ def boxes(labels, edt=edt_of_scipy, reach=REACH):
     return weights(labels, d1, d2)
 
 
-def brute_force(labels):
+def brute_force(labels: np.ndarray) -> np.ndarray:
     """float64: of each background pixel, the distances to all pixels on every cell's edge.
 
     The pixel of a cell that is nearest to a pixel outside has a neighbor outside. Nothing is left
@@ -89,18 +95,18 @@ CROSS = np.array([[0, 1, 0], [1, 1, 1], [0, 1, 0]], bool)
 PARTS = 16  # so that a table of distances stays small
 
 
-def numbers(labels):
+def numbers(labels: np.ndarray) -> np.ndarray:
     """The numbers of the cells."""
     found = np.unique(labels)
     return found[found > 0]
 
 
-def weights(labels, d1, d2):
+def weights(labels: np.ndarray, d1: np.ndarray, d2: np.ndarray) -> np.ndarray:
     """Eq. (2) from the two distances, in their precision."""
     return balance(labels) + W0 * np.exp(-((d1 + d2) ** 2) / (2 * SIGMA**2)) * (labels == 0)
 
 
-def balance(labels):
+def balance(labels: np.ndarray) -> np.ndarray:
     """w_c: pixels / (2 * pixels of the class), float32; all pixels are annotated."""
     cell = labels > 0
     share = np.count_nonzero(cell) / cell.size

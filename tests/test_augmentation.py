@@ -47,7 +47,7 @@ def global_states():
 @pytest.fixture
 def always_highest(monkeypatch):
     """Each uniform number is the largest possible: the full angle, and no mirroring."""
-    monkeypatch.setattr(augmentation, "uniform", lambda low, high, generator: high)
+    monkeypatch.setattr(augmentation, "_uniform", lambda low, high, generator: high)
 
 
 # Places

@@ -267,29 +267,29 @@ def test_one_pass_answers_every_pixel_as_tiles_do(depth, variant):
     model = overlap_tile.network(2, depth, variant).double()
     image = np.random.default_rng(0).random((97, 120))
     tile = overlap_tile.nearest_valid_sizes(200, depth, variant)[1]
-    one = overlap_tile.whole(model, image)
-    assert one.shape == (2, 97, 120)
-    assert np.abs(one - predict(model, image, tile)).max() < 1e-12
+    whole = overlap_tile.whole(model, image)
+    assert whole.shape == (2, 97, 120)
+    assert np.abs(whole - predict(model, image, tile)).max() < 1e-12
 
 
 def test_steps_of_the_whole_output_are_another_answer():
     model = he_normal_(overlap_tile.network(4, 3), torch.Generator().manual_seed(0))
     image = np.random.default_rng(0).random((200, 230), dtype=np.float32)
-    one = overlap_tile.whole(model, image)
+    whole = overlap_tile.whole(model, image)
     stepped = overlap_tile.stepped_by_output(model, image, 188)  # outputs of 100 = 12.5 x 8
-    assert np.abs(one - stepped)[:, :100, :100].max() < 1e-5
-    assert np.abs(one - stepped).max() > 1e-4
+    assert np.abs(whole - stepped)[:, :100, :100].max() < 1e-5
+    assert np.abs(whole - stepped).max() > 1e-4
 
 
 def test_monais_window_over_the_whole_image_is_one_pass():
     pytest.importorskip("monai")
     model = overlap_tile.network(2, 2, "same")
     image = np.random.default_rng(0).random((64, 72), dtype=np.float32)
-    one = overlap_tile.whole(model, image)
+    whole = overlap_tile.whole(model, image)
     large = overlap_tile.of_monai(model, image, 0, "constant", 128)
-    assert np.abs(one - large).max() < 1e-5
+    assert np.abs(whole - large).max() < 1e-5
     small = overlap_tile.of_monai(model, image, 0, "constant", 48)
-    assert small.shape == one.shape and np.abs(one - small).max() > 1e-4
+    assert small.shape == whole.shape and np.abs(whole - small).max() > 1e-4
 
 
 def test_overlap_tiles_record(checkout, monkeypatch):

@@ -145,7 +145,7 @@ def test_help_names_the_commands_and_how_to_arrange_images(capsys):
 
 @pytest.mark.parametrize(
     "line",
-    [one.strip() for one in cli.EXAMPLES.splitlines() if one.strip().startswith("unet-book")],
+    [line.strip() for line in cli.EXAMPLES.splitlines() if line.strip().startswith("unet-book")],
 )
 def test_the_examples_in_the_help_are_commands_that_exist(line):
     assert callable(cli.parser().parse_args(line.split()[1:]).run)

@@ -243,7 +243,7 @@ def test_lzw_stack_is_read_whole(tmp_path):
     slices = [Image.fromarray(image_like(seed=i)) for i in range(3)]
     path = tmp_path / "stack.tif"
     slices[0].save(path, compression="tiff_lzw", save_all=True, append_images=slices[1:])
-    assert datasets.files._decode(path)[0].shape == (3, 24, 32)
+    assert datasets.files.decode(path)[0].shape == (3, 24, 32)
     assert "3 images in one file" in message(ValueError, datasets.read_image, path)
 
 

@@ -174,7 +174,7 @@ def test_images_of_other_sizes_are_told(tmp_path):
     with tifffile.TiffWriter(tmp_path / "a.tif") as file:
         for shape in ((24, 32), (9, 9), (9, 8)):
             file.write(gray(0, shape), metadata=None)
-    for decode in (files._decode, decode_by_pillow):
+    for decode in (files.decode, decode_by_pillow):
         with pytest.warns(UserWarning, match="a.tif: the first image is read, and 2 of other"):
             assert np.array_equal(decode(tmp_path / "a.tif")[0], gray())
 
@@ -205,7 +205,7 @@ def test_types_come_back_from_both_decoders(tmp_path, dtype, order):
     tag = [(274, "H", 1, 6, True)]  # a turned camera
     how = {"byteorder": order, "extratags": tag, "metadata": None, "compression": "zlib"}
     tifffile.imwrite(tmp_path / "a.tif", extremes(dtype), photometric="minisblack", **how)
-    decoders = [files._decode, decode_by_pillow]
+    decoders = [files.decode, decode_by_pillow]
     if order == ">" and dtype in files.SWAPPED:
         assert "imagecodecs" in said(decoders.pop(), tmp_path / "a.tif")
     for decode in decoders:
@@ -221,7 +221,7 @@ def test_an_inverted_scale_is_one_thing_in_both_decoders(tmp_path, dtype, softwa
     pixels = extremes(dtype)
     tifffile.imwrite(tmp_path / "a.tif", pixels, photometric="miniswhite", software=software)
     own = dtype == "?" and software == "tifffile.py"
-    for decode in (files._decode, decode_by_pillow):
+    for decode in (files.decode, decode_by_pillow):
         for as_shown in (True, False):
             inverted = not own and (as_shown or dtype == "?")
             expected = files._inverse(pixels) if inverted else pixels
@@ -244,7 +244,7 @@ def test_twelve_bits_are_read(tmp_path):
         entry = content.index(tag.to_bytes(2, "little"), 8)
         content[entry + 8 : entry + 10] = value.to_bytes(2, "little")
     (tmp_path / "a.tif").write_bytes(content)
-    assert np.array_equal(files._decode(tmp_path / "a.tif")[0], pixels)
+    assert np.array_equal(files.decode(tmp_path / "a.tif")[0], pixels)
 
 
 @pytest.mark.parametrize("compression", ["tiff_lzw", "zstd"])
@@ -256,7 +256,7 @@ def test_of_a_compressed_pyramid_the_full_page_is_read(tmp_path, compression):
         large.save(tmp_path / "a.tif", **how)
     except (OSError, KeyError) as error:
         pytest.skip(f"this Pillow writes no such TIFF: {error}")
-    assert np.array_equal(files._decode(tmp_path / "a.tif")[0], np.array(large))
+    assert np.array_equal(files.decode(tmp_path / "a.tif")[0], np.array(large))
 
 
 # ---- what is inside counts, not the ending

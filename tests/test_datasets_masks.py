@@ -36,10 +36,10 @@ def quietly(*masks, **how):
         return read(*masks, **how)
 
 
-def same_cells(one, other):
+def same_cells(truth, found):
     """Whether two label maps show the same cells, whatever their numbers."""
-    pairs = np.unique(np.stack([one.ravel(), other.ravel()], 1), axis=0)
-    return len(pairs) == len(np.unique(one)) == len(np.unique(other))
+    pairs = np.unique(np.stack([truth.ravel(), found.ravel()], 1), axis=0)
+    return len(pairs) == len(np.unique(truth)) == len(np.unique(found))
 
 
 WHITE = 255 * (cells() > 0)
@@ -180,7 +180,7 @@ def test_one_huge_number_is_doubted(number):
 @given(st.integers(0, 2**32 - 1), st.integers(1, 12), st.integers(1, 12), st.integers(1, 5))
 def test_pieces_are_the_parts_of_each_number(seed, height, width, top):
     mask = np.random.default_rng(seed).integers(-1, top + 1, (height, width))
-    found = room.look("m", mask)
+    found = room.look_at("m", mask)
     expected = [ndimage.label(mask == number)[1] for number in found.numbers]
     assert found.pieces.tolist() == expected
     assert found.sizes.tolist() == [np.sum(mask == number) for number in found.numbers]
@@ -246,15 +246,15 @@ def test_the_data_science_bowls_layout_is_read(tmp_path):
             cell = np.uint8(255 * (labels == number))
             Image.fromarray(cell).save(folder / "masks" / f"hash{number}.png")
     stack = datasets.load(tmp_path / "stage1_train", "all")
-    assert isinstance(stack.images, list) and [one.shape for one in stack.images] == [
+    assert isinstance(stack.images, list) and [image.shape for image in stack.images] == [
         (60, 70),
         (80, 64),
     ]
     for i, shape in enumerate([(60, 70), (80, 64)]):
         assert same_cells(stack.labels[i], phantom.cells(shape, seed=i)[1])
     assert "60 x 70 to 80 x 64" in repr(stack)
-    one = datasets.load(tmp_path / "stage1_train" / "id1", "all")
-    assert np.array_equal(one.labels[0], stack.labels[1])
+    alone = datasets.load(tmp_path / "stage1_train" / "id1", "all")
+    assert np.array_equal(alone.labels[0], stack.labels[1])
 
 
 def test_masks_as_outlines_in_words_are_told(tmp_path):

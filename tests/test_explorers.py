@@ -149,7 +149,7 @@ def test_colors_stand_out_from_a_light_and_from_a_dark_page(page):
             assert contrast(painted[:3], paper) >= 3, (name, ink, painted)
 
 
-def contrast(one, other):
+def contrast(color, background):
     """The contrast ratio of two sRGB colors, 1 to 21, as WCAG 2 defines it."""
 
     def luminance(color):
@@ -157,5 +157,5 @@ def contrast(one, other):
         linear = np.where(c <= 0.04045, c / 12.92, ((c + 0.055) / 1.055) ** 2.4)
         return linear @ [0.2126, 0.7152, 0.0722]
 
-    low, high = sorted([luminance(one), luminance(other)])
+    low, high = sorted([luminance(color), luminance(background)])
     return (high + 0.05) / (low + 0.05)

@@ -51,10 +51,10 @@ def test_a_vector_can_be_dragged(move, page, figure):
     handle = page.locator(".looks circle[data-point='4']").bounding_box()
     x, y = handle["x"] + handle["width"] / 2, handle["y"] + handle["height"] / 2
     box = page.locator(".looks").bounding_box()
-    one = box["width"] / (SIDE + 24)  # screen px of an image px
+    scale = box["width"] / (SIDE + 24)  # screen px of an image px
     page.mouse.move(x, y)
     page.mouse.down()
-    page.mouse.move(x + 20 * one, y - 10 * one)
+    page.mouse.move(x + 20 * scale, y - 10 * scale)
     page.mouse.up()
     down, right = (page.input_value(f"[name={key}]") for key in ("down", "right"))
     assert abs(int(down) + 10) <= 1 and abs(int(right) - 20) <= 1
@@ -73,10 +73,10 @@ def test_a_handle_drawn_out_of_the_picture_stays_and_can_be_drawn_back(move, pag
     assert handle["x"] + handle["width"] <= picture["x"] + picture["width"] + 3
     assert handle["y"] + handle["height"] <= picture["y"] + picture["height"] + 3
     x, y = handle["x"] + handle["width"] / 2, handle["y"] + handle["height"] / 2
-    one = picture["width"] / (SIDE + 24)
+    scale = picture["width"] / (SIDE + 24)
     page.mouse.move(x, y)
     page.mouse.down()
-    page.mouse.move(x - 30 * one, y)
+    page.mouse.move(x - 30 * scale, y)
     page.mouse.up()
     assert abs(int(page.input_value("[name=right]")) - 10) <= 1
     assert page.input_value("[name=down]") == "40"

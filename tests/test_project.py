@@ -1,5 +1,6 @@
 """What the project's files say of each other: environments, addresses, notebooks, the wheel."""
 
+import ast
 import json
 import os
 import re
@@ -178,6 +179,59 @@ def test_readme_links_to_files_that_exist():
     linked = re.findall(rf"{re.escape(SLUG)}/(?:blob|tree|raw)/{branch}/([^\s)\"'#]+)", readme)
     linked += [p for p in re.findall(r"\]\(([^)\s#]+)", readme) if "://" not in p]
     assert [path for path in linked if not (ROOT / path).exists()] == []
+
+
+# ---- the package, as the README tells of it
+
+PAPER = "unet sizes initialization loss weight_map elastic augmentation overlap_tile".split()
+
+
+def sources(rooms):
+    """The texts of the Python files of some rooms of the package."""
+    for room in rooms:
+        path = ROOT / "unet_book" / room
+        files = path.rglob("*.py") if path.is_dir() else [path.with_suffix(".py")]
+        yield from (file.read_text(encoding="utf-8") for file in files)
+
+
+def lines_of_code(text):
+    """How many lines are neither blank, nor a comment, nor of a docstring."""
+    nodes = ast.walk(ast.parse(text))
+    kinds = ast.Module | ast.ClassDef | ast.FunctionDef
+    docs = [node.body[0] for node in nodes if isinstance(node, kinds) and ast.get_docstring(node)]
+    told = {number for doc in docs for number in range(doc.lineno, doc.end_lineno + 1)}
+    lines = enumerate(text.splitlines(), start=1)
+    return sum(
+        number not in told and bool(line.strip()) and not line.strip().startswith("#")
+        for number, line in lines
+    )
+
+
+def test_what_a_line_of_code_is():
+    text = '"""A module."""\n\n# why\ndef f():\n    """It\n\n    does."""\n    return """\na"""\n'
+    assert lines_of_code(text) == 3
+
+
+def test_readme_counts_the_lines_of_the_ideas():
+    readme = (ROOT / "README.md").read_text(encoding="utf-8")
+    told = re.search(r"are ([\d,]+) lines of code.* it is ([\d,]+) \(([\d,]+) with", readme)
+    rooms = [path.stem for path in (ROOT / "unet_book").iterdir() if path.suffix in ("", ".py")]
+    ideas = [*sources(room for room in rooms if room not in ("pages", "__pycache__"))]
+    found = [
+        sum(map(lines_of_code, sources(PAPER))),
+        sum(map(lines_of_code, ideas)),
+        sum(len(text.splitlines()) for text in ideas),
+    ]
+    numbers = [int(number.replace(",", "")) for number in told.groups()]
+    assert numbers == pytest.approx(found, rel=0.1)
+
+
+def test_readme_names_every_room():
+    layout = (ROOT / "README.md").read_text(encoding="utf-8").split("## Layout")[1]
+    for shelf in (ROOT / "unet_book", ROOT / "unet_book" / "pages"):
+        rooms = {path.stem for path in shelf.iterdir() if path.suffix in ("", ".py")}
+        rooms = {room for room in rooms if not room.startswith("_")}
+        assert rooms <= set(re.findall(r"\w+", layout.split("\ndata/")[0]))
 
 
 # ---- notebooks

@@ -128,8 +128,8 @@ def test_five_folds_that_share_three_quarters_are_covered_about_as_often_as_prom
     common, own = draw.normal(size=(n, 1)), draw.normal(size=(n, 5))
     scores = math.sqrt(1 / 5) * common + math.sqrt(4 / 5) * own
     found = [results.interval(row, held_out=1 / 4) for row in scores]
-    covered = np.mean([abs(one.mean) < one.half for one in found])
-    students = np.mean([abs(one.mean) < one.half / 1.5 for one in found])
+    covered = np.mean([abs(interval.mean) < interval.half for interval in found])
+    students = np.mean([abs(interval.mean) < interval.half / 1.5 for interval in found])
     assert students < 0.89 and abs(covered - 0.95) < 0.02
 
 

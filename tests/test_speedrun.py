@@ -36,7 +36,7 @@ def data():
 @pytest.mark.parametrize("goal, measured, reached", [(1.0, 1, True), (-1.0, 3, False)])
 def test_a_run_ends_at_the_goal_or_with_its_recipe(data, goal, measured, reached):
     run = speedrun.race(data, data, TINY, Engine(), CPU, goal=goal)
-    assert [one["step"] for one in run["measurements"]] == [2, 4, 6][:measured]
+    assert [measurement["step"] for measurement in run["measurements"]] == [2, 4, 6][:measured]
     last = run["measurements"][-1]["seconds"]
     assert run["seconds_to_goal"] == (last if reached else None)
 
@@ -57,7 +57,7 @@ def test_the_clock_does_not_count_what_measuring_takes(data, monkeypatch):
     for step in (0, 2, 4):
         clock_face.now += 3.0
         clock(step, None)
-    assert [one["seconds"] for one in clock.measurements] == [6.0, 9.0]
+    assert [measurement["seconds"] for measurement in clock.measurements] == [6.0, 9.0]
 
 
 def test_the_threshold_is_the_one_of_least_error(data, monkeypatch):

@@ -31,10 +31,10 @@ def neighbors(shape):
 @given(small_labels)
 def test_touching_counts_cells_with_another_cell_beside_them(labels):
     met = {
-        (n, int(one[a]))
-        for n, one in enumerate(labels)
-        for a, b in neighbors(one.shape)
-        if one[a] > 0 and one[b] > 0 and one[a] != one[b]
+        (n, int(image[a]))
+        for n, image in enumerate(labels)
+        for a, b in neighbors(image.shape)
+        if image[a] > 0 and image[b] > 0 and image[a] != image[b]
     }
     assert survey.touching(labels) == len(met)
     assert survey.touching(labels) == sum(map(survey.touching, labels))
@@ -43,9 +43,9 @@ def test_touching_counts_cells_with_another_cell_beside_them(labels):
 @given(small_labels)
 def test_outline_counts_the_pixels_on_both_sides(labels):
     inner, outer = set(), set()
-    for n, one in enumerate(labels):
-        for a, b in neighbors(one.shape):
-            if one[a] > 0 and one[b] == 0:
+    for n, image in enumerate(labels):
+        for a, b in neighbors(image.shape):
+            if image[a] > 0 and image[b] == 0:
                 inner.add((n, a))
                 outer.add((n, b))
     assert survey.outline(labels) == (len(inner), len(outer))
@@ -55,11 +55,11 @@ def correlation_by_pairs(values, known, reach, lag=0):
     mean, variance = values[known].mean(), values[known].var()
     products = [[] for _ in range(reach + 1)]
     for n in range(len(values) - lag):
-        one, other = values[n], values[n + lag]
+        first, second = values[n], values[n + lag]
         for a, b in itertools.product(np.argwhere(known[n]), np.argwhere(known[n + lag])):
             r = round(float(np.hypot(*(a - b))))
             if r <= reach:
-                products[r].append((one[tuple(a)] - mean) * (other[tuple(b)] - mean))
+                products[r].append((first[tuple(a)] - mean) * (second[tuple(b)] - mean))
     return np.array([np.mean(p) / variance if p else 0.0 for p in products])
 
 
@@ -180,15 +180,15 @@ def test_describe_counts():
     assert background[51 // 5] == background.sum() and cell[50] == 19
     diameters = 2 * np.sqrt(np.array([2, 2, 6, 9]) / np.pi)
     assert found["diameters"][2] == pytest.approx(np.median(diameters), abs=0.051)
-    one, other = two_images().labels > 0
+    first, second = two_images().labels > 0
     known = two_images().labels >= 0
     mean, variance = (19 / known.sum(), 19 / known.sum() * (1 - 19 / known.sum()))
-    correlation = np.mean(((one - mean) * (other - mean))[1:]) / variance
+    correlation = np.mean(((first - mean) * (second - mean))[1:]) / variance
     assert found["image_correlation"][1] == pytest.approx(correlation, abs=1e-4)
     curves = survey.correlations(two_images().labels > 0, known, 5, 1)
     areas = [survey.correlation_area(curve) for curve in curves]
     assert found["image_areas"] == pytest.approx(areas, abs=0.051)
-    wrong = np.mean(one[1:] != other[1:])
+    wrong = np.mean(first[1:] != second[1:])
     assert found["copied_previous"] == found["copied_last_training"] == round(wrong, 4)
     assert found["guessed"] == round(2 / 132, 4)  # background, on the second image
     assert json.loads(json.dumps(found)) == found
@@ -257,8 +257,8 @@ def test_a_cell_that_is_gone_for_one_image():
 
 
 def test_describe_tells_labels_and_images_apart_and_one_image_has_no_neighbor():
-    two, one = two_images(), two_images()[:1]
-    found, alone = survey.describe(two, 0, 5), survey.describe(one, 0, 5)
+    two, single = two_images(), two_images()[:1]
+    found, alone = survey.describe(two, 0, 5), survey.describe(single, 0, 5)
     assert found["fingerprint"] != alone["fingerprint"]
     two.images[0, 0, 0] = 0.9
     again = survey.describe(two, 0, 5)
@@ -269,8 +269,8 @@ def test_describe_tells_labels_and_images_apart_and_one_image_has_no_neighbor():
 
 def test_the_class_correlates_from_image_to_image():
     rng = np.random.default_rng(0)
-    one, other = rng.integers(0, 2, (2, 64, 64))
-    labels = np.stack([one, one, other, other])
+    first, second = rng.integers(0, 2, (2, 64, 64))
+    labels = np.stack([first, first, second, second])
     found = survey.describe(datasets.Stack("pairs", labels / 2, labels), 0, 5)["image_correlation"]
     assert found[0] == 1 and found[1] == pytest.approx(2 / 3, abs=0.05)
     assert found[2] == pytest.approx(0, abs=0.05) and len(found) == 4

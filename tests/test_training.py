@@ -395,7 +395,7 @@ def test_gradients_come_from_annotated_pixels_alone(data):
 
 
 def test_images_without_any_annotation_teach_nothing(data, monkeypatch):
-    monkeypatch.setattr(training, "check_parts", lambda *parts: None)
+    monkeypatch.setattr(training, "_check_parts", lambda *parts: None)
     preset = replace(TINY, dropout=0.0)
     nothing = Stack("", data.images, np.full(data.labels.shape, -1))
     result = train(nothing, preset, **HOW)

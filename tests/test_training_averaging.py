@@ -99,7 +99,7 @@ def test_averaging_changes_no_step(data):
     train(
         data, replace(TINY, average=0.0), judge=lambda model: seen.append(flat(model)) or {}, **HOW
     )
-    assert all(torch.equal(one, other) for one, other in zip(raw, seen, strict=True))
+    assert all(torch.equal(kept, judged) for kept, judged in zip(raw, seen, strict=True))
 
 
 def test_a_noisy_walk_in_a_valley_is_calmed_as_derived():
@@ -140,7 +140,9 @@ def test_what_is_measured_and_shown_is_the_mean(data):
         judge=lambda model: judged.append(flat(model)) or {},
         **HOW,
     )
-    assert all(torch.equal(one, other) for one, other in zip(shown[1:], judged[::2], strict=True))
+    assert all(
+        torch.equal(watched, scored) for watched, scored in zip(shown[1:], judged[::2], strict=True)
+    )
 
 
 def test_a_checkpoint_gives_the_mean_and_keeps_the_latest(data, tmp_path):

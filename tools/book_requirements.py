@@ -11,12 +11,13 @@ import tomllib
 ROOT = pathlib.Path(__file__).parent.parent
 
 
-def normal(name):
+def normal(name: str) -> str:
     """The name as package indexes compare it (PEP 503)."""
     return re.sub(r"[-_.]+", "-", name).lower()
 
 
-def main():
+def main() -> None:
+    """Print the requirements, if all of them are pinned."""
     project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
     wanted = project["optional-dependencies"]["book"]
     lock = (ROOT / "requirements.lock").read_text(encoding="utf-8")

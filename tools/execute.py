@@ -8,13 +8,14 @@ notebook with a cell that fails is reported and keeps the outputs it had.
 """
 
 import os
-import pathlib
 import sys
 import time
+from pathlib import Path
 
 import nbformat
 from nbclient import NotebookClient
 from nbclient.exceptions import CellExecutionError
+from nbformat import NotebookNode
 
 TIMEOUT = 600  # seconds for one cell
 NOTEBOOK_KEYS = {"mystnb", "accelerator", "colab"}
@@ -22,11 +23,12 @@ CELL_KEYS = {"tags", "mystnb"}
 WIDGET = "application/vnd.jupyter.widget-view+json"
 
 
-def keep(metadata, keys):
+def keep(metadata: dict, keys: set[str]) -> dict:
+    """Those entries of a notebook's or a cell's metadata, in order."""
     return {key: metadata[key] for key in sorted(keys & set(metadata))}
 
 
-def join_streams(outputs):
+def join_streams(outputs: list[NotebookNode]) -> list[NotebookNode]:
     """One output for stdout and one for stderr, wherever the kernel cut them."""
     joined, streams = [], {}
     for output in outputs:
@@ -40,7 +42,7 @@ def join_streams(outputs):
     return joined
 
 
-def normalize(notebook):
+def normalize(notebook: NotebookNode) -> NotebookNode:
     """Leave out of an executed notebook what another run would write differently."""
     notebook.metadata = {
         **keep(notebook.metadata, NOTEBOOK_KEYS),
@@ -60,7 +62,7 @@ def normalize(notebook):
     return nbformat.from_dict(notebook)
 
 
-def store(notebook, path):
+def store(notebook: NotebookNode, path: Path) -> str:
     """Replace the file in one step, and only if something changed."""
     text = nbformat.writes(notebook) + "\n"
     if text == path.read_text(encoding="utf-8"):
@@ -71,7 +73,7 @@ def store(notebook, path):
     return "stored"
 
 
-def execute(path):
+def execute(path: Path) -> str | None:
     """Run one notebook and store it; what went wrong, or None."""
     notebook = nbformat.read(path, as_version=4)
     start = time.perf_counter()
@@ -93,8 +95,9 @@ def execute(path):
     return None
 
 
-def main(paths):
-    failures = [failure for path in paths if (failure := execute(pathlib.Path(path)))]
+def main(paths: list[str]) -> None:
+    """Run each; the exit status says whether all went well."""
+    failures = [failure for path in paths if (failure := execute(Path(path)))]
     sys.exit("\n\n".join(failures) or None)
 
 

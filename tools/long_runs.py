@@ -15,6 +15,7 @@ import fcntl
 import json
 import os
 import sys
+from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from multiprocessing import get_context
 from pathlib import Path
@@ -25,14 +26,14 @@ sys.path[:0] = [str(HERE), str(HERE / "benchmarks")]  # this worktree's package,
 LISTS = ("recipe", "recipe_curve", "recipe_cells", "tables", "tables_paper")
 
 
-def jobs(name: str):
+def jobs(name: str) -> list[tuple]:
     """(name, table, part) of every training of the list `name`."""
     import recipe
 
     return recipe.jobs(name)
 
 
-def make(name, table, part, work: Path, done: Path) -> None:
+def make(name: str, table: object, part: object, work: Path, done: Path) -> None:
     """Train and score one part in the folder `work`, and store its record as `done`.
 
     Does nothing if it is there, or if another process makes it.
@@ -42,7 +43,8 @@ def make(name, table, part, work: Path, done: Path) -> None:
             _make(name, table, part, work, done)
 
 
-def _make(name, table, part, work, done):
+def _make(name: str, table: object, part: object, work: Path, done: Path) -> None:
+    """Train, score and store, whoever else is at it."""
     import torch
 
     from unet_book._files import write_atomically
@@ -64,7 +66,7 @@ def step_aside() -> None:
 
 
 @contextmanager
-def locked(path: Path):
+def locked(path: Path) -> Iterator[bool]:
     """Whether nobody else holds the lock `path`; held until the end, or the process's."""
     with open(path, "w") as file:
         try:
@@ -75,7 +77,8 @@ def locked(path: Path):
         yield True
 
 
-def main():
+def main() -> None:
+    """Work through the lists of the command line."""
     top = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     top.add_argument("lists", nargs="+", choices=LISTS, metavar="LIST", help=", ".join(LISTS))
     top.add_argument("--work", type=Path, required=True, help="checkpoints and networks")

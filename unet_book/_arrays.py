@@ -16,11 +16,11 @@ if TYPE_CHECKING:
 
     import torch
 
-__all__ = ["Array", "Images", "is_ragged", "like", "to_images", "to_numpy", "to_torch"]
+__all__ = ["Array", "ArrayLike", "to_numpy", "to_images", "to_torch", "like", "is_ragged"]
 
 # (In quotes, since torch is not there yet.)
 Array: TypeAlias = "np.ndarray | torch.Tensor"
-Images: TypeAlias = "Array | Sequence"  # one image, a stack, a list of images, or nested lists
+ArrayLike: TypeAlias = "Array | Sequence"  # nested lists, too, or images of different sizes
 
 
 def _is_tensor(array: Any) -> bool:
@@ -29,7 +29,7 @@ def _is_tensor(array: Any) -> bool:
     return torch is not None and isinstance(array, torch.Tensor)
 
 
-def to_numpy(array: Images) -> np.ndarray:
+def to_numpy(array: ArrayLike) -> np.ndarray:
     """An array, or what numpy makes one of, as a numpy array.
 
     Parameters
@@ -62,7 +62,7 @@ def to_numpy(array: Images) -> np.ndarray:
     return np.asarray(array)
 
 
-def to_images(stack: Images) -> list[np.ndarray]:
+def to_images(stack: ArrayLike) -> list[np.ndarray]:
     """The images of a stack, of a list of any sizes, or of one image alone.
 
     Parameters
@@ -90,7 +90,7 @@ def to_images(stack: Images) -> list[np.ndarray]:
     return [array] if array.ndim == 2 else list(array)
 
 
-def to_torch(array: Images) -> torch.Tensor:
+def to_torch(array: ArrayLike) -> torch.Tensor:
     """An array, or what numpy makes one of, as a tensor.
 
     Parameters
@@ -117,7 +117,7 @@ def to_torch(array: Images) -> torch.Tensor:
     return torch.as_tensor(np.require(array, array.dtype.newbyteorder("="), ["C", "W", "E"]))
 
 
-def like(result: Images, example: Images) -> Array:
+def like(result: ArrayLike, example: ArrayLike) -> Array:
     """A result in the library, and on the device, of what it was computed from.
 
     Parameters

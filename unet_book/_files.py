@@ -4,12 +4,25 @@ import os
 import secrets
 from pathlib import Path
 
+__all__ = ["write_atomically"]
 
-def write_atomically(path, content: bytes) -> None:
-    """Write `content` to `path`, or to what it links to, which then never holds a part of it.
+
+def write_atomically(path: str | os.PathLike, content: bytes) -> None:
+    """Write a file, or what it links to, so that it never holds a part of the content.
 
     The bytes go to a temporary file in the same folder, to the disk, and only then get the name.
-    Raises OSError if that fails; the temporary file is removed.
+
+    Parameters
+    ----------
+    path : str or PathLike
+        Its folder is made if need be.
+    content : bytes
+        All of the file.
+
+    Raises
+    ------
+    OSError
+        If that fails; the temporary file is removed.
     """
     target = Path(path).resolve()
     target.parent.mkdir(parents=True, exist_ok=True)

@@ -2,11 +2,22 @@
 
 from pathlib import Path
 
+__all__ = ["shipped", "checkout"]
+
 ROOM = Path(__file__).resolve().parent
 
 
 def shipped(folder: str) -> Path:
-    """The folder of that name that comes with the package: in it where installed, else beside it.
+    """The folder that comes with the package: in it where installed, else beside it.
+
+    Parameters
+    ----------
+    folder : str
+        Its name, such as "data/runs".
+
+    Returns
+    -------
+    Path
 
     Raises
     ------
@@ -22,5 +33,10 @@ def shipped(folder: str) -> Path:
 
 
 def checkout() -> Path:
-    """The folder that holds the package: of a checkout its root."""
+    """The folder that holds the package: of a checkout its root.
+
+    Returns
+    -------
+    Path
+    """
     return ROOM.parent

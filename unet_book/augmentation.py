@@ -16,7 +16,7 @@ from torch import Tensor
 from unet_book.elastic import place_factors, resample
 from unet_book.sizes import whole_number
 
-__all__ = ["Augmentation", "change_gray_values", "check_tile", "random_tile", "tile_coordinates"]
+__all__ = ["Augmentation", "tile_coordinates", "change_gray_values", "random_tile", "check_tile"]
 
 
 @dataclass(frozen=True)

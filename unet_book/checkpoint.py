@@ -6,6 +6,8 @@ there, so that at every moment the place holds a whole checkpoint: the old one o
 Nothing in it is executed when it is read.
 """
 
+from __future__ import annotations
+
 import errno
 import hashlib
 import json
@@ -13,18 +15,22 @@ import os
 import shutil
 import tempfile
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from glob import escape
 from pathlib import Path
+from typing import Any, BinaryIO
 
 import torch
 from safetensors.torch import save as to_bytes
 from torch import Tensor
+from torch.optim import Optimizer
 
 from unet_book import _header
 from unet_book._files import write_atomically
 from unet_book._header import KEY
 from unet_book.unet import UNet
+
+__all__ = ["save", "restore", "peek", "load_model", "size", "check_room", "class_name"]
 
 HEADER = 2**18  # bytes that are enough for the names of the tensors and a small state
 NUMBER = 32  # bytes that are enough for a number in the state, and for what stands around it
@@ -35,17 +41,36 @@ NETWORK = ("in_channels", "num_classes", "base_channels", "depth", "variant")
 
 
 def save(
-    path,
+    path: str | Path,
     model: UNet,
-    optimizer: torch.optim.Optimizer | None = None,
-    state=None,
+    optimizer: Optimizer | None = None,
+    state: dict | None = None,
     average: UNet | None = None,
 ) -> Path:
-    """Write the model, and what a training needs to go on, to the file `path`, all or nothing.
+    """Write the model, and what a training needs to go on, to a file, all or nothing.
 
-    `state` is any JSON-able dictionary. Without `optimizer` the file holds a trained network only.
-    `average` is the mean of the weights along a training, a network of the same shape.
-    Raises OSError if the file can't be written; what was there before is then untouched.
+    Parameters
+    ----------
+    path : str or Path
+        The file.
+    model : UNet
+        The network.
+    optimizer : Optimizer, optional
+        Its moments are saved, too; by default the file holds a trained network only.
+    state : dict, optional
+        Whatever JSON can hold.
+    average : UNet, optional
+        The mean of the weights along a training, a network of the same shape.
+
+    Returns
+    -------
+    Path
+        The file.
+
+    Raises
+    ------
+    OSError
+        If the file can't be written; what was there before is then untouched.
     """
     networks = {MODEL: model} | ({AVERAGE: average} if average is not None else {})
     tensors = {
@@ -69,14 +94,36 @@ def save(
 
 
 def restore(
-    path, model: UNet, optimizer: torch.optim.Optimizer | None = None, average: UNet | None = None
+    path: str | Path,
+    model: UNet,
+    optimizer: Optimizer | None = None,
+    average: UNet | None = None,
 ) -> dict:
-    """Put the weights, and the optimizer's moments, of the file `path` into place; give its state.
+    """Put the weights, and the optimizer's moments, of a file into place.
 
-    `average` gets the mean of the weights along the training, `model` the latest.
+    Parameters
+    ----------
+    path : str or Path
+        The file.
+    model : UNet
+        Gets the latest weights.
+    optimizer : Optimizer, optional
+        Gets its moments.
+    average : UNet, optional
+        Gets the mean of the weights along the training.
 
-    Raises ValueError if the file is damaged, is no checkpoint, holds another network, or no mean
-    where there should be one; FileNotFoundError if there is none.
+    Returns
+    -------
+    dict
+        The state that was saved.
+
+    Raises
+    ------
+    ValueError
+        If the file is damaged, is no checkpoint, holds another network, or no mean where there
+        should be one.
+    FileNotFoundError
+        If there is none.
     """
     networks = {MODEL: model} | ({AVERAGE: average} if average is not None else {})
     tensors, header = _read(path, model, [*networks])
@@ -87,17 +134,51 @@ def restore(
     return header["state"]
 
 
-def peek(path) -> dict:
-    """The state of the file `path` alone; reads no tensor. Raises as `restore` does."""
+def peek(path: str | Path) -> dict:
+    """The state of a file alone; reads no tensor.
+
+    Parameters
+    ----------
+    path : str or Path
+        The file.
+
+    Returns
+    -------
+    dict
+        The state that was saved.
+
+    Raises
+    ------
+    ValueError, FileNotFoundError
+        As `restore` does.
+    """
     return _header.read(path)["state"]
 
 
-def load_model(path, device="cpu", build: Callable[..., UNet] = UNet) -> UNet:
-    """The network that `path` holds, in evaluation mode on `device`.
+def load_model(
+    path: str | Path, device: str | torch.device = "cpu", build: Callable[..., UNet] = UNet
+) -> UNet:
+    """The network that a file holds; of a training with averaging, the mean of the weights.
 
-    Of a training with averaging it is the mean of the weights. `build` makes the network: a
-    subclass of `UNet`, if the file holds one. Raises as `restore` does, before any weight is read
-    if the file can't hold the network that it names.
+    Parameters
+    ----------
+    path : str or Path
+        The file.
+    device : str or torch.device
+        Where the network goes.
+    build : callable
+        Makes the network: a subclass of `UNet`, if the file holds one.
+
+    Returns
+    -------
+    UNet
+        In evaluation mode.
+
+    Raises
+    ------
+    ValueError, FileNotFoundError
+        As `restore` does; if the file can't hold the network that it names, before any weight is
+        read.
     """
     with _header.opened(path, "pt") as (file, header):
         prefix = AVERAGE if any(name.startswith(AVERAGE) for name in file.keys()) else MODEL
@@ -113,20 +194,42 @@ def load_model(path, device="cpu", build: Callable[..., UNet] = UNet) -> UNet:
 
 
 def size(model: UNet, copies: int = 0, numbers: int = 0) -> int:
-    """Bytes, or some more, of a checkpoint that has `copies` more numbers for each weight.
+    """Bytes of a checkpoint, or some more.
 
-    These are the optimizer's moments, and the mean of the weights.
-    `numbers` is how many the state holds: of a training its history and losses.
+    Parameters
+    ----------
+    model : UNet
+        The network.
+    copies : int
+        How many more numbers it has for each weight: the optimizer's moments, and the mean.
+    numbers : int
+        How many the state holds: of a training its history and losses.
+
+    Returns
+    -------
+    int
+        Bytes.
     """
     weights = sum(weight.numel() * weight.element_size() for weight in model.parameters())
     return (1 + copies) * weights + HEADER + NUMBER * numbers
 
 
-def check_room(path, needed: int) -> None:
-    """Write `needed` bytes into the folder of `path` and remove them: what works now works later.
+def check_room(path: str | Path, needed: int) -> None:
+    """Write some bytes into the folder of a file and remove them: what works now works later.
 
-    What processes that were killed in a write of `path` have left there is removed before. Raises
-    OSError, naming the bytes that are needed and those that are free, if it fails.
+    What processes that were killed in a write of the file have left there is removed before.
+
+    Parameters
+    ----------
+    path : str or Path
+        The file that is to be written.
+    needed : int
+        Its bytes.
+
+    Raises
+    ------
+    OSError
+        If it fails; it names the bytes that are needed and those that are free.
     """
     target = Path(path).resolve()
     folder = target.parent
@@ -146,7 +249,7 @@ def check_room(path, needed: int) -> None:
         ) from error
 
 
-def _fill(file, count: int) -> None:
+def _fill(file: BinaryIO, count: int) -> None:
     """Give an empty file `count` bytes that really lie on the disk."""
     if hasattr(os, "posix_fallocate"):
         try:
@@ -160,12 +263,12 @@ def _fill(file, count: int) -> None:
     os.fsync(file.fileno())
 
 
-def _network(model) -> dict:
+def _network(model: UNet) -> dict[str, int | str]:
     """What a network must share with another to have its weights."""
     return {name: getattr(model, name) for name in NETWORK}
 
 
-def _read(path, model, networks) -> tuple[dict[str, Tensor], dict]:
+def _read(path: str | Path, model: UNet, networks: Iterable[str]) -> tuple[dict[str, Tensor], dict]:
     """All tensors of a checkpoint, and its header; ValueError unless it holds `model`'s like.
 
     `networks` are the prefixes of what must be there. Names and shapes are compared before a tensor
@@ -194,11 +297,11 @@ def _read(path, model, networks) -> tuple[dict[str, Tensor], dict]:
     return tensors, header
 
 
-def _compare(path, shapes, model, prefix):
+def _compare(path: str | Path, shapes: dict[str, tuple], model: UNet, prefix: str) -> None:
     """ValueError, with the first that differs, unless the file has the network's tensors."""
     if prefix == AVERAGE and not any(name.startswith(AVERAGE) for name in shapes):
         raise ValueError(f"{path} holds no mean of the weights")
-    expected = {prefix + name: tuple(one.shape) for name, one in model.state_dict().items()}
+    expected = {prefix + name: tuple(weight.shape) for name, weight in model.state_dict().items()}
     found = {name: shape for name, shape in shapes.items() if name.startswith(prefix)}
     for name in sorted(expected.keys() | found.keys()):
         if expected.get(name) != found.get(name):
@@ -208,13 +311,24 @@ def _compare(path, shapes, model, prefix):
             )
 
 
-def class_name(kind) -> str:
-    """The full name of a class or a function, under which a checkpoint knows it."""
+def class_name(kind: Any) -> str:
+    """The full name of a class or a function, under which a checkpoint knows it.
+
+    Parameters
+    ----------
+    kind : any
+        A class, a function, or an object, for which its class stands.
+
+    Returns
+    -------
+    str
+        Module and name.
+    """
     named = kind if hasattr(kind, "__qualname__") else type(kind)
     return f"{named.__module__}.{named.__qualname__}"
 
 
-def _checksum(tensors) -> str:
+def _checksum(tensors: dict[str, Tensor]) -> str:
     """One number for all bits of all tensors."""
     found = hashlib.sha256()
     for name in sorted(tensors):
@@ -223,13 +337,16 @@ def _checksum(tensors) -> str:
     return found.hexdigest()
 
 
-def _put_weights(model, tensors, prefix=MODEL, assign=False):
+def _put_weights(
+    model: UNet, tensors: dict[str, Tensor], prefix: str = MODEL, assign: bool = False
+) -> None:
+    """Load the tensors whose names begin with `prefix` into the network."""
     weights = {name: value for name, value in tensors.items() if name.startswith(prefix)}
     named = {name.removeprefix(prefix): value for name, value in weights.items()}
     model.load_state_dict(named, assign=assign)
 
 
-def _moments(optimizer) -> dict[int, dict[str, Tensor]]:
+def _moments(optimizer: Optimizer | None) -> dict[int, dict[str, Tensor]]:
     """The optimizer's tensors for each parameter, numbered as PyTorch numbers them."""
     if optimizer is None:
         return {}
@@ -240,7 +357,8 @@ def _moments(optimizer) -> dict[int, dict[str, Tensor]]:
     }
 
 
-def _put_moments(optimizer, tensors):
+def _put_moments(optimizer: Optimizer, tensors: dict[str, Tensor]) -> None:
+    """Load the tensors of the optimizer, in place of its own."""
     optimizer.state.clear()
     groups = {p: group for group in optimizer.param_groups for p in group["params"]}
     parameters = [*groups]

@@ -26,15 +26,15 @@ from unet_book._arrays import Array, like, to_numpy, to_torch
 from unet_book._compiled import compiled
 
 __all__ = [
-    "deform",
-    "deform_pair",
-    "dense_displacement",
-    "jacobian",
-    "pixel_grid",
-    "place_factors",
-    "random_displacement",
-    "resample",
     "spline_matrix",
+    "dense_displacement",
+    "random_displacement",
+    "jacobian",
+    "deform",
+    "pixel_grid",
+    "resample",
+    "deform_pair",
+    "place_factors",
 ]
 
 ORDERS = {0: "nearest", 1: "bilinear", 3: "bicubic"}
@@ -347,8 +347,8 @@ def deform_pair(image: Array, labels: Array, vectors: Array) -> tuple[Array, Arr
     Examples
     --------
     >>> image, labels = np.eye(8), np.eye(8, dtype=np.int32)
-    >>> deform_pair(image, labels, np.zeros((2, 3, 3)))[1].sum()
-    np.int32(8)
+    >>> deform_pair(image, labels, np.zeros((2, 3, 3)))[1].dtype
+    dtype('int32')
     """
     pixels, cells, vectors = to_torch(image), to_torch(labels), to_torch(vectors)
     _check_vectors(vectors)

@@ -6,14 +6,14 @@ or exposed for half the time, must look the same to it.
 
 import numpy as np
 
-from unet_book._arrays import Array, to_numpy
+from unet_book._arrays import ArrayLike, to_numpy
 
 __all__ = ["LOW", "HIGH", "stretch"]
 
 LOW, HIGH = 1.0, 99.8  # percentiles that become 0 and 1
 
 
-def stretch(image: Array, low: float = LOW, high: float = HIGH) -> np.ndarray:
+def stretch(image: ArrayLike, low: float = LOW, high: float = HIGH) -> np.ndarray:
     """Spread the gray values of one image over [0, 1], from one percentile to another.
 
     Pixels at the very lowest and the very highest value of the image don't count in the
@@ -22,15 +22,15 @@ def stretch(image: Array, low: float = LOW, high: float = HIGH) -> np.ndarray:
 
     Parameters
     ----------
-    image : array or tensor of any shape, numbers
-        Gray values, of any type and range.
-    low, high : float, percentiles
-        What becomes 0 and what becomes 1; values outside are clipped.
+    image : array_like
+        Gray values, of any shape, type and range.
+    low, high : float
+        Percentiles: what becomes 0 and what becomes 1; values outside are clipped.
 
     Returns
     -------
-    array of the same shape, float32
-        In [0, 1]; a constant image becomes 0.
+    ndarray of float32
+        Of the same shape, in [0, 1]; a constant image becomes 0.
 
     Raises
     ------

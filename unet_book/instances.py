@@ -13,11 +13,11 @@ import numpy as np
 from scipy import ndimage
 
 from unet_book import datasets
-from unet_book._arrays import to_numpy
+from unet_book._arrays import ArrayLike, to_numpy
 from unet_book._compiled import compiled
 from unet_book.metrics import f1, seg
 
-__all__ = ["Rule", "Choice", "find_cells", "choose_rule", "score", "fill_holes", "flood"]
+__all__ = ["Rule", "Choice", "find_cells", "score", "choose_rule", "flood", "fill_holes"]
 
 THRESHOLDS = (0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9)
 CORES = (None, 0.6, 0.7, 0.8, 0.9, 0.95, 0.98)
@@ -33,16 +33,16 @@ class Rule:
 
     Parameters
     ----------
-    threshold : float, above 0 and below 1
-        Pixels whose probability is above it lie in cells.
+    threshold : float
+        Above 0 and below 1. Pixels whose probability is above it lie in cells.
     core : float or None
         With a number there are as many cells as parts above it (at least `threshold`); what lies
         between the two goes to the core that it can be reached from over the highest probabilities,
         a watershed, and a part without a core is no cell. None: each part above the threshold is a
         cell.
-    smallest : int, pixels
+    smallest : int
         Cells with fewer pixels are dropped.
-    grow : int, pixels
+    grow : int
         Each cell takes the free pixels that are at most so far away; one that two could take goes
         to the nearer. It gives back the line by which touching cells were parted for the training.
 
@@ -57,7 +57,7 @@ class Rule:
     smallest: int = 0
     grow: int = 0
 
-    def __post_init__(self):
+    def __post_init__(self) -> None:
         if not 0 < self.threshold < 1:
             raise ValueError(f"threshold is above 0 and below 1, not {self.threshold}")
         if self.core is not None and not self.threshold <= self.core < 1:
@@ -74,28 +74,38 @@ class Rule:
 
 @dataclass(frozen=True)
 class Choice:
-    """The rule that was chosen, its score, and all that was tried: (rule, score) in turn."""
+    """The rule that was chosen.
+
+    Parameters
+    ----------
+    rule : Rule
+        The best.
+    score : float
+        Its score.
+    tried : list of tuple of Rule and float
+        All that was tried, with its score, in turn.
+    """
 
     rule: Rule
     score: float
     tried: list[tuple[Rule, float]]
 
 
-def find_cells(probability: np.ndarray, rule: Rule | None = None) -> np.ndarray:
+def find_cells(probability: ArrayLike, rule: Rule | None = None) -> np.ndarray:
     """The cells of one image.
 
     Holes in a cell are filled before small cells are dropped and the others grow.
 
     Parameters
     ----------
-    probability : array or tensor (H, W), in [0, 1]
-        The probability of a cell at each pixel.
+    probability : array_like, (H, W)
+        The probability of a cell at each pixel, in [0, 1].
     rule : Rule or None
         None is the plain one: 4-connected parts above one half.
 
     Returns
     -------
-    array (H, W) int32
+    ndarray of int32, (H, W)
         Instance labels 1 ... K, 0 outside.
 
     Raises
@@ -124,7 +134,7 @@ def score(truth: Sequence[np.ndarray], cells: Sequence[np.ndarray]) -> float:
 
     Parameters
     ----------
-    truth, cells : sequence of arrays (H, W)
+    truth, cells : sequence of ndarray of int, (H, W)
         Instance labels of each image; at least one true cell in all.
 
     Returns
@@ -144,9 +154,9 @@ def choose_rule(probabilities: Sequence[np.ndarray], truth: Sequence[np.ndarray]
 
     Parameters
     ----------
-    probabilities : sequence of arrays (H, W)
+    probabilities : sequence of ndarray, (H, W)
         The network's answers.
-    truth : sequence of arrays (H, W)
+    truth : sequence of ndarray of int, (H, W)
         Instance labels of the same images.
 
     Returns
@@ -178,7 +188,7 @@ def choose_rule(probabilities: Sequence[np.ndarray], truth: Sequence[np.ndarray]
     return Choice(rule, tried[rule], list(tried.items()))
 
 
-def _median_size(truth) -> float:
+def _median_size(truth: Sequence[np.ndarray]) -> float:
     """Pixels of the cell in the middle, by size, of all images."""
     sizes = [np.bincount(labels[labels > 0])[1:] for labels in truth]
     sizes = np.concatenate([of_image[of_image > 0] for of_image in sizes])
@@ -187,7 +197,7 @@ def _median_size(truth) -> float:
     return float(np.median(sizes))
 
 
-def _parts(probability, threshold, core):
+def _parts(probability: np.ndarray, threshold: float, core: float | None) -> np.ndarray:
     """The parts above the threshold, each with one core, if cores are asked for; int32."""
     above = probability > threshold
     if core is None:
@@ -198,7 +208,7 @@ def _parts(probability, threshold, core):
 
 
 @compiled
-def flood(cells, heights):
+def flood(cells: np.ndarray, heights: np.ndarray) -> None:
     """Give each pixel whose height is not below 0 to a cell that it can be reached from, in place.
 
     A watershed: of all pixels beside the cells the highest is taken next, of equals the one that
@@ -207,9 +217,9 @@ def flood(cells, heights):
 
     Parameters
     ----------
-    cells : array (H, W) int32
+    cells : ndarray of int32, (H, W)
         The cells to begin with, 0 outside; changed in place.
-    heights : array (H, W) float64
+    heights : ndarray of float64, (H, W)
         How soon a pixel is taken; below 0, never.
     """
     height, width = cells.shape
@@ -230,12 +240,12 @@ def flood(cells, heights):
                 heappush(waiting, (-heights[i, j], turn, i, j))
 
 
-def fill_holes(cells) -> None:
+def fill_holes(cells: np.ndarray) -> None:
     """Give each cell the background that it encloses, in place.
 
     Parameters
     ----------
-    cells : array (H, W) of integers
+    cells : ndarray of int, (H, W)
         Instance labels, 0 outside.
     """
     for number, box in enumerate(ndimage.find_objects(cells), start=1):
@@ -244,7 +254,7 @@ def fill_holes(cells) -> None:
             cell[ndimage.binary_fill_holes(cell == number) & (cell == 0)] = number
 
 
-def _without_small(cells, smallest):
+def _without_small(cells: np.ndarray, smallest: int) -> np.ndarray:
     """The cells that have that many pixels, numbered anew."""
     sizes = np.bincount(cells.ravel())
     kept = sizes >= max(smallest, 1)
@@ -253,7 +263,7 @@ def _without_small(cells, smallest):
     return numbers[cells]
 
 
-def _grown(cells, pixels):
+def _grown(cells: np.ndarray, pixels: int) -> np.ndarray:
     """Each cell with the free pixels around it."""
     if not pixels or not cells.any():
         return cells

@@ -8,7 +8,7 @@ import numpy as np
 from scipy import ndimage
 
 from unet_book import datasets
-from unet_book._arrays import Array, to_numpy
+from unet_book._arrays import ArrayLike, to_numpy
 from unet_book.instances import fill_holes, flood
 
 __all__ = ["threshold", "find_cells"]
@@ -16,7 +16,7 @@ __all__ = ["threshold", "find_cells"]
 BINS = 256
 
 
-def threshold(image: Array) -> float:
+def threshold(image: ArrayLike) -> float:
     """The gray value that cuts an image into two classes whose means differ most.
 
     Of all cuts of its histogram, the one with the largest variance between the classes, which is
@@ -24,7 +24,8 @@ def threshold(image: Array) -> float:
 
     Parameters
     ----------
-    image : array or tensor (H, W), finite numbers
+    image : array_like, (H, W)
+        Finite numbers.
 
     Returns
     -------
@@ -57,23 +58,23 @@ def threshold(image: Array) -> float:
     return float((edges[first + 1] + edges[last + 1]) / 2)
 
 
-def find_cells(image: Array, dark: bool = False, diameter: float | None = None) -> np.ndarray:
+def find_cells(image: ArrayLike, dark: bool = False, diameter: float | None = None) -> np.ndarray:
     """Cells as Otsu's threshold finds them.
 
     Parameters
     ----------
-    image : array or tensor (H, W)
+    image : array_like, (H, W)
         Gray values.
     dark : bool
         Whether cells are darker than what lies between them.
-    diameter : float or None, pixels
-        With a typical cell's diameter, cells that touch are parted by a watershed of the distance
-        to the background, one cell a maximum; maxima closer than half of it count as one. None:
-        each 4-connected part is a cell.
+    diameter : float or None
+        With a typical cell's diameter, px, cells that touch are parted by a watershed of the
+        distance to the background, one cell a maximum; maxima closer than half of it count as one.
+        None: each 4-connected part is a cell.
 
     Returns
     -------
-    array (H, W) int32
+    ndarray of int32, (H, W)
         Instance labels 1 ... K, holes filled.
 
     Raises
@@ -90,7 +91,7 @@ def find_cells(image: Array, dark: bool = False, diameter: float | None = None) 
     return cells if diameter is None else _parted(cells > 0, diameter)
 
 
-def _parted(mask, diameter):
+def _parted(mask: np.ndarray, diameter: float) -> np.ndarray:
     """The parts of a mask, cut where the distance to its outside has a waist."""
     distance = ndimage.gaussian_filter(ndimage.distance_transform_edt(mask), diameter / 16)
     reach = 2 * int(diameter / 4) + 1

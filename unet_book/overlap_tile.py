@@ -24,7 +24,7 @@ from unet_book.elastic import pixel_grid, resample
 from unet_book.sizes import border, input_window, nearest_valid_sizes, output_size
 from unet_book.unet import UNet
 
-__all__ = ["even_tiles", "mirror_index", "predict", "predict_averaged", "tile_step"]
+__all__ = ["mirror_index", "tile_step", "even_tiles", "predict", "predict_averaged"]
 
 BLOCK = 512  # side of the squares of the image that are looked through at once
 USUAL = 16  # gray values farther from 0 were never scaled to [0, 1]

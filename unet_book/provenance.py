@@ -16,13 +16,25 @@ try:
 except ImportError:  # Windows has none
     resource = None
 
-__all__ = ["circumstances", "peak_memory", "processor", "revision", "versions"]
+__all__ = ["circumstances", "processor", "versions", "revision", "peak_memory"]
 
 
-def circumstances(made_at: str | None, seconds: float, device="cpu") -> dict:
+def circumstances(made_at: str | None, seconds: float, device: str | torch.device = "cpu") -> dict:
     """The part of a run's record that says where it was made, and what it took.
 
-    `made_at` is the revision when the run began, `seconds` how long it took, `device` where.
+    Parameters
+    ----------
+    made_at : str or None
+        The revision when the run began.
+    seconds : float
+        How long it took.
+    device : str or torch.device
+        Where it ran.
+
+    Returns
+    -------
+    dict
+        What JSON can hold.
     """
     device = torch.device(device)
     return {
@@ -39,6 +51,12 @@ def circumstances(made_at: str | None, seconds: float, device="cpu") -> dict:
 def processor() -> str:
     """The processor's name, as far as the system tells it, and its vector instructions in use.
 
+    Returns
+    -------
+    str
+
+    Examples
+    --------
     >>> processor()  # doctest: +SKIP
     'Intel(R) Xeon(R) Platinum 8488C, AVX512, bf16'
     """
@@ -51,7 +69,18 @@ def processor() -> str:
 
 
 def versions(*packages: str) -> dict:
-    """The versions of Python, this package, torch and further installed `packages`, by name."""
+    """The versions of Python, of this package, of torch and of further packages.
+
+    Parameters
+    ----------
+    *packages : str
+        Names of installed packages.
+
+    Returns
+    -------
+    dict of str to str
+        By name.
+    """
     found = {
         "python": platform.python_version(),
         "unet_book": __version__,
@@ -61,7 +90,13 @@ def versions(*packages: str) -> dict:
 
 
 def revision() -> str | None:
-    """The commit of the checkout that runs, marked where files differ; None if installed."""
+    """The commit of the checkout that runs, marked where files differ.
+
+    Returns
+    -------
+    str or None
+        None if the package is installed.
+    """
     root = _package.checkout()
     ask = ["git", "-C", str(root), "describe", "--always", "--dirty", "--abbrev=12", "--exclude=*"]
     if not (root / ".git").exists():
@@ -72,8 +107,19 @@ def revision() -> str | None:
         return None
 
 
-def peak_memory(device="cpu") -> int | None:
-    """The most memory that was in use, MiB: the GPU's, or the process's; None on Windows."""
+def peak_memory(device: str | torch.device = "cpu") -> int | None:
+    """The most memory that was in use: the GPU's, or the process's.
+
+    Parameters
+    ----------
+    device : str or torch.device
+        Whose memory.
+
+    Returns
+    -------
+    int or None
+        MiB; None on Windows.
+    """
     device = torch.device(device)
     if device.type == "cuda":
         return torch.cuda.max_memory_allocated(device) // 2**20

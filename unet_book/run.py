@@ -1,10 +1,14 @@
 """A run: the folder of one training, which no other training touches."""
 
+from __future__ import annotations
+
 import json
 import os
 import time
+from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import IO
 
 from unet_book import _header
 from unet_book._files import write_atomically
@@ -14,7 +18,7 @@ try:
 except ImportError:  # Windows has none
     fcntl = None
 
-__all__ = ["Folder", "find_model"]
+__all__ = ["Folder", "check_place", "find_model"]
 
 MODEL, CHECKPOINT, RECORD = "model.safetensors", "checkpoint.safetensors", "run.json"
 
@@ -24,9 +28,14 @@ class Folder:
 
     ``with Folder(path).locked():`` keeps every other training out of it. What stands there is
     replaced only by what the same training makes of it (`training.identity`).
+
+    Parameters
+    ----------
+    path : str or PathLike
+        The folder; it need not be there yet.
     """
 
-    def __init__(self, path):
+    def __init__(self, path: str | os.PathLike) -> None:
         self.path = Path(path)
         self.model = self.path / MODEL
         self.checkpoint = self.path / CHECKPOINT
@@ -35,9 +44,17 @@ class Folder:
     def check(self) -> None:
         """Refuse a folder in which no training could begin or go on; nothing is made or changed.
 
-        Raises NotADirectoryError if a file stands in its place; PermissionError if nothing can be
-        written there; FileExistsError if a trained network lies there whose checkpoint is gone,
-        since it can't be told whose it is; ValueError if the checkpoint is damaged, or is none.
+        Raises
+        ------
+        NotADirectoryError
+            If a file stands in its place.
+        PermissionError
+            If nothing can be written there.
+        FileExistsError
+            If a trained network lies there whose checkpoint is gone: nobody can
+            tell whose it is.
+        ValueError
+            If the checkpoint is damaged, or is none.
         """
         check_place(self.path)
         if self.checkpoint.exists():
@@ -49,11 +66,18 @@ class Folder:
             )
 
     @contextmanager
-    def locked(self):
+    def locked(self) -> Iterator[Folder]:
         """Within it this process alone trains here.
 
-        Raises BlockingIOError, with the process and since when, if another one does; and as `check`
-        does.
+        Yields
+        ------
+        Folder
+            Itself.
+
+        Raises
+        ------
+        BlockingIOError
+            With the process and since when, if another one does; and what `check` raises.
         """
         self.check()
         self.path.mkdir(parents=True, exist_ok=True)
@@ -73,13 +97,34 @@ class Folder:
                 file.truncate(0)
 
     def write_record(self, record: dict, finished_before: bool) -> None:
-        """Keep the record of a run; that of a training that had ended before it stands."""
+        """Keep the record of a run; that of a training that had ended before it stands.
+
+        Parameters
+        ----------
+        record : dict
+            What JSON can hold.
+        finished_before : bool
+            Whether the training had ended before this run.
+        """
         if not (finished_before and self.record.exists()):
             write_atomically(self.record, json.dumps(record, indent=1).encode())
 
 
-def check_place(folder) -> None:
-    """Refuse a folder that can't be made or written into, as `Folder.check` does."""
+def check_place(folder: str | os.PathLike) -> None:
+    """Refuse a folder that can't be made or written into.
+
+    Parameters
+    ----------
+    folder : str or PathLike
+        It need not be there.
+
+    Raises
+    ------
+    NotADirectoryError
+        If a file stands in its place.
+    PermissionError
+        If nothing can be written there.
+    """
     folder = Path(folder)
     there = next(place for place in (folder, *folder.absolute().parents) if place.exists())
     if not there.is_dir():
@@ -88,10 +133,23 @@ def check_place(folder) -> None:
         raise PermissionError(f"can't write into {there}")
 
 
-def find_model(path) -> Path:
-    """The trained network that `path` is, or that the folder of a run holds.
+def find_model(path: str | os.PathLike) -> Path:
+    """The trained network that a path is, or that the folder of a run holds.
 
-    Raises FileNotFoundError if there is none.
+    Parameters
+    ----------
+    path : str or PathLike
+        A file, or the folder of a run.
+
+    Returns
+    -------
+    Path
+        Of the file.
+
+    Raises
+    ------
+    FileNotFoundError
+        If there is none.
     """
     file = Folder(path).model if Path(path).is_dir() else Path(path)
     if not file.is_file():
@@ -99,7 +157,7 @@ def find_model(path) -> Path:
     return file
 
 
-def _lock(file) -> bool:
+def _lock(file: IO[str]) -> bool:
     """Whether nobody else holds the lock of the open `file`, which ends with this process."""
     if fcntl is None:
         return True

@@ -19,15 +19,15 @@ from numbers import Integral
 from typing import Any
 
 __all__ = [
+    "output_size",
+    "is_valid_size",
+    "nearest_valid_sizes",
     "border",
     "crop_offsets",
     "feature_map_sizes",
     "input_window",
-    "is_padded",
-    "is_valid_size",
-    "nearest_valid_sizes",
-    "output_size",
     "receptive_field",
+    "is_padded",
     "whole_number",
 ]
 

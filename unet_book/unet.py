@@ -14,7 +14,7 @@ from torch import Tensor, nn
 
 from unet_book.sizes import is_padded, output_size, whole_number
 
-__all__ = ["UNet", "crop", "double_convolution"]
+__all__ = ["UNet", "double_convolution", "crop"]
 
 
 class UNet(nn.Module):
@@ -51,7 +51,7 @@ class UNet(nn.Module):
 
     Examples
     --------
-    >>> UNet()(torch.zeros(1, 1, 572, 572)).shape
+    >>> UNet(base_channels=4)(torch.zeros(1, 1, 572, 572)).shape
     torch.Size([1, 2, 388, 388])
     """
 

@@ -7,6 +7,7 @@ import argparse
 import shlex
 import sys
 import warnings
+from collections.abc import Sequence
 from pathlib import Path
 
 from unet_book import __version__, _header, datasets
@@ -42,37 +43,54 @@ black and white masks work too. Then find the cells of any other images, masks n
 """
 
 
-def main(arguments=None) -> int:
-    """Run one command; the exit status is 0, 1 where some files failed, 2 for bad input, 130 when
-    interrupted."""
-    arguments = sys.argv[1:] if arguments is None else [str(one) for one in arguments]
+def main(arguments: Sequence[object] | None = None) -> int:
+    """Run one command.
+
+    Parameters
+    ----------
+    arguments : sequence of object, or None
+        What stands behind the program's name; None takes it from the command line.
+
+    Returns
+    -------
+    int
+        The exit status: 0, 1 where some files failed, 2 for bad input, 130 when interrupted.
+    """
+    arguments = sys.argv[1:] if arguments is None else [str(word) for word in arguments]
     choice = parser().parse_args(arguments)
     choice.command = shlex.join(["unet-book", *arguments])
     try:
         with warnings.catch_warnings():
-            warnings.showwarning = lambda message, *_: complain(message)
+            warnings.showwarning = lambda message, *_: _complain(message)
             return choice.run(choice) or 0
     except (ValueError, TypeError, OSError, FloatingPointError, ImportError) as error:
-        return complain(error)
+        return _complain(error)
     except RuntimeError as error:
         if type(error).__name__ != "OutOfMemoryError":  # torch's, which may not be imported
             raise
-        return complain("the GPU's memory is too small for this; --device cpu is slower, but works")
+        return _complain(
+            "the GPU's memory is too small for this; --device cpu is slower, but works"
+        )
     except KeyboardInterrupt as stop:
         there = "there" if str(stop) else "the last checkpoint"
-        goes_on = f"; the same command goes on from {there}" if choice.run is run_train else ""
-        complain((str(stop) or "interrupted") + goes_on)
+        goes_on = f"; the same command goes on from {there}" if choice.run is _run_train else ""
+        _complain((str(stop) or "interrupted") + goes_on)
         return 130
 
 
-def complain(what) -> int:
+def _complain(what: object) -> int:
     """One line about what went wrong; the exit status that goes with it."""
     print("unet-book:", " ".join(str(what).splitlines()), file=sys.stderr)
     return 2
 
 
 def parser() -> argparse.ArgumentParser:
-    """The commands and their options."""
+    """The commands and their options.
+
+    Returns
+    -------
+    argparse.ArgumentParser
+    """
     top = argparse.ArgumentParser(
         "unet-book",
         description="Train a 2015 U-Net on images of cells, and find cells with it.",
@@ -81,95 +99,117 @@ def parser() -> argparse.ArgumentParser:
     )
     top.add_argument("--version", action="version", version=f"unet-book {__version__}")
     commands = top.add_subparsers(required=True, metavar="command")
+    for add in (_add_fetch, _add_train, _add_predict, _add_evaluate, _add_reproduce):
+        add(commands)
+    return top
 
-    one = commands.add_parser("fetch", help="find a data set on this machine, or download it")
-    one.add_argument("name", help="nuclei, isbi2012, phc-u373 or dic-hela")
-    one.set_defaults(run=run_fetch)
 
-    one = commands.add_parser("train", help="train a network on images and their masks")
-    add_data(one, "what to learn from")
-    one.add_argument(
+def _add_fetch(commands: argparse._SubParsersAction) -> None:
+    """``unet-book fetch``."""
+    command = commands.add_parser("fetch", help="find a data set on this machine, or download it")
+    command.add_argument("name", help="nuclei, isbi2012, phc-u373 or dic-hela")
+    command.set_defaults(run=_run_fetch)
+
+
+def _add_train(commands: argparse._SubParsersAction) -> None:
+    """``unet-book train``."""
+    command = commands.add_parser("train", help="train a network on images and their masks")
+    _add_data(command, "what to learn from")
+    command.add_argument(
         "--preset",
         default="quick",
         choices=PRESETS,
         help="quick: a CPU, about a minute; colab: a GPU, minutes; modern: a GPU, "
         "longer; paper: the paper's network and recipe, hours (default: quick)",
     )
-    one.add_argument(
+    command.add_argument(
         "--out",
         type=Path,
         required=True,
         metavar="FOLDER",
         help="where the trained network goes; an unfinished training there goes on",
     )
-    one.add_argument("--steps", type=int, help="train for so many steps instead of the preset's")
-    one.add_argument("--seed", type=int, default=0, help="another seed, another training")
-    one.add_argument("--device", help="cpu, cuda, ... (default: the GPU if there is one)")
-    one.add_argument(
+    command.add_argument(
+        "--steps", type=int, help="train for so many steps instead of the preset's"
+    )
+    command.add_argument("--seed", type=int, default=0, help="another seed, another training")
+    command.add_argument("--device", help="cpu, cuda, ... (default: the GPU if there is one)")
+    command.add_argument(
         "--precision",
         default="auto",
         choices=PRECISIONS,
         help="bf16 where the hardware multiplies it faster (auto), always, or never",
     )
-    one.add_argument(
+    command.add_argument(
         "--compile",
         action="store_true",
         help="compile the network first; takes a minute, and pays on a GPU",
     )
-    one.add_argument(
+    command.add_argument(
         "--from",
         type=Path,
         dest="from_",
         metavar="TRAINED",
         help="begin with the weights of a trained network instead of random ones",
     )
-    one.add_argument(
+    command.add_argument(
         "--log",
         type=Path,
         metavar="FOLDER",
         help="TensorBoard's event files; needs the package tensorboard",
     )
-    one.set_defaults(run=run_train)
+    command.set_defaults(run=_run_train)
 
-    one = commands.add_parser("predict", help="find the cells of images with a trained network")
-    add_model(one)
-    one.add_argument(
+
+def _add_predict(commands: argparse._SubParsersAction) -> None:
+    """``unet-book predict``."""
+    command = commands.add_parser("predict", help="find the cells of images with a trained network")
+    _add_model(command)
+    command.add_argument(
         "images",
         nargs="*",
         type=Path,
         help="gray images (TIFF, PNG, JPEG, ...), stacks, or folders of them",
     )
-    one.add_argument("--channel", type=int, help="of colored images the channel to take, from 0")
-    add_data(one, "instead of image files", required=False)
-    add_split(one)
-    one.add_argument(
+    command.add_argument(
+        "--channel", type=int, help="of colored images the channel to take, from 0"
+    )
+    _add_data(command, "instead of image files", required=False)
+    _add_split(command)
+    command.add_argument(
         "--out",
         type=Path,
         required=True,
         metavar="FOLDER",
         help="for each image NAME a NAME_cells.tif: 0 background, 1 ... the cells",
     )
-    one.add_argument(
+    command.add_argument(
         "--probability",
         action="store_true",
         help="also NAME_probability.tif: how sure the network is of a cell, 0 to 1",
     )
-    one.add_argument("--device", help="cpu, cuda, ... (default: the GPU if there is one)")
-    one.set_defaults(run=run_predict)
+    command.add_argument("--device", help="cpu, cuda, ... (default: the GPU if there is one)")
+    command.set_defaults(run=_run_predict)
 
-    one = commands.add_parser("evaluate", help="compare a trained network with the truth")
-    add_model(one)
-    add_data(one, "images with masks")
-    add_split(one)
-    one.add_argument("--device", help="cpu, cuda, ... (default: the GPU if there is one)")
-    one.set_defaults(run=run_evaluate)
 
-    one = commands.add_parser("reproduce", help="make one of the book's recorded tables again")
-    one.add_argument(
+def _add_evaluate(commands: argparse._SubParsersAction) -> None:
+    """``unet-book evaluate``."""
+    command = commands.add_parser("evaluate", help="compare a trained network with the truth")
+    _add_model(command)
+    _add_data(command, "images with masks")
+    _add_split(command)
+    command.add_argument("--device", help="cpu, cuda, ... (default: the GPU if there is one)")
+    command.set_defaults(run=_run_evaluate)
+
+
+def _add_reproduce(commands: argparse._SubParsersAction) -> None:
+    """``unet-book reproduce``."""
+    command = commands.add_parser("reproduce", help="make one of the book's recorded tables again")
+    command.add_argument(
         "table",
         help="isbi2012, the paper's Table 1, or phc-u373 or dic-hela, a column of its Table 2",
     )
-    one.add_argument(
+    command.add_argument(
         "--out",
         type=Path,
         required=True,
@@ -177,21 +217,21 @@ def parser() -> argparse.ArgumentParser:
         help="where networks, scores and, in the end, TABLE.json go; what is there "
         "already is not made again",
     )
-    one.add_argument(
+    command.add_argument(
         "--part",
         nargs="+",
         metavar="PART",
         help="only these trainings (fold0-seed0, ...): several machines may share",
     )
-    one.add_argument("--device", help="cpu, cuda, ... (default: the GPU if there is one)")
-    one.set_defaults(run=run_reproduce)
-    return top
+    command.add_argument("--device", help="cpu, cuda, ... (default: the GPU if there is one)")
+    command.set_defaults(run=_run_reproduce)
 
 
-def add_data(command, purpose, required=True):
+def _add_data(command: argparse.ArgumentParser, purpose: str, required: bool = True) -> None:
+    """Which images a command takes, and how their masks are read."""
     command.add_argument(
         "--classes",
-        type=numbers,
+        type=_numbers,
         default=(),
         metavar="1,2",
         help="in the masks these numbers mean cell, and each piece is one",
@@ -207,12 +247,13 @@ def add_data(command, purpose, required=True):
     )
 
 
-def numbers(text: str) -> tuple[int, ...]:
+def _numbers(text: str) -> tuple[int, ...]:
     """The whole numbers of a list with commas."""
     return tuple(int(word) for word in text.split(","))
 
 
-def add_model(command):
+def _add_model(command: argparse.ArgumentParser) -> None:
+    """Which trained network a command takes."""
     command.add_argument(
         "model",
         type=Path,
@@ -221,18 +262,19 @@ def add_model(command):
     )
 
 
-def add_split(command):
+def _add_split(command: argparse.ArgumentParser) -> None:
+    """Which part of the images a command takes."""
     command.add_argument(
         "--split", default="test", help="train, test (images that training did not see) or all"
     )
 
 
-def run_fetch(choice):
+def _run_fetch(choice: argparse.Namespace) -> None:
     """Say where a data set lies, after a download if need be."""
     print(datasets.fetch(choice.name))
 
 
-def run_train(choice):
+def _run_train(choice: argparse.Namespace) -> None:
     """Train, and write the network, a checkpoint and the record of the run."""
     inputs.check_numbers(choice)
     Folder(choice.out).check()
@@ -244,7 +286,7 @@ def run_train(choice):
     commands.train(choice, data, held_out)
 
 
-def run_predict(choice):
+def _run_predict(choice: argparse.Namespace) -> int:
     """Write the cells that the network finds in each image, one image at a time.
 
     A file that can't be read, or whose result would replace somebody's own file, is told at the
@@ -270,11 +312,11 @@ def run_predict(choice):
         except (ValueError, OSError) as error:
             failed.append(error)
     for error in failed:
-        complain(error)
+        _complain(error)
     return 1 if failed else 0
 
 
-def run_evaluate(choice):
+def _run_evaluate(choice: argparse.Namespace) -> None:
     """Print the network's errors on a data set."""
     network = inputs.cell_network(choice.model)
     stack = inputs.load(choice, choice.split)
@@ -283,7 +325,7 @@ def run_evaluate(choice):
     commands.evaluate(choice, network, stack)
 
 
-def run_reproduce(choice):
+def _run_reproduce(choice: argparse.Namespace) -> None:
     """Train and score the parts of a table; its record when the last of them is there."""
     if choice.table not in PARTS:
         raise ValueError(f"tables are {', '.join(PARTS)}, not {choice.table!r}")

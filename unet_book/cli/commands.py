@@ -3,14 +3,19 @@
 import hashlib
 import sys
 import time
+from argparse import Namespace
+from collections.abc import Iterable, Sequence
 from contextlib import nullcontext
 from dataclasses import asdict, replace
+from pathlib import Path
 
 import numpy as np
+import torch
 
 from unet_book import datasets, metrics, training
 from unet_book.checkpoint import load_model, peek, save
-from unet_book.datasets.files import write_labels, write_tiff
+from unet_book.datasets import Stack
+from unet_book.datasets.files import Resolution, write_labels, write_tiff
 from unet_book.overlap_tile import predict
 from unet_book.provenance import circumstances, revision
 from unet_book.run import Folder, find_model
@@ -19,15 +24,27 @@ from unet_book.training.distributed import choose_device
 from unet_book.training.evaluation import all_pixels, predicted_classes, true_classes
 from unet_book.unet import UNet
 
+__all__ = ["train", "write_cells", "cell_finder", "evaluate", "reproduce_parts", "best_tile"]
 
-def train(choice, data, held_out) -> None:
-    """Train, and write the network, a checkpoint and the record of the run."""
+
+def train(choice: Namespace, data: Stack, held_out: Stack) -> None:
+    """Train, and write the network, a checkpoint and the record of the run.
+
+    Parameters
+    ----------
+    choice : Namespace
+        The options of ``unet-book train``.
+    data : Stack
+        To learn from.
+    held_out : Stack
+        To measure on.
+    """
     preset = training.named(choice.preset)
     if choice.steps is not None:
         preset = replace(preset, steps=choice.steps)
     device = choose_device(choice.device)
     engine = training.Engine(choice.precision, compile=choice.compile)
-    how = {"initialize": Trained(find_model(choice.from_))} if choice.from_ else {}
+    how = {"initialize": _Trained(find_model(choice.from_))} if choice.from_ else {}
     first = training.distributed.is_main_process()
     folder = Folder(choice.out)
     with folder.locked() if first else nullcontext():  # the first of several processes holds it
@@ -51,12 +68,14 @@ def train(choice, data, held_out) -> None:
         if first:
             settled = engine.settled(device, preset.base_channels)
             save(folder.model, result.model)
-            record = describe_run(result, choice, device, resumed, seconds)
+            record = _describe_run(result, choice, device, resumed, seconds)
             folder.write_record(record | {"engine": asdict(settled)}, resumed >= preset.steps)
-            print_run(result, held_out, folder, resumed, seconds)
+            _print_run(result, held_out, folder, resumed, seconds)
 
 
-def print_run(result, held_out, folder, resumed, seconds):
+def _print_run(
+    result: training.Result, held_out: Stack, folder: Folder, resumed: int, seconds: float
+) -> None:
     """Where the network is, and how well it did."""
     last = result.history[-1]
     guess = metrics.majority_error(all_pixels(true_classes(held_out.labels)))
@@ -67,8 +86,25 @@ def print_run(result, held_out, folder, resumed, seconds):
     )
 
 
-def write_cells(model, frames, places, resolution) -> None:
-    """Write the cells of one file's images, and what the network answered if it was asked for."""
+def write_cells(
+    model: UNet,
+    frames: Sequence[np.ndarray],
+    places: dict[str, Path],
+    resolution: Resolution | None,
+) -> None:
+    """Write the cells of one file's images, and what the network answered if it was asked for.
+
+    Parameters
+    ----------
+    model : UNet
+        A network of two classes.
+    frames : sequence of ndarray of float32, (H, W)
+        The images, of one size.
+    places : dict of str to Path
+        Where "cells" go, and "probability" if it is asked for.
+    resolution : tuple or None
+        The pixels' size, as `datasets.files.read_resolution` gives it.
+    """
     probability = np.stack([predict(model, frame, best_tile(model))[1] for frame in frames])
     cells = np.stack([datasets.instances(frame > 0.5) for frame in probability])
     results = {"cells": (write_labels, cells), "probability": (write_tiff, probability)}
@@ -79,13 +115,35 @@ def write_cells(model, frames, places, resolution) -> None:
     print(f"{places['cells']}: {sum(int(frame.max()) for frame in cells)} cells")
 
 
-def cell_finder(file, device: str | None) -> UNet:
-    """The network of a file, on the device of that name."""
+def cell_finder(file: Path, device: str | None) -> UNet:
+    """The network of a file, on a device.
+
+    Parameters
+    ----------
+    file : Path
+        A checkpoint.
+    device : str or None
+        Where it is to run; None takes the GPU if there is one.
+
+    Returns
+    -------
+    UNet
+    """
     return load_model(file, choose_device(device))
 
 
-def evaluate(choice, file, stack) -> None:
-    """Print the network's errors on a data set."""
+def evaluate(choice: Namespace, file: Path, stack: Stack) -> None:
+    """Print the network's errors on a data set.
+
+    Parameters
+    ----------
+    choice : Namespace
+        The options of ``unet-book evaluate``.
+    file : Path
+        The network's.
+    stack : Stack
+        Images and the truth.
+    """
     model = cell_finder(file, choice.device)
     found = predicted_classes(model, stack.images, best_tile(model))
     cells = [datasets.instances(mask == 1) for mask in found]
@@ -94,18 +152,26 @@ def evaluate(choice, file, stack) -> None:
     print(f"pixel error            {metrics.pixel_error(truth, found):8.2%}")
     print(f"  of the majority class{metrics.majority_error(truth):8.2%}")
     print(f"foreground IoU         {metrics.iou(truth, found):8.3f}")
-    print(f"SEG, cell by cell      {seg_of(stack.labels, cells):>8}")
+    print(f"SEG, cell by cell      {_seg_of(stack.labels, cells):>8}")
 
 
-def seg_of(truth, found) -> str:
+def _seg_of(truth: Sequence[np.ndarray], found: Sequence[np.ndarray]) -> str:
     """SEG over all cells of images of any sizes, or that there is none."""
     counts = [np.count_nonzero(np.unique(labels) > 0) for labels in truth]
     scores = [metrics.seg(t, f) if n else 0 for t, f, n in zip(truth, found, counts)]
     return f"{np.average(scores, weights=counts):.3f}" if any(counts) else "n/a: no true cell"
 
 
-def reproduce_parts(choice, names) -> None:
-    """Train and score the parts of these names; the table's record when none is missing."""
+def reproduce_parts(choice: Namespace, names: Iterable[str]) -> None:
+    """Train and score parts of a table; its record when none is missing.
+
+    Parameters
+    ----------
+    choice : Namespace
+        The options of ``unet-book reproduce``.
+    names : iterable of str
+        Of the parts.
+    """
     from unet_book.pages import reproduce  # which no other command needs
 
     parts = {part.name: part for part in reproduce.TABLES[choice.table].parts}
@@ -126,18 +192,19 @@ def reproduce_parts(choice, names) -> None:
     print(f"the record: {path}")
 
 
-class Trained:
+class _Trained:
     """An initializer that begins with the weights of a trained network."""
 
-    def __init__(self, path):
+    def __init__(self, path: Path) -> None:
         self.path = path
         self.name = f"weights of {hashlib.sha256(path.read_bytes()).hexdigest()[:12]}"
 
-    def __call__(self, model, generator):
+    def __call__(self, model: UNet, generator: torch.Generator) -> None:
+        """Give the network the weights; nothing is drawn."""
         trained = load_model(self.path)
         mine, theirs = (
-            {name: tuple(weight.shape) for name, weight in one.state_dict().items()}
-            for one in (model, trained)
+            {name: tuple(weight.shape) for name, weight in network.state_dict().items()}
+            for network in (model, trained)
         )
         if mine != theirs:
             raise ValueError(
@@ -148,11 +215,26 @@ class Trained:
 
 
 def best_tile(model: UNet, about: int = 572) -> int:
-    """A tile of about that many pixels that fits the network."""
+    """A tile that fits the network.
+
+    Parameters
+    ----------
+    model : UNet
+        The network.
+    about : int
+        How large it should be, px.
+
+    Returns
+    -------
+    int
+        Its side, px.
+    """
     return nearest_valid_sizes(about, model.depth, model.variant)[1]
 
 
-def describe_run(result, choice, device, resumed, seconds) -> dict:
+def _describe_run(
+    result: training.Result, choice: Namespace, device: torch.device, resumed: int, seconds: float
+) -> dict:
     """What one has to know to make the same run again; `seconds` passed since step `resumed`."""
     return {
         "command": choice.command,

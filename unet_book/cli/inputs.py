@@ -1,27 +1,65 @@
 """What a command is given, looked at before torch is imported."""
 
+from __future__ import annotations
+
+from argparse import Namespace
+from collections.abc import Iterable
 from glob import glob
 from itertools import pairwise
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from unet_book import _header, datasets
-from unet_book.datasets.files import SOFTWARE, read_frames, read_resolution, written_by
+from unet_book.datasets.files import SOFTWARE, Resolution, read_frames, read_resolution, written_by
 from unet_book.datasets.folder import natural
 from unet_book.run import find_model
 
+if TYPE_CHECKING:
+    from unet_book.datasets.stack import Stack
 
-def check_numbers(choice) -> None:
-    """ValueError for numbers of a training that are out of range."""
+__all__ = ["check_numbers", "cell_network", "load", "images", "frames", "places"]
+
+
+def check_numbers(choice: Namespace) -> None:
+    """Refuse numbers of a training that are out of range.
+
+    Parameters
+    ----------
+    choice : Namespace
+        The options of ``unet-book train``.
+
+    Raises
+    ------
+    ValueError
+        For steps below 1, or a seed that PyTorch does not take.
+    """
     if choice.steps is not None and choice.steps < 1:
         raise ValueError(f"steps must be a whole number, 1 or more, not {choice.steps}")
     if not 0 <= choice.seed < 2**63:
         raise ValueError(f"seed is a whole number from 0 to 2^63 - 1, not {choice.seed}")
 
 
-def cell_network(path) -> Path:
-    """The network's file that `path` means; it must know two classes: background and cell."""
+def cell_network(path: Path) -> Path:
+    """The network's file that a path means; it must know two classes: background and cell.
+
+    Parameters
+    ----------
+    path : Path
+        A file, or the folder of a run.
+
+    Returns
+    -------
+    Path
+
+    Raises
+    ------
+    FileNotFoundError
+        If there is none.
+    ValueError
+        If it is damaged, or knows other classes.
+    """
     file = find_model(path)
     classes = _header.read(file)["network"].get("num_classes", 2)
     if classes != 2:
@@ -29,40 +67,94 @@ def cell_network(path) -> Path:
     return file
 
 
-def load(choice, split):
-    """The data set or the folder that was asked for."""
+def load(choice: Namespace, split: str) -> Stack:
+    """The data set or the folder that was asked for.
+
+    Parameters
+    ----------
+    choice : Namespace
+        With `data`, `classes` and `ignore`.
+    split : str
+        Which part.
+
+    Returns
+    -------
+    Stack
+    """
     return datasets.load(choice.data, split, classes=choice.classes, ignore=choice.ignore)
 
 
-def images(choice) -> list:
-    """(name, where it is) of the files, or of the data set's images, that were asked for."""
+def images(choice: Namespace) -> list[tuple[str, Path | np.ndarray]]:
+    """The files, or the data set's images, that were asked for.
+
+    Parameters
+    ----------
+    choice : Namespace
+        The options of ``unet-book predict``.
+
+    Returns
+    -------
+    list of tuple of str and Path or ndarray
+        Name, and file or image (H, W).
+    """
     if choice.images:
-        return [(_stem(path), path) for path in image_files(choice.images)]
+        return [(_stem(path), path) for path in _image_files(choice.images)]
     stack = load(choice, choice.split)
     return list(zip(stack.names, stack.images))
 
 
-def frames(source, channel) -> tuple[list[np.ndarray], tuple | None]:
-    """The gray images of a file, or the one of a data set; and its pixels' size, if it has one."""
+def frames(
+    source: Path | np.ndarray, channel: int | None
+) -> tuple[list[np.ndarray], Resolution | None]:
+    """The gray images of a file, or the one of a data set, and their pixels' size.
+
+    Parameters
+    ----------
+    source : Path or ndarray of float32, (H, W)
+        As `images` gives it.
+    channel : int or None
+        Of colored images the one to take, from 0.
+
+    Returns
+    -------
+    frames : list of ndarray of float32, (H, W)
+    resolution : tuple or None
+        If the file has one.
+    """
     if isinstance(source, Path):
         return read_frames(source, channel), read_resolution(source)
     return [source], None
 
 
-def places(choice, name) -> dict[str, Path]:
-    """Where the results for the image of that name go.
+def places(choice: Namespace, name: str) -> dict[str, Path]:
+    """Where the results for an image go.
 
-    Raises FileExistsError if somebody's own file is there.
+    Parameters
+    ----------
+    choice : Namespace
+        With `out` and `probability`.
+    name : str
+        The image's.
+
+    Returns
+    -------
+    dict of str to Path
+        Of "cells", and of "probability" if it is asked for.
+
+    Raises
+    ------
+    FileExistsError
+        If somebody's own file is there.
     """
     kinds = ["cells", *["probability"] * choice.probability]
     paths = {kind: choice.out / f"{name}_{kind}.tif" for kind in kinds}
     for path in paths.values():
-        if path.exists() and not is_ours(path):
+        if path.exists() and not _is_ours(path):
             raise FileExistsError(f"{path} is not of this program, and is not replaced")
     return paths
 
 
-def image_files(paths) -> list[Path]:
+def _image_files(paths: Iterable[Path]) -> list[Path]:
     """The files that `paths` are, hold if folders, or mean if they have wildcards.
 
     Results of this program are no images. Raises ValueError where two would give one result.
@@ -76,14 +168,14 @@ def image_files(paths) -> list[Path]:
                 for file in sorted(path.iterdir(), key=natural)
                 if file.suffix.lower() in datasets.SUFFIXES
                 and not file.name.startswith(".")
-                and not is_ours(file)
+                and not _is_ours(file)
             ]
             if not found:
                 known = ", ".join(datasets.SUFFIXES)
                 raise ValueError(f"{path}: no image in it; known are {known}")
         elif not path.exists() and set("*?[") & set(str(path)):  # a shell that passes them on
             found = [Path(file) for file in sorted(glob(str(path)), key=natural)]
-            found = [file for file in found if not is_ours(file)]
+            found = [file for file in found if not _is_ours(file)]
             if not found:
                 raise ValueError(f"{path}: no file has such a name")
         files += found
@@ -101,7 +193,7 @@ def _stem(path: Path) -> str:
     return path.stem.removesuffix(".ome")
 
 
-def is_ours(path: Path) -> bool:
+def _is_ours(path: Path) -> bool:
     """Whether a file is a result of `predict`, by its name and by what is written in it."""
     if not path.stem.endswith(("_cells", "_probability")) or not path.is_file():
         return False

@@ -22,7 +22,7 @@ from unet_book.costs.layers import LayerCost, layer_costs
 from unet_book.sizes import nearest_valid_sizes, output_size
 from unet_book.unet import UNet
 
-__all__ = ["Account", "LayerMemory", "account", "largest_tile", "peak"]
+__all__ = ["LayerMemory", "Account", "account", "largest_tile", "peak"]
 
 FLOAT, INT = 4, 8  # bytes of float32 (weights, gradients, energy), and of int64 (indices)
 PRECISIONS = {"fp32": 4, "bf16": 2}  # bytes of a value of a map

@@ -13,7 +13,12 @@ colleague outlined by hand. A network wants one form, and this room brings every
 in the user's cache, then at the official address. ``load("my/folder")`` reads a folder of your own.
 """
 
+from __future__ import annotations
+
+from collections.abc import Sequence
+from os import PathLike
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -28,12 +33,15 @@ from unet_book.datasets.masks import instances
 from unet_book.datasets.splits import cut as cut
 from unet_book.datasets.splits import train_count
 
+if TYPE_CHECKING:
+    from unet_book.datasets.stack import Stack
+
 __all__ = [
     "Stack",
     "load",
     "fetch",
-    "is_here",
     "names",
+    "is_here",
     "data_folder",
     "read_folder",
     "to_unit",
@@ -45,7 +53,7 @@ __all__ = [
 ]
 
 
-def __getattr__(name):
+def __getattr__(name: str) -> type:
     """`Stack` when it is asked for: it is a Dataset of torch, whose import takes seconds.
 
     A command line that is wrong should be told so in less than one.
@@ -57,7 +65,18 @@ def __getattr__(name):
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
 
 
-def load(name, split="train", truth=None, classes=(), ignore=None):
+def __dir__() -> list[str]:
+    """The names, with `Stack`, so that completion and the API page find it."""
+    return sorted({*globals(), "Stack"})
+
+
+def load(
+    name: str | PathLike,
+    split: str = "train",
+    truth: str | None = None,
+    classes: Sequence[int] = (),
+    ignore: int | None = None,
+) -> Stack:
     """Bring a data set to the one form.
 
     ==================== ===================== ====================== ============================
@@ -86,17 +105,34 @@ def load(name, split="train", truth=None, classes=(), ignore=None):
 
     Parameters
     ----------
-    name : one of the names above, or a path. Where both a data set and a folder have the name, the
+    name : str or PathLike
+        One of the names above, or a folder. Where both a data set and a folder have the name, the
         folder is reached as ``./name``, and the name alone is refused.
-    split : "train", "test" or "all".
-    truth : "gold" (drawn by people) or "silver" (voted by programs), for the two sets of the Cell
-        Tracking Challenge. By default the kind that covers more cells: gold for "phc-u373", silver
-        for "dic-hela", and the other one if that is not there.
-    classes, ignore : how to read the masks of a folder, as for `masks.to_cells`.
+    split : {"train", "test", "all", "challenge"}
+        Which part.
+    truth : {"gold", "silver"} or None
+        For the two sets of the Cell Tracking Challenge: drawn by people, or voted by programs. None
+        is the kind that covers more cells: gold for "phc-u373", silver for "dic-hela", and the
+        other one if that is not there.
+    classes : sequence of int
+        How to read the masks of a folder, as for `masks.to_cells`.
+    ignore : int or None
+        As for `masks.to_cells`.
 
-    Raises ValueError if name, split or truth is none of those, or a file's content is not as it
-    should be; OSError if a file is missing, or can be neither found nor downloaded.
+    Returns
+    -------
+    Stack
+        Images and instance labels.
 
+    Raises
+    ------
+    ValueError
+        If name, split or truth is none of those, or a file's content is not as it should be.
+    OSError
+        If a file is missing, or can be neither found nor downloaded.
+
+    Examples
+    --------
     >>> load("nuclei", "train").images.shape
     (1, 512, 320)
     """
@@ -124,13 +160,34 @@ def load(name, split="train", truth=None, classes=(), ignore=None):
 
 
 def names() -> list[str]:
-    """The names that `load` knows."""
+    """The names that `load` knows.
+
+    Returns
+    -------
+    list of str
+    """
     return [*READERS, *CTC]
 
 
-def is_here(name) -> bool:
-    """Whether `load` gives this data set, one of `names`, without downloading anything.
+def is_here(name: str) -> bool:
+    """Whether `load` gives a data set without downloading anything.
 
+    Parameters
+    ----------
+    name : str
+        One of `names`; any other is not here.
+
+    Returns
+    -------
+    bool
+
+    Raises
+    ------
+    FileNotFoundError
+        If UNET_BOOK_DATA names no folder.
+
+    Examples
+    --------
     >>> is_here("nuclei")
     True
     """
@@ -138,7 +195,8 @@ def is_here(name) -> bool:
     return key in names() and (key not in ORIGINS or find(ORIGINS[key]) is not None)
 
 
-def _load_nuclei(split):
+def _load_nuclei(split: str) -> Stack:
+    """The embedded image, or a part of it."""
     from unet_book.datasets.stack import Stack
 
     folder = data_folder() / "nuclei"
@@ -148,7 +206,8 @@ def _load_nuclei(split):
     return Stack("nuclei", image[None, :, columns], labels[None, :, columns], source)
 
 
-def _load_phantom(name, kind, split):
+def _load_phantom(name: str, kind: str, split: str) -> Stack:
+    """Drawn images, the same each time."""
     from unet_book.datasets import phantom
     from unet_book.datasets.stack import Stack
 

@@ -1,6 +1,9 @@
 """The three public data sets of the paper: ISBI 2012, PhC-U373 and DIC-HeLa."""
 
+from __future__ import annotations
+
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -8,6 +11,11 @@ from unet_book.datasets.download import ORIGINS, fetch, isbi_array
 from unet_book.datasets.files import read_image, read_labels
 from unet_book.datasets.masks import instances
 from unet_book.datasets.splits import cut, train_count
+
+if TYPE_CHECKING:
+    from unet_book.datasets.stack import Stack
+
+__all__ = ["load_isbi2012", "load_ctc"]
 
 # The Cell Tracking Challenge leaves out cells that lie wholly within this many pixels of the edge
 # (its "field of interest"; 50 px for both sets used here). All 110 cells of PhC-U373, sequence 02,
@@ -20,8 +28,25 @@ CTC_MARGIN = 50
 CTC = {"phc-u373": "gold", "dic-hela": "silver"}
 
 
-def load_isbi2012(split):
-    """The electron-microscopy stack, or the challenge's test slices, whose labels are unknown."""
+def load_isbi2012(split: str) -> Stack:
+    """The electron-microscopy stack of the ISBI 2012 challenge (Section 4).
+
+    Parameters
+    ----------
+    split : {"train", "test", "all", "challenge"}
+        Which part; the labels of the challenge's test slices are unknown, -1.
+
+    Returns
+    -------
+    Stack
+
+    Raises
+    ------
+    ValueError
+        If a file's pixels are not the challenge's.
+    OSError
+        If the set can be neither found nor downloaded.
+    """
     folder = fetch("isbi2012")
     from unet_book.datasets.stack import Stack  # and torch: what is missing was told before
 
@@ -35,8 +60,31 @@ def load_isbi2012(split):
     return cut(Stack("isbi2012", images, labels, source), split)
 
 
-def load_ctc(name, split, truth):
-    """The annotated frames of a set of the Cell Tracking Challenge, each sequence cut in time."""
+def load_ctc(name: str, split: str, truth: str | None) -> Stack:
+    """The annotated frames of a set of the Cell Tracking Challenge (Section 4).
+
+    Each sequence is cut in time.
+
+    Parameters
+    ----------
+    name : {"phc-u373", "dic-hela"}
+        Which set.
+    split : {"train", "test", "all"}
+        Which part.
+    truth : {"gold", "silver"} or None
+        Which truth; None is that of `CTC`, or the one that is there.
+
+    Returns
+    -------
+    Stack
+
+    Raises
+    ------
+    ValueError
+        For another truth, or too few frames for the split.
+    OSError
+        If the set, or that truth, can be neither found nor downloaded.
+    """
     folder = fetch(name)
     frames = _ctc_frames(folder, _ctc_truth(folder, truth, CTC[name]))
     chosen = []
@@ -53,7 +101,7 @@ def load_ctc(name, split, truth):
     return Stack(name, images, labels, ORIGINS[name].source, names)
 
 
-def _ctc_truth(folder, truth, preferred):
+def _ctc_truth(folder: Path, truth: str | None, preferred: str) -> str:
     """The suffix of the truth's folders, "GT" or "ST"."""
     suffixes = {"gold": "GT", "silver": "ST"}
     if truth is not None and truth not in suffixes:
@@ -72,7 +120,7 @@ def _ctc_truth(folder, truth, preferred):
     return suffixes[wanted]
 
 
-def _ctc_frames(folder, suffix):
+def _ctc_frames(folder: Path, suffix: str) -> list[list[tuple[Path, Path]]]:
     """For each sequence a list of (image path, mask path), in time."""
     frames = []
     for annotated in sorted(Path(folder).glob(f"[0-9]*_{suffix}")):
@@ -86,7 +134,7 @@ def _ctc_frames(folder, suffix):
     return frames
 
 
-def _unknown_margin(labels):
+def _unknown_margin(labels: np.ndarray) -> np.ndarray:
     """Background within `CTC_MARGIN` px of the edge becomes -1; cells stay."""
     margin = np.ones(labels.shape[-2:], dtype=bool)
     margin[CTC_MARGIN:-CTC_MARGIN, CTC_MARGIN:-CTC_MARGIN] = False

@@ -2,9 +2,24 @@
 
 import numpy as np
 
+__all__ = ["check_image", "check_labels"]
 
-def check_image(name, image):
-    """ValueError unless `image` is (H, W), floating point, and in [0, 1]."""
+
+def check_image(name: object, image: np.ndarray) -> None:
+    """Refuse what is no image.
+
+    Parameters
+    ----------
+    name : object
+        What the error calls it.
+    image : ndarray
+        (H, W), floating point, in [0, 1].
+
+    Raises
+    ------
+    ValueError
+        For any other.
+    """
     if image.ndim != 2 or 0 in image.shape:
         raise ValueError(f"{name}: shape {image.shape}; needed is (H, W)")
     if not np.issubdtype(image.dtype, np.floating):
@@ -20,8 +35,21 @@ def check_image(name, image):
         )
 
 
-def check_labels(name, labels):
-    """ValueError unless `labels` are integers from -1 to what int32 holds."""
+def check_labels(name: object, labels: np.ndarray) -> None:
+    """Refuse what are no labels.
+
+    Parameters
+    ----------
+    name : object
+        What the error calls them.
+    labels : ndarray
+        Integers from -1 to what int32 holds, of any shape.
+
+    Raises
+    ------
+    ValueError
+        For any other.
+    """
     if not np.issubdtype(labels.dtype, np.integer):
         raise ValueError(
             f"{name}: labels are {labels.dtype}; needed are integers: 0 for background, "

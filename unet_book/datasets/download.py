@@ -11,6 +11,7 @@ import tempfile
 import zipfile
 import zlib
 from dataclasses import dataclass
+from os import PathLike
 from pathlib import Path
 
 import numpy as np
@@ -18,14 +19,28 @@ import pooch
 import requests
 
 from unet_book import _package
-from unet_book.datasets.files import _decode
+from unet_book.datasets.files import decode
+
+__all__ = ["Origin", "isbi_array", "data_folder", "fetch", "find"]
 
 LARGEST = 2**30  # bytes, of an archive and of what it unpacks to; the sets have a twentieth
 
 
 @dataclass(frozen=True)
 class Origin:
-    """Where a data set comes from, and how its download is checked."""
+    """Where a data set comes from, and how its download is checked.
+
+    Parameters
+    ----------
+    folder : str
+        What the set's folder is called.
+    url : str
+        The official archive.
+    sha256 : str or None
+        Of the archive; None where no checksum of it is published.
+    source : str
+        Whom to cite.
+    """
 
     folder: str
     url: str
@@ -65,10 +80,29 @@ ISBI_PIXELS = {
 }
 
 
-def isbi_array(folder, stem):
-    """Read one of the three volumes, (30, 512, 512) uint8, and make sure that it is the one."""
+def isbi_array(folder: str | PathLike, stem: str) -> np.ndarray:
+    """Read one of the three volumes of ISBI 2012, and make sure that it is the one.
+
+    Parameters
+    ----------
+    folder : str or PathLike
+        Where the files lie.
+    stem : {"train-volume", "train-labels", "test-volume"}
+        Which of them.
+
+    Returns
+    -------
+    ndarray of uint8, (30, 512, 512)
+
+    Raises
+    ------
+    ValueError
+        If the pixels are not the challenge's, or the file can't be read.
+    FileNotFoundError
+        If there is no such file.
+    """
     path = Path(folder) / f"{stem}.tif"
-    pixels = np.ascontiguousarray(_decode(path)[0])
+    pixels = np.ascontiguousarray(decode(path)[0])
     found = hashlib.sha256(pixels.tobytes()).hexdigest()
     if found != ISBI_PIXELS[stem]:
         raise ValueError(
@@ -81,6 +115,10 @@ def isbi_array(folder, stem):
 def data_folder() -> Path:
     """The folder of the data that comes with the book: inside an installed package, or a checkout.
 
+    Returns
+    -------
+    Path
+
     Raises
     ------
     FileNotFoundError
@@ -89,13 +127,25 @@ def data_folder() -> Path:
     return _package.shipped("data/nuclei").parent
 
 
-def fetch(name) -> Path:
+def fetch(name: str) -> Path:
     """Find a data set's folder, and download it if it is nowhere.
 
-    `name` is "isbi2012", "phc-u373", "dic-hela", or "nuclei", which comes with the book. Returns
-    the folder, laid out as the official archive unpacks. Raises ValueError if the name is none of
-    those, or the download is not what it should be; OSError if there is no network or no space,
-    and the message says where to put the files.
+    Parameters
+    ----------
+    name : {"isbi2012", "phc-u373", "dic-hela", "nuclei"}
+        Which set; the last comes with the book.
+
+    Returns
+    -------
+    Path
+        The folder, laid out as the official archive unpacks.
+
+    Raises
+    ------
+    ValueError
+        For another name, or a download that is not what it should be.
+    OSError
+        If there is no network or no space; the message says where to put the files.
     """
     key = str(name).lower()
     if key == "nuclei":
@@ -107,18 +157,36 @@ def fetch(name) -> Path:
 
 
 def find(origin: Origin) -> Path | None:
-    """The folder of a data set that was downloaded before or put in place by hand, or None."""
+    """The folder of a data set that was downloaded before or put in place by hand.
+
+    Parameters
+    ----------
+    origin : Origin
+        Of the set.
+
+    Returns
+    -------
+    Path or None
+        None where it is not.
+
+    Raises
+    ------
+    FileNotFoundError
+        If UNET_BOOK_DATA names no folder.
+    """
     for place in (_own_place(), _cache()):
         if place is not None and (place / origin.folder).is_dir():
             return place / origin.folder
     return None
 
 
-def _cache():
+def _cache() -> Path:
+    """The user's cache."""
     return Path(pooch.os_cache("unet-book"))
 
 
-def _own_place():
+def _own_place() -> Path | None:
+    """The folder that UNET_BOOK_DATA names, if it names one."""
     place = os.environ.get("UNET_BOOK_DATA")
     if place and not Path(place).is_dir():
         raise FileNotFoundError(
@@ -127,14 +195,15 @@ def _own_place():
     return Path(place) if place else None
 
 
-def _by_hand(origin):
+def _by_hand(origin: Origin) -> str:
+    """How to do without the download, in words."""
     return (
         f"Or get {origin.url} in another way, and unpack it to the folder {origin.folder} "
         "in the folder that the environment variable UNET_BOOK_DATA names"
     )
 
 
-def _download(origin, cache):
+def _download(origin: Origin, cache: Path) -> Path:
     """Download, check, unpack; nothing is left in the cache unless all of it worked."""
     target = cache / origin.folder
     try:
@@ -159,7 +228,8 @@ def _download(origin, cache):
     return target
 
 
-def _retrieve(origin, folder):
+def _retrieve(origin: Origin, folder: Path) -> Path:
+    """Download the archive, and compare its checksum."""
     known = f"sha256:{origin.sha256}" if origin.sha256 else None
     name = origin.url.rsplit("/", 1)[1]
     try:
@@ -171,7 +241,7 @@ def _retrieve(origin, folder):
         raise ValueError(f"{origin.url}: wrong checksum. {error} {_by_hand(origin)}") from error
 
 
-def _bounded(url, file, _):
+def _bounded(url: str, file: str, _: object) -> None:
     """Download to `file`, and stop where no set could be that large."""
     with requests.get(url, stream=True, timeout=60) as answer, open(file, "wb") as out:
         answer.raise_for_status()
@@ -181,7 +251,8 @@ def _bounded(url, file, _):
                 raise ValueError(f"{url}: larger than {LARGEST:,} bytes; that is not the data set")
 
 
-def _unzip(archive, folder, origin):
+def _unzip(archive: Path, folder: Path, origin: Origin) -> None:
+    """Unpack the archive, unless it is too large or reaches outside the folder."""
     try:
         with zipfile.ZipFile(archive) as file:
             if sum(entry.file_size for entry in file.infolist()) > LARGEST:
@@ -196,14 +267,15 @@ def _unzip(archive, folder, origin):
         ) from error
 
 
-def _refuse_escape(entry, folder, archive):
+def _refuse_escape(entry: str, folder: Path, archive: Path) -> None:
+    """Refuse an entry that would be written outside the folder."""
     # zipfile would rename such an entry and go on; an archive that tries this is not to be trusted.
     inside = (folder / entry.replace("\\", "/")).resolve()
     if not inside.is_relative_to(folder.resolve()):
         raise ValueError(f"{archive.name}: entry {entry!r} points outside the folder; refused")
 
 
-def _find_content(partial, origin):
+def _find_content(partial: Path, origin: Origin) -> Path:
     """The unpacked folder that is to become the data set's."""
     unpacked = partial / "unpacked"
     if origin.folder != "isbi2012":
@@ -220,7 +292,8 @@ def _find_content(partial, origin):
     return chosen
 
 
-def _move_into_place(folder, target):
+def _move_into_place(folder: Path, target: Path) -> None:
+    """Give the folder its name, unless another process was quicker."""
     try:
         os.replace(folder, target)
     except OSError:

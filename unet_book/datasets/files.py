@@ -4,19 +4,38 @@ What a file is, its content says and not the ending of its name. Colors, inverte
 turned cameras are read as a viewer shows them.
 """
 
+from __future__ import annotations
+
 import io
 import re
 import warnings
+from collections.abc import Iterator
 from contextlib import contextmanager
+from os import PathLike
 from pathlib import Path
+from typing import TypeAlias
 
 import numpy as np
 import tifffile
 from PIL import Image, ImageOps, ImageSequence, UnidentifiedImageError
 
-from unet_book._arrays import to_numpy
+from unet_book._arrays import ArrayLike, to_numpy
 from unet_book._files import write_atomically
 from unet_book.datasets.checks import check_labels
+
+__all__ = [
+    "to_unit",
+    "read_image",
+    "read_frames",
+    "read_labels",
+    "write_labels",
+    "write_tiff",
+    "written_by",
+    "read_resolution",
+    "decode",
+]
+
+Resolution: TypeAlias = tuple[tuple[float, float], int]  # ((x, y) pixels a unit, which unit)
 
 SOFTWARE = "unet_book"  # what a result says of who wrote it
 SUFFIXES = (".tif", ".tiff", ".png", ".jpg", ".jpeg", ".bmp", ".gif", ".npy")
@@ -42,7 +61,7 @@ TURNS = {
 }
 
 
-def to_unit(image):
+def to_unit(image: ArrayLike) -> np.ndarray:
     """Bring gray values to [0, 1].
 
     8-bit values are divided by 255: the camera used the range as its operator chose, and what is
@@ -52,11 +71,21 @@ def to_unit(image):
 
     Parameters
     ----------
-    image : an array of any shape; bool, integer or floating point.
+    image : array_like
+        Bool, integer or floating point, of any shape.
 
-    Returns float32 in [0, 1], same shape. A constant image that is not 8-bit becomes 0. Raises
-    ValueError if a value is not finite, or the type is none of those.
+    Returns
+    -------
+    ndarray of float32
+        In [0, 1], same shape; 0 for a constant image that is not 8-bit.
 
+    Raises
+    ------
+    ValueError
+        If a value is not finite, or the type is none of those.
+
+    Examples
+    --------
     >>> to_unit(np.array([[0, 51, 255]], dtype=np.uint8))
     array([[0. , 0.2, 1. ]], dtype=float32)
     """
@@ -82,17 +111,28 @@ def to_unit(image):
         return np.clip((values - low) / (high - low), 0, 1).astype(np.float32)
 
 
-def read_image(path, channel: int | None = None):
+def read_image(path: str | PathLike, channel: int | None = None) -> np.ndarray:
     """Read one gray image, brought to [0, 1] by `to_unit`.
 
     Parameters
     ----------
-    path : a TIFF, PNG, JPEG, BMP or GIF file, or an array in a .npy file.
-    channel : which channel of a colored image to take, from 0. Without it equal channels are gray,
-        and others are refused.
+    path : str or PathLike
+        A TIFF, PNG, JPEG, BMP or GIF file, or an array in a .npy file.
+    channel : int or None
+        Which channel of a colored image to take, from 0. None takes what equal channels show, and
+        refuses others.
 
-    Returns float32 in [0, 1], (H, W). Raises FileNotFoundError if there is no such file; ValueError
-    if it can't be read (truncated, not an image), has colors, is a stack, or holds NaN.
+    Returns
+    -------
+    ndarray of float32, (H, W)
+        In [0, 1].
+
+    Raises
+    ------
+    FileNotFoundError
+        If there is no such file.
+    ValueError
+        If it can't be read (truncated, not an image), has colors, is a stack, or holds NaN.
     """
     frames = read_frames(path, channel)
     if len(frames) > 1:
@@ -103,27 +143,56 @@ def read_image(path, channel: int | None = None):
     return frames[0]
 
 
-def read_frames(path, channel: int | None = None) -> list[np.ndarray]:
-    """Read all gray images of a file, such as a time-lapse; each as `read_image` gives one."""
-    pixels, axes = _decode(path, as_shown=True)
+def read_frames(path: str | PathLike, channel: int | None = None) -> list[np.ndarray]:
+    """Read all gray images of a file, such as a time-lapse.
+
+    Parameters
+    ----------
+    path : str or PathLike
+        As for `read_image`.
+    channel : int or None
+        As for `read_image`.
+
+    Returns
+    -------
+    list of ndarray of float32, (H, W)
+        Each in [0, 1].
+
+    Raises
+    ------
+    FileNotFoundError
+        If there is no such file.
+    ValueError
+        If it can't be read, has colors, or holds NaN.
+    """
+    pixels, axes = decode(path, as_shown=True)
     try:
         return [to_unit(frame) for frame in _frames(pixels, axes, channel)]
     except ValueError as error:
         raise ValueError(f"{path}: {error}") from None
 
 
-def read_labels(path):
+def read_labels(path: str | PathLike) -> np.ndarray:
     """Read one mask of numbers: 0 is background, 1 … K are cells, -1 is not annotated.
 
     Parameters
     ----------
-    path : a file of integers, or of floats without fractions, as `read_image` reads them. What was
+    path : str or PathLike
+        A file of integers, or of floats without fractions, as `read_image` reads them. What was
         compressed with loss (JPEG) is refused, since that changes the values.
 
-    Returns int32, (H, W). Raises FileNotFoundError if there is no such file; ValueError if it can't
-    be read, has colors, is a stack, or holds anything but integers of at least -1.
+    Returns
+    -------
+    ndarray of int32, (H, W)
+
+    Raises
+    ------
+    FileNotFoundError
+        If there is no such file.
+    ValueError
+        If it can't be read, has colors, is a stack, or holds anything but integers of at least -1.
     """
-    mask, axes = _decode(path)
+    mask, axes = decode(path)
     try:
         frames = _frames(mask, axes)
     except ValueError as error:
@@ -146,7 +215,9 @@ def read_labels(path):
     return mask.astype(np.int32)
 
 
-def write_labels(path, labels, resolution=None):
+def write_labels(
+    path: str | PathLike, labels: ArrayLike, resolution: Resolution | None = None
+) -> None:
     """Write labels as a TIFF that Fiji, napari and scikit-image open.
 
     The file appears complete or not at all: it is written beside its place and then moved there,
@@ -154,13 +225,20 @@ def write_labels(path, labels, resolution=None):
 
     Parameters
     ----------
-    path : where to; ends in .tif or .tiff.
-    labels : integers >= -1, (H, W) or (N, H, W). Written as uint16 where they fit, else as int32,
-        with lossless zlib compression.
-    resolution : the pixels' size as `read_resolution` gives it; None writes none.
+    path : str or PathLike
+        Where to; ends in .tif or .tiff.
+    labels : array_like of int, (H, W) or (N, H, W)
+        At least -1. Written as uint16 where they fit, else as int32, with lossless zlib
+        compression.
+    resolution : tuple or None
+        The pixels' size as `read_resolution` gives it; None writes none.
 
-    Raises ValueError if the labels are not integers or the name does not end in .tif or .tiff;
-    OSError if the folder is missing or the file can't be written.
+    Raises
+    ------
+    ValueError
+        If the labels are not integers or the name does not end in .tif or .tiff.
+    OSError
+        If the folder is missing or the file can't be written.
     """
     path, labels = Path(path), to_numpy(labels)
     if labels.ndim not in (2, 3) or labels.size == 0:
@@ -170,8 +248,29 @@ def write_labels(path, labels, resolution=None):
     write_tiff(path, labels.astype(np.uint16 if fits else np.int32), resolution)
 
 
-def write_tiff(path, pixels, resolution=None):
-    """Write an array as a TIFF, whole or not at all; arguments and errors as `write_labels`."""
+def write_tiff(
+    path: str | PathLike, pixels: np.ndarray, resolution: Resolution | None = None
+) -> None:
+    """Write an array as a TIFF, whole or not at all.
+
+    Parameters
+    ----------
+    path : str or PathLike
+        Where to; ends in .tif or .tiff.
+    pixels : ndarray, (H, W) or (N, H, W)
+        Of any type that TIFF has.
+    resolution : tuple or None
+        As for `write_labels`.
+
+    Raises
+    ------
+    ValueError
+        If the name does not end in .tif or .tiff.
+    FileNotFoundError
+        If the folder is missing.
+    OSError
+        If the file can't be written.
+    """
     path, how = Path(path), {}
     if path.suffix.lower() not in (".tif", ".tiff"):
         raise ValueError(f"{path}: this is written as TIFF; end the name in .tif")
@@ -186,19 +285,40 @@ def write_tiff(path, pixels, resolution=None):
     write_atomically(path, file.getvalue())
 
 
-def written_by(path) -> str:
-    """The program that a TIFF says it was written by; "" if it says none, or is no TIFF."""
+def written_by(path: str | PathLike) -> str:
+    """The program that a TIFF says it was written by.
+
+    Parameters
+    ----------
+    path : str or PathLike
+        Any file.
+
+    Returns
+    -------
+    str
+        "" if it says none, or is no TIFF.
+    """
     if not _is_tiff(path):
         return ""
     with tifffile.TiffFile(path) as file:
         return str(file.pages[0].software)
 
 
-def read_resolution(path):
-    """((x, y) pixels a unit, the unit's number in TIFF) that a TIFF file has, or None.
+def read_resolution(path: str | PathLike) -> Resolution | None:
+    """How large a TIFF file says that its pixels are.
 
     Fiji and OME keep a unit in words beside the tags; lengths are then given in centimeters, which
     TIFF knows.
+
+    Parameters
+    ----------
+    path : str or PathLike
+        Any file.
+
+    Returns
+    -------
+    tuple or None
+        ((x, y) pixels a unit, the unit's number in TIFF); None if it says nothing, or is no TIFF.
     """
     if not _is_tiff(path):
         return None
@@ -216,7 +336,7 @@ def read_resolution(path):
     return ((each * x, each * y), 3) if each else ((x, y), unit)
 
 
-def _ome_resolution(text):
+def _ome_resolution(text: str) -> Resolution | None:
     """What an OME description says of a pixel's size, as `read_resolution` gives it, or None."""
     found = [re.search(rf'PhysicalSize{axis}="([^"]*)"', text) for axis in "XY"]
     units = [re.search(rf'PhysicalSize{axis}Unit="([^"]*)"', text) for axis in "XY"]
@@ -230,11 +350,30 @@ def _ome_resolution(text):
 # ---- decoding
 
 
-def _decode(path, as_shown=False):
-    """The pixels of a file as they are, any type, and the meaning of their axes ("YX", "CYX", …).
+def decode(path: str | PathLike, as_shown: bool = False) -> tuple[np.ndarray, str]:
+    """The pixels of a file as they are, and the meaning of their axes.
 
-    `as_shown` asks for gray values as a viewer shows them: the colors that a palette stands for,
-    and of inverted scales the right way. In a mask, numbers of a palette are the labels.
+    Parameters
+    ----------
+    path : str or PathLike
+        As for `read_image`.
+    as_shown : bool
+        Whether gray values are wanted as a viewer shows them: the colors that a palette stands for,
+        and of inverted scales the right way. In a mask, numbers of a palette are the labels.
+
+    Returns
+    -------
+    pixels : ndarray
+        Of any type and shape.
+    axes : str
+        "YX", "CYX", …
+
+    Raises
+    ------
+    FileNotFoundError
+        If there is no such file.
+    ValueError
+        If it can't be read.
     """
     path = Path(path)
     if not path.is_file():
@@ -245,7 +384,7 @@ def _decode(path, as_shown=False):
         if path.suffix.lower() == ".npy":
             return _decode_numpy(path)
         return _decode_pillow(path, as_shown)
-    except Unreadable as error:
+    except _Unreadable as error:
         raise ValueError(f"{path}: {error}") from error
     except Exception as error:  # the libraries raise a dozen kinds for a broken file
         raise ValueError(
@@ -254,19 +393,21 @@ def _decode(path, as_shown=False):
         ) from error
 
 
-class Unreadable(ValueError):
+class _Unreadable(ValueError):
     """A sound file that this program does not read, with a reason that can stand alone."""
 
 
-def _is_tiff(path) -> bool:
+def _is_tiff(path: str | PathLike) -> bool:
+    """Whether a file begins as a TIFF."""
     with open(path, "rb") as file:
         return file.read(4) in TIFF
 
 
-def _decode_tiff(path, as_shown):
+def _decode_tiff(path: Path, as_shown: bool) -> tuple[np.ndarray, str]:
+    """What tifffile reads, or else Pillow."""
     try:
         return _decode_tifffile(path, as_shown)
-    except Unreadable:
+    except _Unreadable:
         raise
     except Exception as error:  # tifffile needs a further package for many compressions
         if "imagecodecs" not in str(error) and not isinstance(error, ImportError):
@@ -274,7 +415,7 @@ def _decode_tiff(path, as_shown):
         return _without_codecs(path, as_shown, error)
 
 
-def _without_codecs(path, as_shown, error):
+def _without_codecs(path: Path, as_shown: bool, error: Exception) -> tuple[np.ndarray, str]:
     """What Pillow reads, since it brings codecs of its own; `error` is what tifffile said."""
     with tifffile.TiffFile(path) as file:
         page = file.pages[0]
@@ -287,7 +428,7 @@ def _without_codecs(path, as_shown, error):
         if compression in COMMON and not isinstance(second, UnidentifiedImageError):
             raise error from None
         name = getattr(compression, "name", compression)
-        raise Unreadable(
+        raise _Unreadable(
             f"its compression ({name}, {page.bitspersample} bits) needs a package that is not "
             "installed: pip install imagecodecs; or save it without compression"
         ) from None
@@ -296,14 +437,15 @@ def _without_codecs(path, as_shown, error):
     return _inverse(pixels) if by_pillow != _is_inverted(page, as_shown) else pixels, axes
 
 
-def _retyped(pixels, dtype):
+def _retyped(pixels: np.ndarray, dtype: np.dtype) -> np.ndarray:
     """Pixels of the type that the file has: Pillow gives signed bytes as unsigned, and so on."""
     if pixels.itemsize != dtype.itemsize:
         return pixels.astype(dtype)
     return pixels.astype(pixels.dtype.newbyteorder("=")).view(dtype)
 
 
-def _decode_tifffile(path, as_shown):
+def _decode_tifffile(path: Path, as_shown: bool) -> tuple[np.ndarray, str]:
+    """The first series of a TIFF, upright."""
     with tifffile.TiffFile(path, **_own_pages_only(path)) as file:
         page = file.pages[0]
         _refuse_loss(page.compression, as_shown)
@@ -320,7 +462,7 @@ def _decode_tifffile(path, as_shown):
     return _upright(pixels, axes, int(turn)), axes
 
 
-def _is_inverted(page, as_shown) -> bool:
+def _is_inverted(page: tifffile.TiffPage, as_shown: bool) -> bool:
     """Whether 0 is meant as white: in images, and in masks of single bits.
 
     Of bits that tifffile wrote, 1 is meant as 1, whatever it says of them.
@@ -329,22 +471,24 @@ def _is_inverted(page, as_shown) -> bool:
     return page.photometric == WHITE_IS_0 and not own and (as_shown or page.dtype == bool)
 
 
-def _inverse(pixels):
+def _inverse(pixels: np.ndarray) -> np.ndarray:
     """Dark for bright."""
     if pixels.dtype.kind == "u":
         return np.iinfo(pixels.dtype).max - pixels
     return -pixels if pixels.dtype.kind == "f" else ~pixels
 
 
-def _refuse_loss(compression, as_shown):
+def _refuse_loss(compression: object, as_shown: bool) -> None:
+    """Refuse a mask that was compressed with loss."""
     name = str(getattr(compression, "name", compression))
     if not as_shown and LOSSY.search(name):
-        raise Unreadable(
+        raise _Unreadable(
             f"{name} changes label values; save the mask as PNG, or as TIFF without it"
         )
 
 
-def _warn_of_others(path, count):
+def _warn_of_others(path: Path, count: int) -> None:
+    """Say that images of the file are not read, if there are any."""
     if count:
         warnings.warn(
             f"{path}: the first image is read, and {count} of other sizes in the file are not",
@@ -352,7 +496,7 @@ def _warn_of_others(path, count):
         )
 
 
-def _own_pages_only(path):
+def _own_pages_only(path: Path) -> dict:
     """Of a file whose description names others of the same acquisition, its own pages count."""
     with tifffile.TiffFile(path) as file:
         text = file.ome_metadata or "" if file.is_ome else ""
@@ -360,14 +504,14 @@ def _own_pages_only(path):
     return {"is_ome": False} if len(named) > 1 else {}
 
 
-def _upright(pixels, axes, orientation):
+def _upright(pixels: np.ndarray, axes: str, orientation: int) -> np.ndarray:
     """Turned and mirrored as the camera's tag says."""
     turns, mirrored = TURNS.get(orientation, (0, False))
     y, x = axes.index("Y"), axes.index("X")
     return np.rot90(np.flip(pixels, x) if mirrored else pixels, turns, (y, x))
 
 
-def _look_up(indices, colormap):
+def _look_up(indices: np.ndarray, colormap: np.ndarray) -> tuple[np.ndarray, str]:
     """The gray values or colors that a palette's indices stand for, and their axes."""
     colors = np.moveaxis(np.asarray(colormap)[:, indices], 0, -1)
     if (colors == colors[..., :1]).all():
@@ -375,11 +519,12 @@ def _look_up(indices, colormap):
     return (colors // 257).astype(np.uint8), "YXS"
 
 
-def _decode_numpy(path):
+def _decode_numpy(path: Path) -> tuple[np.ndarray, str]:
+    """The array of a .npy file; its last axis is that of the colors if it looks like it."""
     try:
         pixels = np.load(path, allow_pickle=False)
     except ValueError as error:
-        raise Unreadable(
+        raise _Unreadable(
             "this .npy file holds objects of Python, which could run anything when they are read. "
             "Save its label array alone: np.save(file, masks)"
         ) from error
@@ -388,7 +533,8 @@ def _decode_numpy(path):
     return pixels, "Q" * (pixels.ndim - len(axes)) + axes
 
 
-def _decode_pillow(path, as_shown):
+def _decode_pillow(path: Path, as_shown: bool) -> tuple[np.ndarray, str]:
+    """The frames of a file that have the first one's size."""
     with _any_size(), Image.open(path) as file:
         _refuse_loss(file.format, as_shown)
         frames = [
@@ -404,7 +550,7 @@ def _decode_pillow(path, as_shown):
 
 
 @contextmanager
-def _any_size():
+def _any_size() -> Iterator[None]:
     """Pillow takes very large images for attacks; here they are somebody's slides."""
     limit, Image.MAX_IMAGE_PIXELS = Image.MAX_IMAGE_PIXELS, None
     try:
@@ -413,7 +559,7 @@ def _any_size():
         Image.MAX_IMAGE_PIXELS = limit
 
 
-def _pixels(frame, as_shown):
+def _pixels(frame: Image.Image, as_shown: bool) -> np.ndarray:
     """One frame as an array, upright; of a palette its colors if they are to be shown."""
     upright = ImageOps.exif_transpose(frame)
     return np.array(upright.convert("RGB") if as_shown and frame.mode == "P" else upright)
@@ -422,7 +568,7 @@ def _pixels(frame, as_shown):
 # ---- from axes to gray images
 
 
-def _frames(pixels, axes, channel=None):
+def _frames(pixels: np.ndarray, axes: str, channel: int | None = None) -> list[np.ndarray]:
     """The gray images (H, W) of pixels with these axes; ValueError for colors that differ."""
     if len(axes) != pixels.ndim:
         raise ValueError(f"shape {pixels.shape} with the axes {axes}; one gray image is (H, W)")
@@ -440,7 +586,7 @@ def _frames(pixels, axes, channel=None):
     return list(pixels.reshape(-1, *pixels.shape[-2:]))
 
 
-def _one_channel(pixels, channel):
+def _one_channel(pixels: np.ndarray, channel: int | None) -> np.ndarray:
     """(..., H, W) of (..., H, W, C): the chosen channel, or what all show alike."""
     count = pixels.shape[-1]
     if channel is not None:

@@ -1,11 +1,23 @@
 """A folder of your own: images, and a mask for each of them."""
 
+from __future__ import annotations
+
 import re
 import unicodedata
+from collections.abc import Iterable, Sequence
+from os import PathLike
 from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
 
 from unet_book.datasets.files import SUFFIXES, read_image, read_labels
 from unet_book.datasets.masks import to_cells
+
+if TYPE_CHECKING:
+    from unet_book.datasets.stack import Stack
+
+__all__ = ["read_folder", "natural"]
 
 # What programs add to an image's name for its mask, and to a channel's image.
 ADDED = re.compile(
@@ -14,7 +26,9 @@ ADDED = re.compile(
 OTHER = (".json", ".geojson", ".zip", ".roi", ".xml")  # outlines, which are no label images
 
 
-def read_folder(folder, classes=(), ignore=None):
+def read_folder(
+    folder: str | PathLike, classes: Sequence[int] = (), ignore: int | None = None
+) -> Stack:
     """Read your own images: ``images/`` and ``masks/``, a mask for each image by its name.
 
     Images are gray, of any sizes, in any file that `files.read_image` reads, in folders within
@@ -26,13 +40,25 @@ def read_folder(folder, classes=(), ignore=None):
 
     Parameters
     ----------
-    folder : a path.
-    classes, ignore : as for `masks.to_cells`.
+    folder : str or PathLike
+        The one that holds ``images/`` and ``masks/``.
+    classes : sequence of int
+        As for `masks.to_cells`.
+    ignore : int or None
+        As for `masks.to_cells`.
 
-    Returns a `Stack` of all pairs, in the order of their names, numbers in them as numbers. Raises
-    FileNotFoundError if a folder, a mask or an image is missing; ValueError if a file can't be
-    read, an image is not gray, a mask has another size than its image or can't be told, or no mask
-    holds a cell. Each message names the file.
+    Returns
+    -------
+    Stack
+        All pairs, in the order of their names, numbers in them as numbers.
+
+    Raises
+    ------
+    FileNotFoundError
+        If a folder, a mask or an image is missing.
+    ValueError
+        If a file can't be read, an image is not gray, a mask has another size than its image or
+        can't be told, or no mask holds a cell. Each message names the file.
     """
     folder = Path(folder)
     pairs = _pairs(folder)
@@ -53,14 +79,24 @@ def read_folder(folder, classes=(), ignore=None):
     return Stack(folder.name, images, labels, str(folder), [image.stem for image, _ in pairs])
 
 
-def natural(path) -> list:
-    """A key that sorts names with numbers by the numbers: t2 before t10."""
+def natural(path: object) -> list:
+    """A key that sorts names with numbers by the numbers: t2 before t10.
+
+    Parameters
+    ----------
+    path : object
+        A path or a name.
+
+    Returns
+    -------
+    list of int and str
+    """
     return [
         int(part) if part.isdecimal() else part.lower() for part in re.split(r"(\d+)", str(path))
     ]
 
 
-def _pairs(folder) -> list[tuple[Path, list[Path]]]:
+def _pairs(folder: Path) -> list[tuple[Path, list[Path]]]:
     """(image, its masks) of a folder: a mask an image, or a folder an image and a mask a cell."""
     if not (folder / "images").is_dir():
         inside = [part for part in folder.iterdir() if (part / "images").is_dir()]
@@ -72,7 +108,7 @@ def _pairs(folder) -> list[tuple[Path, list[Path]]]:
     return [(image, [mask]) for image, mask in _matched(images, masks, folder)]
 
 
-def _files(folder) -> dict[str, Path]:
+def _files(folder: Path) -> dict[str, Path]:
     """The images of a folder, and of folders in it, by their names without what programs add."""
     if not folder.is_dir():
         said = _said_of_outlines(folder.parent.glob("*"))
@@ -93,19 +129,22 @@ def _files(folder) -> dict[str, Path]:
     return named
 
 
-def _said_of_outlines(paths) -> str:
+def _said_of_outlines(paths: Iterable[Path]) -> str:
     """What to say where one of the files holds outlines in words instead of pixels."""
     other = next((path.name for path in paths if path.suffix.lower() in OTHER), None)
     return f" ({other} is not read: export label images)" if other else ""
 
 
-def _key(path) -> str:
+def _key(path: Path) -> str:
     """What an image and its mask have in common: place and name, in one form of Unicode."""
     stem = ADDED.sub("", path.stem)
     return unicodedata.normalize("NFC", (path.parent / stem).as_posix())
 
 
-def _matched(images, masks, folder):
+def _matched(
+    images: dict[str, Path], masks: dict[str, Path], folder: Path
+) -> list[tuple[Path, Path]]:
+    """Each image beside the mask of its name."""
     for name, path in images.items():
         if name not in masks:
             raise FileNotFoundError(
@@ -119,7 +158,7 @@ def _matched(images, masks, folder):
     return [(path, masks[name]) for name, path in images.items()]
 
 
-def _read_mask(paths):
+def _read_mask(paths: list[Path]) -> np.ndarray:
     """The numbers of a mask; of a mask a cell, each file's white under a number of its own."""
     if len(paths) == 1:
         return read_labels(paths[0])
@@ -132,5 +171,6 @@ def _read_mask(paths):
     return numbers
 
 
-def _size(array) -> str:
+def _size(array: np.ndarray) -> str:
+    """Height x width, in words."""
     return " x ".join(map(str, array.shape))

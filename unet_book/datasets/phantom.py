@@ -15,9 +15,12 @@ read or set.
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from numbers import Real
+from typing import TypeAlias
 
 import numpy as np
+from numpy.random import Generator
 from scipy import ndimage
 from scipy.spatial import cKDTree
 
@@ -25,8 +28,16 @@ from unet_book.sizes import whole_number
 
 __all__ = ["cells", "membranes", "stack"]
 
+Seed: TypeAlias = int | Sequence[int]
 
-def cells(shape=(256, 256), count=None, seed=0, radius=14.0, noise=0.03):
+
+def cells(
+    shape: Sequence[int] = (256, 256),
+    count: int | None = None,
+    seed: Seed = 0,
+    radius: float = 14.0,
+    noise: float = 0.03,
+) -> tuple[np.ndarray, np.ndarray]:
     """Draw bright cells on dark ground, many of them touching.
 
     Each cell is a smooth closed curve around its center; where two overlap, the border between
@@ -34,7 +45,7 @@ def cells(shape=(256, 256), count=None, seed=0, radius=14.0, noise=0.03):
 
     Parameters
     ----------
-    shape : tuple of int
+    shape : sequence of int
         (H, W) in pixels, each at least ``3 * radius``.
     count : int, optional
         Number of cells; by default as many as cover about two fifths of the image.
@@ -57,6 +68,8 @@ def cells(shape=(256, 256), count=None, seed=0, radius=14.0, noise=0.03):
     ValueError
         If an argument is out of range, or if ``count`` cells do not fit.
 
+    Examples
+    --------
     >>> image, labels = cells((128, 128), count=12, seed=1)
     >>> image.shape, int(labels.max())
     ((128, 128), 12)
@@ -71,7 +84,9 @@ def cells(shape=(256, 256), count=None, seed=0, radius=14.0, noise=0.03):
     return image, labels
 
 
-def membranes(shape=(256, 256), seed=0, spacing=36.0, noise=0.07):
+def membranes(
+    shape: Sequence[int] = (256, 256), seed: Seed = 0, spacing: float = 36.0, noise: float = 0.07
+) -> tuple[np.ndarray, np.ndarray]:
     """Draw a section through tissue as an electron microscope shows it: dark membranes, gray cells.
 
     The cells are the regions of a Voronoi diagram of jittered points, some of them joined and all
@@ -80,7 +95,7 @@ def membranes(shape=(256, 256), seed=0, spacing=36.0, noise=0.07):
 
     Parameters
     ----------
-    shape : tuple of int
+    shape : sequence of int
         (H, W) in pixels, each at least ``2 * spacing``.
     seed : int or sequence of int
         Not negative; anything else that ``numpy.random.default_rng`` takes as a seed, too.
@@ -101,6 +116,8 @@ def membranes(shape=(256, 256), seed=0, spacing=36.0, noise=0.07):
     ValueError
         If an argument is out of range.
 
+    Examples
+    --------
     >>> image, labels = membranes((128, 128), seed=1)
     >>> image.shape, int(labels.min()), labels.dtype.name
     ((128, 128), 0, 'int32')
@@ -114,7 +131,9 @@ def membranes(shape=(256, 256), seed=0, spacing=36.0, noise=0.07):
     return image, labels
 
 
-def stack(kind="cells", count=8, shape=(256, 256), seed=0):
+def stack(
+    kind: str = "cells", count: int = 8, shape: Sequence[int] = (256, 256), seed: int = 0
+) -> tuple[np.ndarray, np.ndarray]:
     """Draw ``count`` phantoms of one kind; image i has the seed ``(seed, i)``.
 
     Parameters
@@ -123,7 +142,7 @@ def stack(kind="cells", count=8, shape=(256, 256), seed=0):
         "cells" or "membranes".
     count : int
         Number of images, at least 1.
-    shape : tuple of int
+    shape : sequence of int
         (H, W) of each, in pixels.
     seed : int
         Not negative. Stacks of different seeds share no image.
@@ -155,7 +174,7 @@ def stack(kind="cells", count=8, shape=(256, 256), seed=0):
 class _Outline:
     """A smooth closed curve around a center: its radius as a function of the angle."""
 
-    def __init__(self, center, radius, rng):
+    def __init__(self, center: np.ndarray, radius: float, rng: Generator) -> None:
         self.center = np.asarray(center, dtype=float)
         self.radius = radius * rng.uniform(0.75, 1.2)
         # The second harmonic makes the cell oblong, the higher ones make it irregular. Together
@@ -163,12 +182,12 @@ class _Outline:
         self.amplitude = rng.uniform([0.05, 0.0, 0.0, 0.0], [0.25, 0.10, 0.07, 0.04])
         self.phase = rng.uniform(0, 2 * np.pi, 4)
 
-    def reach(self, angle):
+    def reach(self, angle: np.ndarray | float) -> np.ndarray | float:
         """Distance from the center to the curve in the direction ``angle``, in pixels."""
         waves = np.cos(np.multiply.outer(angle, np.arange(2, 6)) + self.phase)
         return self.radius * (1 + waves @ self.amplitude)
 
-    def window(self, shape):
+    def window(self, shape: Sequence[int]) -> tuple[slice, slice]:
         """The rectangle of the image that holds the curve, as two slices."""
         r = 1.5 * self.radius
         low = np.maximum(np.floor(self.center - r), 0).astype(int)
@@ -176,7 +195,7 @@ class _Outline:
         return tuple(slice(a, b) for a, b in zip(low, high, strict=True))
 
 
-def _place(shape, count, radius, rng):
+def _place(shape: Sequence[int], count: int, radius: float, rng: Generator) -> list[_Outline]:
     """Choose ``count`` outlines: most beside an earlier one and touching it, some on their own."""
     placed = [_Outline(rng.uniform(0.25, 0.75, 2) * shape, radius, rng)]
     misses = 0
@@ -198,18 +217,20 @@ def _place(shape, count, radius, rng):
     )
 
 
-def _move_beside(new, old, rng):
+def _move_beside(new: _Outline, old: _Outline, rng: Generator) -> None:
+    """Put the new outline beside the old one, in a random direction."""
     angle = rng.uniform(0, 2 * np.pi)
     # A tenth of overlap: enough for a border several pixels long, too little to swallow a cell.
     distance = 0.9 * (old.reach(angle) + new.reach(angle + np.pi))
     new.center = old.center + distance * np.array([np.sin(angle), np.cos(angle)])
 
 
-def _apart(a, b):
+def _apart(a: _Outline, b: _Outline) -> bool:
+    """Whether two outlines are far enough from each other that both keep most of their area."""
     return np.hypot(*(a.center - b.center)) > 0.75 * (a.radius + b.radius)
 
 
-def _draw(shape, outlines):
+def _draw(shape: Sequence[int], outlines: list[_Outline]) -> tuple[np.ndarray, np.ndarray]:
     """Labels, and for each pixel how deep it lies: 0 at a cell's center, 1 at its outline."""
     labels = np.zeros(shape, dtype=np.int32)
     depth = np.ones(shape, dtype=np.float32)
@@ -224,7 +245,7 @@ def _draw(shape, outlines):
     return _keep_largest_parts(labels), depth
 
 
-def _keep_largest_parts(labels):
+def _keep_largest_parts(labels: np.ndarray) -> np.ndarray:
     """A later neighbor can cut a corner off a cell; such corners become background."""
     for i, window in enumerate(ndimage.find_objects(labels), start=1):
         parts, n = ndimage.label(labels[window] == i)
@@ -234,7 +255,10 @@ def _keep_largest_parts(labels):
     return labels
 
 
-def _fluorescence(labels, depth, noise, rng):
+def _fluorescence(
+    labels: np.ndarray, depth: np.ndarray, noise: float, rng: Generator
+) -> np.ndarray:
+    """Cells that glow, out-of-focus light around them, and the noise of counting photons."""
     shape, cell = labels.shape, labels > 0
     brightness = np.concatenate([[0.0], rng.uniform(0.35, 0.95, labels.max())])[labels]
     dome = np.sqrt(np.clip(1 - 0.75 * depth**2, 0, 1))  # a round cell is thicker in its middle
@@ -250,7 +274,9 @@ def _fluorescence(labels, depth, noise, rng):
 # --- membranes: a bent Voronoi diagram, then what electrons would make of it ---------------------
 
 
-def _bent_voronoi(shape, spacing, rng, rounding=2.0):
+def _bent_voronoi(
+    shape: Sequence[int], spacing: float, rng: Generator, rounding: float = 2.0
+) -> tuple[np.ndarray, np.ndarray]:
     """Distance of each pixel to the border of its region, in pixels, and the region's number."""
     points = _jittered_points(shape, spacing, rng)
     region = _join_some(points, spacing, rng)
@@ -273,7 +299,7 @@ def _bent_voronoi(shape, spacing, rng, rounding=2.0):
     return gap.reshape(shape), own.reshape(shape)
 
 
-def _jittered_points(shape, spacing, rng):
+def _jittered_points(shape: Sequence[int], spacing: float, rng: Generator) -> np.ndarray:
     """A grid that reaches beyond the image, each point moved by up to half a step."""
     steps = [np.arange(-2, size / spacing + 2) * spacing for size in shape]
     points = np.stack(np.meshgrid(*steps, indexing="ij"), axis=-1).reshape(-1, 2)
@@ -284,7 +310,7 @@ def _jittered_points(shape, spacing, rng):
     return np.concatenate([points, extra + rng.normal(0, 0.35, extra.shape) * spacing])
 
 
-def _join_some(points, spacing, rng):
+def _join_some(points: np.ndarray, spacing: float, rng: Generator) -> np.ndarray:
     """Give some neighboring points one number: their regions become one, no longer convex."""
     region = np.arange(len(points))
     _, neighbor = cKDTree(points).query(points, k=2)
@@ -293,7 +319,7 @@ def _join_some(points, spacing, rng):
     return region
 
 
-def _components(inside, smallest):
+def _components(inside: np.ndarray, smallest: int) -> np.ndarray:
     """Number the 4-connected parts of ``inside``; parts under ``smallest`` pixels become 0."""
     labels, n = ndimage.label(inside)
     keep = np.bincount(labels.ravel(), minlength=n + 1) >= smallest
@@ -301,7 +327,9 @@ def _components(inside, smallest):
     return np.where(keep, np.cumsum(keep), 0)[labels].astype(np.int32)
 
 
-def _electron(inner, owner, labels, noise, rng):
+def _electron(
+    inner: np.ndarray, owner: np.ndarray, labels: np.ndarray, noise: float, rng: Generator
+) -> np.ndarray:
     """Gray values from ``inner``, the distance to the nearest membrane (negative inside it)."""
     shape = labels.shape
     gray = 0.62 + 0.05 * rng.standard_normal(owner.max() + 1)[owner]
@@ -315,7 +343,7 @@ def _electron(inner, owner, labels, noise, rng):
     return _finish(gray * _uneven_light(shape, rng) + noise * grain)
 
 
-def _organelles(inner, rng):
+def _organelles(inner: np.ndarray, rng: Generator) -> np.ndarray:
     """How much darker organelles make each pixel: mitochondria with a rim, and small vesicles."""
     shape, area = inner.shape, inner.size
     darker = np.zeros(shape)
@@ -334,7 +362,9 @@ def _organelles(inner, rng):
     return darker * np.clip((inner - 1.5) / 3, 0, 1)
 
 
-def _ellipse(shape, center, size, angle):
+def _ellipse(
+    shape: Sequence[int], center: np.ndarray, size: np.ndarray, angle: float
+) -> tuple[tuple[slice, slice], np.ndarray, np.ndarray]:
     """A window of the image and in it the coordinates whose unit circle is the ellipse."""
     r = max(size) + 1
     low = np.maximum(np.floor(center - r), 0).astype(int)
@@ -349,7 +379,7 @@ def _ellipse(shape, center, size, angle):
 # --- what both share ------------------------------------------------------------------------------
 
 
-def _smooth_noise(shape, sigma, rng):
+def _smooth_noise(shape: Sequence[int], sigma: float, rng: Generator) -> np.ndarray:
     """Gaussian noise of correlation length ``sigma`` px, mean 0 and standard deviation 1."""
     # Coarse noise is made small and enlarged: its cost would otherwise grow with sigma.
     step = max(1, int(sigma // 2))
@@ -361,7 +391,7 @@ def _smooth_noise(shape, sigma, rng):
     return field[: shape[0], : shape[1]]
 
 
-def _uneven_light(shape, rng):
+def _uneven_light(shape: Sequence[int], rng: Generator) -> np.ndarray:
     """A factor of 0.6 to 1.1 that falls off from one side, with a slow ripple."""
     row, column = np.ogrid[-1 : 1 : shape[0] * 1j, -1 : 1 : shape[1] * 1j]
     angle = rng.uniform(0, 2 * np.pi)
@@ -370,11 +400,12 @@ def _uneven_light(shape, rng):
     return 0.9 + slope + ripple
 
 
-def _finish(image):
+def _finish(image: np.ndarray) -> np.ndarray:
+    """Gray values in [0, 1], float32."""
     return np.clip(image, 0, 1).astype(np.float32)
 
 
-def _check(shape, noise, minimum):
+def _check(shape: Sequence[int], noise: float, minimum: float) -> None:
     """Refuse a shape that is not two whole numbers of at least ``minimum``, and bad noise."""
     if np.shape(shape) != (2,):
         raise ValueError(f"shape={shape!r}: give two whole numbers, (H, W) in pixels")
@@ -387,7 +418,7 @@ def _check(shape, noise, minimum):
         raise ValueError(f"noise={noise!r}: give a standard deviation between 0 and 1")
 
 
-def _at_least(value, name, minimum):
+def _at_least(value: float, name: str, minimum: float) -> float:
     """`value`; ValueError unless it is a finite number of at least `minimum`."""
     if not (isinstance(value, Real) and minimum <= value < math.inf):
         raise ValueError(f"{name}={value!r}: give a number of at least {minimum}")

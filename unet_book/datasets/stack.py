@@ -1,12 +1,17 @@
 """Images with their instance labels, in the one form that all of the package takes."""
 
-from collections.abc import Sequence
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
 
 import numpy as np
+from numpy.typing import DTypeLike
 from torch.utils.data import Dataset
 
-from unet_book._arrays import to_numpy
+from unet_book._arrays import ArrayLike, to_numpy
 from unet_book.datasets.checks import check_image, check_labels
+
+__all__ = ["Stack", "together"]
 
 
 class Stack(Dataset):
@@ -18,21 +23,37 @@ class Stack(Dataset):
 
     Parameters
     ----------
-    name : what errors and figures call it.
-    images : floating point in [0, 1], (N, H, W) or a sequence of (H, W), one at least; kept as
-        float32.
-    labels : integers >= -1 of the same shapes; kept as int32.
-    source : where the images come from and whom to cite.
-    names : what each image is called, such as its file; numbers unless given.
+    name : str
+        What errors and figures call it.
+    images : array_like, (N, H, W), or a sequence of (H, W)
+        Floating point in [0, 1], one image at least; kept as float32.
+    labels : array_like of int, of the same shapes
+        At least -1; kept as int32.
+    source : str
+        Where the images come from and whom to cite.
+    names : sequence of str or None
+        What each image is called, such as its file; None numbers them.
 
-    Raises ValueError if shapes, types or values are not as above; the message names the offender.
+    Raises
+    ------
+    ValueError
+        If shapes, types or values are not as above; the message names the offender.
 
+    Examples
+    --------
     >>> image = np.zeros((1, 64, 64), np.float32)
     >>> len(Stack("empty", image, image.astype(int)))
     1
     """
 
-    def __init__(self, name, images, labels, source="", names: Sequence[str] | None = None):
+    def __init__(
+        self,
+        name: str,
+        images: ArrayLike,
+        labels: ArrayLike,
+        source: str = "",
+        names: Sequence[str] | None = None,
+    ) -> None:
         images, labels = (_each(name, arrays) for arrays in (images, labels))
         self.names = [f"{i:03}" for i in range(len(images))] if names is None else list(names)
         if len({len(images), len(labels), len(self.names)}) > 1:
@@ -52,38 +73,67 @@ class Stack(Dataset):
         self.images = together(images, np.float32)
         self.labels = together(labels, np.int32)
 
-    def __len__(self):
+    def __len__(self) -> int:
         return len(self.images)
 
-    def __getitem__(self, index):
+    def __getitem__(self, index: int | slice) -> tuple[np.ndarray, np.ndarray] | Stack:
         if isinstance(index, slice):
             return self.pick(range(*index.indices(len(self))))
         return self.images[index], self.labels[index]
 
-    def __repr__(self):
+    def __repr__(self) -> str:
         shapes = sorted({image.shape for image in self.images})
         sizes = " to ".join(f"{h} x {w}" for h, w in dict.fromkeys([shapes[0], shapes[-1]]))
         return f"Stack({self.name!r}: {len(self)} images of {sizes}, {self.cell_count()} cells)"
 
-    def pick(self, indices) -> "Stack":
-        """The images of these indices as a stack of their own."""
+    def pick(self, indices: Iterable[int]) -> Stack:
+        """The images of some indices as a stack of their own.
+
+        Parameters
+        ----------
+        indices : iterable of int
+            Which images, in which order.
+
+        Returns
+        -------
+        Stack
+        """
         images, labels, names = (
             [values[i] for i in indices] for values in (self.images, self.labels, self.names)
         )
         return Stack(self.name, images, labels, self.source, names)
 
     def cell_count(self) -> int:
-        """Number of cells in all images together."""
+        """Number of cells in all images together.
+
+        Returns
+        -------
+        int
+        """
         return sum(int(np.count_nonzero(np.unique(labels) > 0)) for labels in self.labels)
 
 
-def together(arrays, dtype=None):
-    """One array (N, ...) where all have one shape, else the list of them, each as `dtype`."""
+def together(
+    arrays: Iterable[np.ndarray], dtype: DTypeLike | None = None
+) -> np.ndarray | list[np.ndarray]:
+    """One array where all have one shape, else the list of them.
+
+    Parameters
+    ----------
+    arrays : iterable of ndarray
+        Such as images of any sizes.
+    dtype : DTypeLike or None
+        What they become; None leaves them as they are.
+
+    Returns
+    -------
+    ndarray, (N, ...), or list of ndarray
+    """
     arrays = [np.ascontiguousarray(array, dtype=dtype) for array in arrays]
     return np.stack(arrays) if len({array.shape for array in arrays}) == 1 else arrays
 
 
-def _each(name, arrays):
+def _each(name: str, arrays: ArrayLike) -> list[np.ndarray]:
     """A stack (N, H, W), or a sequence of (H, W), as a list of arrays."""
     shape = np.shape(arrays) if isinstance(arrays, np.ndarray) else (len(arrays), "H", "W")
     if len(shape) != 3 or 0 in shape:

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import numpy as np
 
-from unet_book._arrays import Images
+from unet_book._arrays import ArrayLike
 from unet_book.metrics.overlaps import contingency
 from unet_book.metrics.segments import slices
 
 __all__ = ["seg"]
 
 
-def seg(truth_labels: Images, predicted_labels: Images) -> float:
+def seg(truth_labels: ArrayLike, predicted_labels: ArrayLike) -> float:
     """SEG of the Cell Tracking Challenge: the mean over true cells of their IoU with their match.
 
     A predicted cell matches a true one if it covers more than half of it; a true cell without match

@@ -6,7 +6,7 @@ from collections.abc import Iterable
 
 import numpy as np
 
-from unet_book._arrays import Images, to_images
+from unet_book._arrays import ArrayLike, to_images
 from unet_book.metrics.pixels import f_error
 from unet_book.metrics.rand import (
     mean_over_slices,
@@ -25,8 +25,8 @@ THRESHOLDS = tuple(k / 10 for k in range(11))
 
 
 def challenge_scores(
-    truth: Images,
-    probability: Images,
+    truth: ArrayLike,
+    probability: ArrayLike,
     thresholds: Iterable[float] | None = None,
     warping: bool = True,
 ) -> dict[str, np.ndarray]:

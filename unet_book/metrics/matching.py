@@ -4,19 +4,32 @@ SEG asks how well each true cell was met and lets invented ones pass. Whoever co
 other half, too.
 """
 
+from collections.abc import Iterable
 from typing import NamedTuple
 
 import numpy as np
 
-from unet_book._arrays import Images
-from unet_book.metrics.overlaps import contingency
+from unet_book._arrays import ArrayLike
+from unet_book.metrics.overlaps import Contingency, contingency
 from unet_book.metrics.segments import slices
+
+__all__ = ["Matches", "Mistakes", "matches", "f1", "average_precision", "cell_mistakes"]
 
 IOUS = np.arange(10, 20) / 20  # 0.5, 0.55, ..., 0.95
 
 
 class Matches(NamedTuple):
-    """How many cells are found in both (`found`), in the truth only, in the prediction only."""
+    """How many cells are found.
+
+    Parameters
+    ----------
+    found : int
+        In both.
+    missed : int
+        In the truth only.
+    invented : int
+        In the prediction only.
+    """
 
     found: int
     missed: int
@@ -24,22 +37,33 @@ class Matches(NamedTuple):
 
     @property
     def f1(self) -> float:
-        """2 found / (2 found + missed + invented); 1 where there is no cell on either side."""
+        """2 found / (2 found + missed + invented); 1 without a cell (float)."""
         return _share(2 * self.found, 2 * self.found + self.missed + self.invented)
 
     @property
     def precision(self) -> float:
-        """Kaggle's word for found / (found + missed + invented); 1 without a cell."""
+        """Kaggle's word for found / (found + missed + invented); 1 without a cell (float)."""
         return _share(self.found, self.found + self.missed + self.invented)
 
 
 class Mistakes(NamedTuple):
-    """Cells that went wrong, counted; of `cells` true and `predicted` ones.
+    """Cells that went wrong, counted.
 
-    `merged` true cells lie for more than half in a predicted cell that holds more than half of
-    another one, too. `split` true cells hold more than half of two predicted ones, or more.
-    `missed` true cells are predicted background for more than half. `invented` predicted cells lie
-    for more than half on true background.
+    Parameters
+    ----------
+    cells : int
+        True cells.
+    predicted : int
+        Predicted ones.
+    merged : int
+        True cells that lie for more than half in a predicted cell that holds more than half of
+        another one, too.
+    split : int
+        True cells that hold more than half of two predicted ones, or more.
+    missed : int
+        True cells that are predicted background for more than half.
+    invented : int
+        Predicted cells that lie for more than half on true background.
     """
 
     cells: int
@@ -50,18 +74,18 @@ class Mistakes(NamedTuple):
     invented: int
 
 
-def matches(truth_labels: Images, predicted_labels: Images, iou: float = 0.5) -> Matches:
-    """Which cells are found: pairs of a true and a predicted cell whose IoU is above `iou`.
+def matches(truth_labels: ArrayLike, predicted_labels: ArrayLike, iou: float = 0.5) -> Matches:
+    """Which cells are found: pairs of a true and a predicted cell whose IoU is above a threshold.
 
     Above one half no cell can have two partners, so nothing has to be assigned.
 
     Parameters
     ----------
-    truth_labels, predicted_labels : array or tensor (H, W), a stack (N, H, W), or a list of (H, W)
+    truth_labels, predicted_labels : array_like, (H, W) or (N, H, W), or a list of (H, W)
         Instance labels, or masks of bool whose 4-connected parts are the cells. Where the truth is
         -1 nothing is counted.
-    iou : float, from 0.5 to 1
-        How much of their union two cells must share.
+    iou : float
+        How much of their union two cells must share, from 0.5 to 1.
 
     Returns
     -------
@@ -84,10 +108,25 @@ def matches(truth_labels: Images, predicted_labels: Images, iou: float = 0.5) ->
     return _sum(_matches(table, _check_iou(iou)) for table in tables)
 
 
-def f1(truth_labels: Images, predicted_labels: Images, iou: float = 0.5) -> float:
+def f1(truth_labels: ArrayLike, predicted_labels: ArrayLike, iou: float = 0.5) -> float:
     """F1 of the cells of all images: twice the found over all true and all predicted ones.
 
-    Parameters, errors: as `matches`.
+    Parameters
+    ----------
+    truth_labels, predicted_labels : array_like, (H, W) or (N, H, W), or a list of (H, W)
+        As for `matches`.
+    iou : float
+        As for `matches`.
+
+    Returns
+    -------
+    float
+        From 0 to 1.
+
+    Raises
+    ------
+    ValueError, TypeError
+        As `matches` does.
 
     Examples
     --------
@@ -98,12 +137,15 @@ def f1(truth_labels: Images, predicted_labels: Images, iou: float = 0.5) -> floa
     return _sum(_matches(table, _check_iou(iou)) for table in tables).f1
 
 
-def average_precision(truth_labels: Images, predicted_labels: Images, iou: float | None = None):
+def average_precision(
+    truth_labels: ArrayLike, predicted_labels: ArrayLike, iou: float | None = None
+) -> float:
     """AP as the Data Science Bowl 2018 counted it: found / (found + missed + invented), averaged.
 
     Parameters
     ----------
-    truth_labels, predicted_labels : as in `matches`
+    truth_labels, predicted_labels : array_like, (H, W) or (N, H, W), or a list of (H, W)
+        As for `matches`.
     iou : float or None
         At one IoU alone; None is the competition's mean over 0.5, 0.55, ..., 0.95.
 
@@ -115,7 +157,7 @@ def average_precision(truth_labels: Images, predicted_labels: Images, iou: float
     Raises
     ------
     ValueError, TypeError
-        As `matches`.
+        As `matches` does.
 
     References
     ----------
@@ -132,10 +174,22 @@ def average_precision(truth_labels: Images, predicted_labels: Images, iou: float
     return float(np.mean([[_matches(t, level).precision for level in levels] for t in tables]))
 
 
-def cell_mistakes(truth_labels: Images, predicted_labels: Images) -> Mistakes:
+def cell_mistakes(truth_labels: ArrayLike, predicted_labels: ArrayLike) -> Mistakes:
     """Cells that were merged, split, missed or invented, counted over all images.
 
-    Parameters, errors: as `matches`.
+    Parameters
+    ----------
+    truth_labels, predicted_labels : array_like, (H, W) or (N, H, W), or a list of (H, W)
+        As for `matches`.
+
+    Returns
+    -------
+    Mistakes
+
+    Raises
+    ------
+    ValueError, TypeError
+        As `matches` does.
 
     Examples
     --------
@@ -146,35 +200,39 @@ def cell_mistakes(truth_labels: Images, predicted_labels: Images) -> Mistakes:
     return _sum(_mistakes(table) for table in tables)
 
 
-def _sum(counts):
+def _sum(counts: Iterable[Matches | Mistakes]) -> Matches | Mistakes:
     """Counts of several images, added up."""
     counts = list(counts)
     return type(counts[0])(*(int(sum(column)) for column in zip(*counts)))
 
 
-def _share(part, whole) -> float:
+def _share(part: int, whole: int) -> float:
+    """A share; 1 of nothing."""
     return part / whole if whole else 1.0
 
 
 def _check_iou(iou: float) -> float:
+    """`iou`, unless it is out of range."""
     if not 0.5 <= iou < 1:
         raise ValueError(f"iou is from 0.5, below which a cell may have two partners, to 1: {iou}")
     return iou
 
 
-def _cells_that_meet(table):
+def _cells_that_meet(table: Contingency) -> np.ndarray:
     """The rows of a contingency in which both are cells, and neither background."""
     return (table.true_ids[table.i] > 0) & (table.predicted_ids[table.j] > 0)
 
 
-def _matches(table, iou) -> Matches:
+def _matches(table: Contingency, iou: float) -> Matches:
+    """The matches of one image."""
     union = table.true_sizes[table.i] + table.predicted_sizes[table.j] - table.shared
     found = int((_cells_that_meet(table) & (table.shared > iou * union)).sum())
     true, predicted = ((ids > 0).sum() for ids in (table.true_ids, table.predicted_ids))
     return Matches(found, int(true) - found, int(predicted) - found)
 
 
-def _mistakes(table) -> Mistakes:
+def _mistakes(table: Contingency) -> Mistakes:
+    """The mistakes in one image."""
     both = _cells_that_meet(table)
     holds = both & (2 * table.shared > table.true_sizes[table.i])  # the predicted cell the true one
     inside = both & (2 * table.shared > table.predicted_sizes[table.j])

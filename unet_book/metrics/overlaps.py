@@ -11,7 +11,7 @@ from typing import NamedTuple
 import numpy as np
 from scipy.sparse import coo_array
 
-from unet_book._arrays import Array
+from unet_book._arrays import ArrayLike
 from unet_book.metrics.segments import alike, segments
 
 __all__ = ["Contingency", "contingency", "overlap_table"]
@@ -44,7 +44,7 @@ class Contingency(NamedTuple):
     predicted_sizes: np.ndarray
 
 
-def contingency(truth: Array, prediction: Array) -> Contingency:
+def contingency(truth: ArrayLike, prediction: ArrayLike) -> Contingency:
     """The pairs of a true and a predicted segment that meet, and the sizes of all segments.
 
     Background, 0, is counted like a segment; pixels where the truth is -1 are left out. Time and
@@ -94,7 +94,9 @@ def contingency(truth: Array, prediction: Array) -> Contingency:
     )
 
 
-def overlap_table(truth: Array, prediction: Array) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+def overlap_table(
+    truth: ArrayLike, prediction: ArrayLike
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Numbers of pixels shared by each true and each predicted segment, and the segments' numbers.
 
     It holds every pair, those that never meet, too: for few segments.

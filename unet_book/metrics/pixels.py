@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import numpy as np
 
-from unet_book._arrays import Images
+from unet_book._arrays import ArrayLike
 from unet_book.metrics.segments import pair
 
-__all__ = ["f_error", "iou", "majority_error", "pixel_error"]
+__all__ = ["pixel_error", "majority_error", "f_error", "iou"]
 
 
-def pixel_error(truth: Images, prediction: Images) -> float:
+def pixel_error(truth: ArrayLike, prediction: ArrayLike) -> float:
     """The share of annotated pixels whose class is wrong.
 
     Parameters
@@ -41,7 +41,7 @@ def pixel_error(truth: Images, prediction: Images) -> float:
     return float(np.mean(truth[annotated] != prediction[annotated]))
 
 
-def majority_error(truth: Images) -> float:
+def majority_error(truth: ArrayLike) -> float:
     """The pixel error of guessing the most frequent class everywhere: what any method must beat.
 
     Parameters
@@ -69,7 +69,7 @@ def majority_error(truth: Images) -> float:
     return float(1 - counts.max() / counts.sum())
 
 
-def f_error(truth: Images, prediction: Images) -> float:
+def f_error(truth: ArrayLike, prediction: ArrayLike) -> float:
     """1 - F of the foreground (> 0) over annotated pixels: the "pixel error" of ISBI 2012.
 
     F = 2 TP / (2 TP + FP + FN) is the harmonic mean of precision and recall, with *cell* as the
@@ -99,7 +99,7 @@ def f_error(truth: Images, prediction: Images) -> float:
     return wrong / (2 * both + wrong) if wrong else 0.0
 
 
-def iou(truth: Images, prediction: Images) -> float:
+def iou(truth: ArrayLike, prediction: ArrayLike) -> float:
     """Intersection over union of the foreground (> 0) over annotated pixels.
 
     It says nothing about whether touching cells were told apart: that is what `seg` is for.
@@ -123,7 +123,7 @@ def iou(truth: Images, prediction: Images) -> float:
     return both / (both + wrong) if wrong else 1.0
 
 
-def _overlap(truth: Images, prediction: Images) -> tuple[int, int]:
+def _overlap(truth: ArrayLike, prediction: ArrayLike) -> tuple[int, int]:
     """How many annotated pixels are foreground in both, and in one of the two only."""
     truth, prediction = pair(truth, prediction)
     annotated = truth != -1

@@ -11,25 +11,25 @@ from collections.abc import Callable, Sequence
 
 import numpy as np
 
-from unet_book._arrays import Array, Images
+from unet_book._arrays import ArrayLike
 from unet_book.metrics.overlaps import contingency
 from unet_book.metrics.segments import slices
 
 __all__ = [
-    "mean_over_slices",
     "rand_error",
-    "rand_error_of",
-    "v_info",
-    "v_info_of",
     "v_rand",
-    "v_rand_of",
+    "v_info",
     "within_cells",
+    "rand_error_of",
+    "v_rand_of",
+    "v_info_of",
+    "mean_over_slices",
 ]
 
 Counts = tuple[np.ndarray, np.ndarray, np.ndarray, int]  # what `within_cells` gives
 
 
-def rand_error(truth: Images, prediction: Images) -> float:
+def rand_error(truth: ArrayLike, prediction: ArrayLike) -> float:
     """The Rand error of ISBI 2012: 1 - F over pairs of pixels of true cells.
 
     A pair is positive if both pixels belong to one segment. F = 2 TP / (true positives' pairs +
@@ -63,7 +63,7 @@ def rand_error(truth: Images, prediction: Images) -> float:
     return rand_error_of([within_cells(*both) for both in slices(truth, prediction)])
 
 
-def v_rand(truth: Images, prediction: Images) -> float:
+def v_rand(truth: ArrayLike, prediction: ArrayLike) -> float:
     """V_Rand: the F-score of pairs drawn *with* replacement, so a pixel is its own partner, too.
 
     With shares of the n pixels of true cells, a_i that of true segment i (found or not), p_ij what
@@ -95,7 +95,7 @@ def v_rand(truth: Images, prediction: Images) -> float:
     return mean_over_slices(v_rand_of, counts)
 
 
-def v_info(truth: Images, prediction: Images) -> float:
+def v_info(truth: ArrayLike, prediction: ArrayLike) -> float:
     """V_Info: 2 I / (H(true) + H(predicted)), the share of information the two have in common.
 
     Entropies of the segment of a pixel drawn from the true cells, with p_ij and singletons as in
@@ -126,7 +126,7 @@ def v_info(truth: Images, prediction: Images) -> float:
     return mean_over_slices(v_info_of, counts)
 
 
-def within_cells(truth: Array, prediction: Array) -> Counts:
+def within_cells(truth: ArrayLike, prediction: ArrayLike) -> Counts:
     """Pixels that segments share, in the pixels of true cells.
 
     Parameters

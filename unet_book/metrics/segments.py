@@ -8,12 +8,12 @@ from collections.abc import Sequence
 import numpy as np
 from scipy import ndimage
 
-from unet_book._arrays import Images, is_ragged, to_images, to_numpy
+from unet_book._arrays import ArrayLike, is_ragged, to_images, to_numpy
 
-__all__ = ["alike", "images", "pair", "segments", "slices", "warn_of_mask"]
+__all__ = ["alike", "pair", "images", "slices", "warn_of_mask", "segments"]
 
 
-def alike(truth: Images, prediction: Images) -> tuple[np.ndarray, np.ndarray]:
+def alike(truth: ArrayLike, prediction: ArrayLike) -> tuple[np.ndarray, np.ndarray]:
     """Truth and prediction as numpy arrays of one shape.
 
     Parameters
@@ -42,7 +42,7 @@ def alike(truth: Images, prediction: Images) -> tuple[np.ndarray, np.ndarray]:
     return truth, prediction
 
 
-def pair(truth: Images, prediction: Images) -> tuple[np.ndarray, np.ndarray]:
+def pair(truth: ArrayLike, prediction: ArrayLike) -> tuple[np.ndarray, np.ndarray]:
     """Truth and prediction as `alike` has them; of lists of images all pixels, in a row.
 
     Parameters
@@ -71,7 +71,7 @@ def pair(truth: Images, prediction: Images) -> tuple[np.ndarray, np.ndarray]:
     return truth, prediction
 
 
-def images(truth: Images, prediction: Images) -> list[tuple[np.ndarray, np.ndarray]]:
+def images(truth: ArrayLike, prediction: ArrayLike) -> list[tuple[np.ndarray, np.ndarray]]:
     """Truth and prediction image by image.
 
     Parameters
@@ -102,7 +102,7 @@ def images(truth: Images, prediction: Images) -> list[tuple[np.ndarray, np.ndarr
     return pairs
 
 
-def slices(truth: Images, prediction: Images) -> list[tuple[np.ndarray, np.ndarray]]:
+def slices(truth: ArrayLike, prediction: ArrayLike) -> list[tuple[np.ndarray, np.ndarray]]:
     """Truth and prediction slice by slice, with a warning of masks.
 
     What asks for them is a metric that a user has called: its warnings point at the user's line.

@@ -10,13 +10,13 @@ from __future__ import annotations
 import numpy as np
 from scipy import ndimage
 
-from unet_book._arrays import Array, Images, is_ragged, like, to_numpy
+from unet_book._arrays import Array, ArrayLike, is_ragged, like, to_numpy
 from unet_book._compiled import compiled
 
 __all__ = ["thin"]
 
 
-def thin(cells: Images) -> Array | list[Array]:
+def thin(cells: ArrayLike) -> Array | list[Array]:
     """Labels of the 4-connected parts of a mask, grown until dams of one pixel part them.
 
     All parts grow at once, one ring of 4-neighbors after another, into what is not cell. A pixel

@@ -10,11 +10,11 @@ from __future__ import annotations
 import numpy as np
 from scipy import ndimage
 
-from unet_book._arrays import Array, Images, to_numpy
+from unet_book._arrays import ArrayLike, to_numpy
 from unet_book._compiled import compiled
 from unet_book.metrics.segments import images
 
-__all__ = ["count_mistakes", "is_simple", "mistake_kinds", "warp", "warping_error"]
+__all__ = ["is_simple", "warping_error", "count_mistakes", "warp", "mistake_kinds"]
 
 # The neighbors of a pixel as (row, column), clockwise from north; bit k of a ring is neighbor k.
 RING = ((-1, 0), (-1, 1), (0, 1), (1, 1), (1, 0), (1, -1), (0, -1), (-1, -1))
@@ -47,7 +47,7 @@ PARTS = np.array([_parts_around(ring) for ring in range(256)], np.int8)
 SIMPLE = PARTS == 1  # then the background around is of one part, too, since the two take turns
 
 
-def is_simple(patch: Array) -> bool:
+def is_simple(patch: ArrayLike) -> bool:
     """Whether a pixel may be turned over freely (Jain et al. 2010).
 
     It may if its neighbors hold exactly one 4-connected part of cell beside it and exactly one
@@ -79,7 +79,7 @@ def is_simple(patch: Array) -> bool:
     return bool(SIMPLE[sum((patch[1 + dy, 1 + dx] > 0) << k for k, (dy, dx) in enumerate(RING))])
 
 
-def warping_error(truth: Images, prediction: Images, all_kinds: bool = False) -> float:
+def warping_error(truth: ArrayLike, prediction: ArrayLike, all_kinds: bool = False) -> float:
     """The warping error of ISBI 2012: splits and merges no bending explains (Jain et al. 2010).
 
     The truth is warped to the prediction (`warp`); of the pixels that still differ those count
@@ -149,7 +149,7 @@ def count_mistakes(
     return int(np.count_nonzero(kinds if all_kinds else (kinds == SPLIT) | (kinds == MERGE)))
 
 
-def warp(truth: Array, probability: Array, threshold: float = 0.5) -> np.ndarray:
+def warp(truth: ArrayLike, probability: ArrayLike, threshold: float = 0.5) -> np.ndarray:
     """The true cells, bent towards a prediction by turning over simple pixels (Jain et al. 2010).
 
     Pixels where truth and thresholded prediction differ are looked at again and again, those first
@@ -189,7 +189,7 @@ def warp(truth: Array, probability: Array, threshold: float = 0.5) -> np.ndarray
     return cells[1:-1, 1:-1].copy()
 
 
-def mistake_kinds(warped: Array, prediction: Array) -> np.ndarray:
+def mistake_kinds(warped: ArrayLike, prediction: ArrayLike) -> np.ndarray:
     """The kind of each pixel where the warped truth differs from the prediction.
 
     It follows from the 4-connected cells among the eight neighbors. What turning over a pixel would

@@ -6,14 +6,31 @@ A function that makes a figure returns it, closed: end a cell with the call, and
 import inspect
 import re
 import textwrap
+from collections.abc import Callable
 
 import matplotlib.pyplot as plt
 import numpy as np
+from IPython.display import Markdown
+from matplotlib.axes import Axes
 from matplotlib.colors import to_rgb
+from matplotlib.figure import Figure
 from matplotlib.ticker import FuncFormatter, LogLocator, NullLocator
 
-from unet_book._arrays import to_numpy
+from unet_book._arrays import ArrayLike, to_numpy
 from unet_book.costs import layer_costs
+from unet_book.unet import UNet
+
+__all__ = [
+    "gallery",
+    "error_curves",
+    "brightened",
+    "tinted",
+    "colored",
+    "outlined",
+    "mistakes",
+    "u_shape",
+    "source",
+]
 
 # From Okabe and Ito's palette, which was made to be told apart without red or green cones.
 ORANGE, BLUE, GREEN, PURPLE = "#E69F00", "#0072B2", "#009E73", "#CC79A7"
@@ -32,11 +49,23 @@ STYLE = {
 }
 
 
-def gallery(pictures: dict, columns: int = 3, width: float = 6.2):
-    """A figure of several pictures with their titles, side by side; returns it.
+def gallery(pictures: dict[str, ArrayLike], columns: int = 3, width: float = 6.2) -> Figure:
+    """A figure of several pictures with their titles, side by side.
 
-    `pictures` maps a title to an array (H, W), shown in gray from 0 to 1, or (H, W, 3) in color, of
-    any sizes. `width` is in inches.
+    Parameters
+    ----------
+    pictures : dict of str to array_like
+        A title to each picture, of any sizes: (H, W), shown in gray from 0 to 1, or (H, W, 3) in
+        color.
+    columns : int
+        Pictures in a row.
+    width : float
+        Of the figure, inches.
+
+    Returns
+    -------
+    matplotlib.figure.Figure
+        Closed.
     """
     rows = -(-len(pictures) // columns)
     shapes = [to_numpy(picture).shape for picture in pictures.values()]
@@ -55,12 +84,26 @@ def gallery(pictures: dict, columns: int = 3, width: float = 6.2):
     return figure
 
 
-def error_curves(series: dict, level: dict | None = None, width: float = 6.2):
-    """A figure of errors against training steps, on a logarithmic scale in percent; returns it.
+def error_curves(
+    series: dict[str, tuple], level: dict[str, float] | None = None, width: float = 6.2
+) -> Figure:
+    """A figure of errors against training steps, on a logarithmic scale in percent.
 
-    `series` maps a name to (steps, errors), with errors as shares; `level` maps a name to an error
-    that is drawn as a dashed line across. Each line is named at its end, so that no color has to be
-    looked up.
+    Each line is named at its end, so that no color has to be looked up.
+
+    Parameters
+    ----------
+    series : dict of str to tuple
+        A name to (steps, errors), with errors as shares.
+    level : dict of str to float, or None
+        A name to an error that is drawn as a dashed line across.
+    width : float
+        Of the figure, inches.
+
+    Returns
+    -------
+    matplotlib.figure.Figure
+        Closed.
     """
     with plt.rc_context(STYLE):
         figure, ax = plt.subplots(figsize=(width, 3.2))
@@ -89,25 +132,69 @@ def error_curves(series: dict, level: dict | None = None, width: float = 6.2):
     return figure
 
 
-def brightened(image, percentile: float = 99.5):
-    """`image` (H, W) stretched so that the eye sees its dark parts; float in [0, 1]."""
+def brightened(image: ArrayLike, percentile: float = 99.5) -> np.ndarray:
+    """An image stretched so that the eye sees its dark parts.
+
+    Parameters
+    ----------
+    image : array_like, (H, W)
+        Gray values.
+    percentile : float
+        Of the gray values, what becomes white.
+
+    Returns
+    -------
+    ndarray of float64, (H, W)
+        In [0, 1].
+    """
     pixels = to_numpy(image).astype(float)
     low, high = np.percentile(pixels, [0.5, percentile])
     return np.clip((pixels - low) / max(high - low, 1e-12), 0, 1)
 
 
-def tinted(image, mask, color: str = ORANGE, strength: float = 0.6):
-    """`image` (H, W) in [0, 1] with a color laid over it where `mask` (H, W) in [0, 1] is high.
+def tinted(
+    image: ArrayLike, mask: ArrayLike, color: str = ORANGE, strength: float = 0.6
+) -> np.ndarray:
+    """An image with a color laid over it where a mask is high.
 
-    Returns (H, W, 3). A probability map gives a tint that grows with it.
+    Parameters
+    ----------
+    image : array_like, (H, W)
+        In [0, 1].
+    mask : array_like, (H, W)
+        In [0, 1]; a probability map gives a tint that grows with it.
+    color : str
+        As matplotlib names it.
+    strength : float
+        The color's share where the mask is 1.
+
+    Returns
+    -------
+    ndarray of float64, (H, W, 3)
+        In [0, 1].
     """
     gray = np.repeat(to_numpy(image)[..., None], 3, axis=-1)
     alpha = strength * to_numpy(mask).astype(float)[..., None]
     return (1 - alpha) * gray + alpha * np.array(to_rgb(color))
 
 
-def colored(image, labels, strength: float = 0.55):
-    """`image` (H, W) in [0, 1] with each cell of `labels` (H, W) in one of seven colors."""
+def colored(image: ArrayLike, labels: ArrayLike, strength: float = 0.55) -> np.ndarray:
+    """An image with each cell in one of seven colors.
+
+    Parameters
+    ----------
+    image : array_like, (H, W)
+        In [0, 1].
+    labels : array_like of int, (H, W)
+        Instance labels.
+    strength : float
+        The color's share.
+
+    Returns
+    -------
+    ndarray, (H, W, 3)
+        In [0, 1].
+    """
     picture = np.repeat(to_numpy(image)[..., None], 3, axis=-1)
     labels = to_numpy(labels)
     inside = labels > 0
@@ -116,8 +203,23 @@ def colored(image, labels, strength: float = 0.55):
     return picture
 
 
-def outlined(image, labels, color: str = ORANGE):
-    """`image` (H, W) in [0, 1] with the outer pixels of each cell of `labels` in color."""
+def outlined(image: ArrayLike, labels: ArrayLike, color: str = ORANGE) -> np.ndarray:
+    """An image with the outer pixels of each cell in color.
+
+    Parameters
+    ----------
+    image : array_like, (H, W)
+        In [0, 1].
+    labels : array_like of int, (H, W)
+        Instance labels.
+    color : str
+        As matplotlib names it.
+
+    Returns
+    -------
+    ndarray of float64, (H, W, 3)
+        In [0, 1].
+    """
     labels = to_numpy(labels)
     padded = np.pad(labels, 1, mode="edge")
     around = [padded[1:-1, 2:], padded[1:-1, :-2], padded[2:, 1:-1], padded[:-2, 1:-1]]
@@ -125,9 +227,23 @@ def outlined(image, labels, color: str = ORANGE):
     return tinted(image, edge, color, strength=1.0)
 
 
-def mistakes(image, truth, prediction):
-    """`image` (H, W) in [0, 1] with wrong pixels in color: blue where a cell was missed, orange
-    where one was invented. `truth` and `prediction` (H, W) hold 0 and 1."""
+def mistakes(image: ArrayLike, truth: ArrayLike, prediction: ArrayLike) -> np.ndarray:
+    """An image with wrong pixels in color: blue where a cell was missed, orange where invented.
+
+    Parameters
+    ----------
+    image : array_like, (H, W)
+        In [0, 1].
+    truth : array_like, (H, W)
+        0 and 1.
+    prediction : array_like, (H, W)
+        0 and 1.
+
+    Returns
+    -------
+    ndarray of float64, (H, W, 3)
+        In [0, 1].
+    """
     truth, prediction = to_numpy(truth), to_numpy(prediction)
     missed = tinted(image, (truth == 1) & (prediction == 0), "#56B4E9", strength=1.0)
     invented = (truth == 0) & (prediction == 1)
@@ -139,18 +255,39 @@ MAPS = {"max-pool 2x2": "#D55E00", "conv 3x3": BLUE, "conv 1x1": PURPLE, "image"
 DROP = 2.4  # from one level of the drawing to the next
 
 
-def u_shape(model, tile: int, width: float = 6.2):
+def u_shape(model: UNet, tile: int, width: float = 6.2) -> Figure:
     """The paper's Fig. 1 drawn from the model: a box for each map, as it comes out of each layer.
 
     A box is as high as the map's side and as wide as it has channels (both on a scale that keeps
     small ones visible); its channels stand above it, its side in pixels below. Where paths meet,
-    the skip's share of the box is gray. `tile` is the side of the input, px; `width` of the figure,
-    inches. Raises ValueError for a tile that does not fit.
+    the skip's share of the box is gray.
+
+    Parameters
+    ----------
+    model : UNet
+        Its layers are drawn; it may be on "meta".
+    tile : int
+        The side of the input, px.
+    width : float
+        Of the figure, inches.
+
+    Returns
+    -------
+    matplotlib.figure.Figure
+        Closed.
+
+    Raises
+    ------
+    ValueError
+        For a tile that does not fit.
     """
     boxes, x, level = [], 0.0, 0
     costs = [layer for layer in layer_costs(model, tile) if not layer.kind.startswith("up-conv")]
     image = ("image", model.in_channels, tile)
-    for kind, channels, side in [image, *((one.kind, one.channels, one.height) for one in costs)]:
+    for kind, channels, side in [
+        image,
+        *((layer.kind, layer.channels, layer.height) for layer in costs),
+    ]:
         level += {"max-pool 2x2": 1, "concatenation": -1}.get(kind, 0)
         x += 0.5 if kind in ("max-pool 2x2", "concatenation") else 0.35
         thick = 0.14 + 0.5 * (channels / (model.base_channels * 2**model.depth)) ** 0.5
@@ -167,7 +304,17 @@ def u_shape(model, tile: int, width: float = 6.2):
     return figure
 
 
-def _draw_map(ax, model, kind, channels, side, x, level, thick, high):
+def _draw_map(
+    ax: Axes,
+    model: UNet,
+    kind: str,
+    channels: int,
+    side: int,
+    x: float,
+    level: int,
+    thick: float,
+    high: float,
+) -> None:
     """One box of `u_shape`, with its numbers."""
     bottom = -DROP * level - high
     ax.add_patch(plt.Rectangle((x, bottom), thick, 2 * high, color=MAPS.get(kind, GREEN)))
@@ -180,7 +327,7 @@ def _draw_map(ax, model, kind, channels, side, x, level, thick, high):
     ax.text(x + thick / 2, bottom - 0.08, side, va="top", **how)
 
 
-def _draw_skips(ax, boxes, depth):
+def _draw_skips(ax: Axes, boxes: list[tuple], depth: int) -> None:
     """A gray arrow from the end of each level of the contracting path to where it is read again."""
     for level in range(depth):
         here = [box for box in boxes if box[4] == level]
@@ -203,15 +350,22 @@ def _draw_skips(ax, boxes, depth):
         )
 
 
-def source(thing):
+def source(thing: Callable | type) -> Markdown:
     """The source of a function or class of the package, for the page, its docstring folded away.
 
-    Returns an `IPython.display.Markdown`, which the book and JupyterLab highlight: the code with
-    its docstring's first line, and below it the rest of the docstring, to be opened. It is read
-    from the package that runs, so the page shows the code that the tests test.
-    """
-    from IPython.display import Markdown
+    It is the code with its docstring's first line, and below it the rest of the docstring, to be
+    opened. It is read from the package that runs, so the page shows the code that the tests test.
 
+    Parameters
+    ----------
+    thing : callable or type
+        Of this package.
+
+    Returns
+    -------
+    IPython.display.Markdown
+        The book and JupyterLab highlight it.
+    """
     text = textwrap.dedent(inspect.getsource(thing)).rstrip()
     text = re.sub(r'"""([^"\n]+)\n.*?"""', r'"""\1"""', text, flags=re.DOTALL)
     page = f"```python\n{text}\n```"

@@ -13,7 +13,7 @@ from unet_book import _package
 from unet_book._files import write_atomically
 from unet_book.provenance import revision
 
-__all__ = ["benchmark", "clean_revision", "run", "write_benchmark", "write_run"]
+__all__ = ["run", "benchmark", "write_run", "write_benchmark", "clean_revision"]
 
 RUNS, BENCHMARKS = "data/runs", "benchmarks/results"
 
@@ -21,11 +21,22 @@ RUNS, BENCHMARKS = "data/runs", "benchmarks/results"
 def run(name: str) -> dict:
     """The record data/runs/NAME.json of an experiment, as data/runs/README.md describes it.
 
+    Parameters
+    ----------
+    name : str
+        Of the record.
+
+    Returns
+    -------
+    dict
+
     Raises
     ------
     FileNotFoundError
         For another name, with those that there are.
 
+    Examples
+    --------
     >>> run("skips")["seeds"]
     [1, 2, 3, 4, 5, 6]
     """
@@ -35,11 +46,22 @@ def run(name: str) -> dict:
 def benchmark(name: str) -> dict:
     """The record benchmarks/results/NAME.json, as benchmarks/README.md describes it.
 
+    Parameters
+    ----------
+    name : str
+        Of the record.
+
+    Returns
+    -------
+    dict
+
     Raises
     ------
     FileNotFoundError
         For another name, with those that there are.
 
+    Examples
+    --------
     >>> "machine" in benchmark("network")
     True
     """
@@ -47,17 +69,51 @@ def benchmark(name: str) -> dict:
 
 
 def write_run(name: str, record: dict, indent: int | None = 1) -> Path:
-    """Write data/runs/NAME.json in the checkout, whole or not at all; its path."""
+    """Write data/runs/NAME.json in the checkout, whole or not at all.
+
+    Parameters
+    ----------
+    name : str
+        Of the record.
+    record : dict
+        What JSON can hold.
+    indent : int or None
+        Spaces a level; None writes one line.
+
+    Returns
+    -------
+    Path
+        Of the file.
+    """
     return _write(RUNS, name, record, indent)
 
 
 def write_benchmark(name: str, record: dict, indent: int | None = 1) -> Path:
-    """Write benchmarks/results/NAME.json in the checkout, whole or not at all; its path."""
+    """Write benchmarks/results/NAME.json in the checkout, whole or not at all.
+
+    Parameters
+    ----------
+    name : str
+        Of the record.
+    record : dict
+        What JSON can hold.
+    indent : int or None
+        As for `write_run`.
+
+    Returns
+    -------
+    Path
+        Of the file.
+    """
     return _write(BENCHMARKS, name, record, indent)
 
 
 def clean_revision() -> str:
     """The commit of the checkout, which holds no change: what it made can be made again from it.
+
+    Returns
+    -------
+    str
 
     Raises
     ------
@@ -70,7 +126,8 @@ def clean_revision() -> str:
     return made_at
 
 
-def _read(folder, name):
+def _read(folder: str, name: str) -> dict:
+    """The record of that name in a folder of the package."""
     files = {path.stem: path for path in _package.shipped(folder).glob("*.json")}
     if name not in files:
         known = ", ".join(sorted(files)) or "none"
@@ -78,7 +135,8 @@ def _read(folder, name):
     return json.loads(files[name].read_text(encoding="utf-8"))
 
 
-def _write(folder, name, record, indent):
+def _write(folder: str, name: str, record: dict, indent: int | None) -> Path:
+    """Write a record into a folder of the checkout."""
     path = _package.checkout() / folder / f"{name}.json"
     separators = (",", ":") if indent is None else None
     text = json.dumps(record, indent=indent, separators=separators)

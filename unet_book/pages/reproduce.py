@@ -6,36 +6,58 @@ work folder, so that a machine that goes down costs one part at most. When all p
 table's record is put together from them.
 """
 
+from __future__ import annotations
+
 import base64
 import io
 import json
 import time
+from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass, replace
+from os import PathLike
 from pathlib import Path
+from typing import Any
 
 import numpy as np
+import torch
 from PIL import Image
 from scipy import ndimage
 
 from unet_book import datasets, metrics, overlap_tile, training
+from unet_book._arrays import ArrayLike
 from unet_book._files import write_atomically
 from unet_book.augmentation import Augmentation
 from unet_book.checkpoint import load_model, peek, save
-from unet_book.datasets.stack import together
+from unet_book.datasets.stack import Stack, together
 from unet_book.gray import stretch
 from unet_book.instances import Rule, find_cells
 from unet_book.pages.results import best_threshold
 from unet_book.provenance import circumstances, revision
 from unet_book.training import Engine, Preset
 from unet_book.training.distributed import choose_device
+from unet_book.unet import UNet
 
 __all__ = [
     "Part",
     "Table",
+    "recipe",
     "contiguous_folds",
+    "split",
+    "indices",
+    "stretched",
+    "shrunk",
+    "run_part",
+    "place_of",
+    "files",
+    "weights_file",
+    "score_membranes",
+    "membrane_judge",
+    "score_cells",
+    "probabilities",
+    "cells_of",
     "collect",
     "missing_parts",
-    "run_part",
+    "write_json",
 ]
 
 MARGIN = slice(datasets.CTC_MARGIN, -datasets.CTC_MARGIN)
@@ -53,12 +75,21 @@ PICTURE = 256  # px, side of the stored crops of outputs
 
 @dataclass(frozen=True)
 class Part:
-    """One training: the fold that is held out (None: the set's own split by time), and the seed.
+    """One training: what is held out, and the seed.
 
-    An `inner` one leaves the last of its training images out, too: they validate. Thresholds and
-    recipes that are chosen on them have seen no held-out image, and none that the network knows.
-    With `mean_of` nothing is trained: the probabilities are the mean of those of the networks with
-    these seeds.
+    Parameters
+    ----------
+    fold : int or None
+        The fold that is held out; None is the set's own split by time.
+    seed : int
+        Of the training.
+    inner : bool
+        Whether the last of the training images are left out, too: they validate. Thresholds and
+        recipes that are chosen on them have seen no held-out image, and none that the network
+        knows.
+    mean_of : tuple of int
+        If given, nothing is trained: the probabilities are the mean of those of the networks with
+        these seeds.
     """
 
     fold: int | None = None
@@ -68,14 +99,14 @@ class Part:
 
     @property
     def name(self) -> str:
-        """What its files are called."""
+        """What its files are called (str)."""
         words = [] if self.fold is None else [f"fold{self.fold}"]
         seeds = "mean" + "".join(map(str, self.mean_of)) if self.mean_of else f"seed{self.seed}"
         return "-".join([*words, *["inner"] * self.inner, seeds])
 
     @property
-    def members(self) -> list["Part"]:
-        """Itself, or the trainings with the seeds of `mean_of`."""
+    def members(self) -> list[Part]:
+        """Itself, or the trainings with the seeds of `mean_of` (list of Part)."""
         return [replace(self, seed=seed, mean_of=()) for seed in self.mean_of or [self.seed]]
 
 
@@ -83,12 +114,28 @@ class Part:
 class Table:
     """A data set, how a network is trained on it, and the trainings that make the record.
 
-    `folds` is into how many runs of neighbors the images are cut; `membranes` says whether the
-    ISBI challenge's scores are asked for, or the Cell Tracking Challenge's. With `stretch` the gray
-    values of each image are spread over [0, 1]. The network sees the images smaller by `shrink`;
-    scores are those of the full size. Of an inner part's training images the last `validation`
-    validate, and of the others it learns from the last `images` (None: all). A `trial` never looks
-    at the held-out images.
+    Parameters
+    ----------
+    data : str
+        The name of the set, as `datasets.load` knows it.
+    preset : Preset
+        The recipe.
+    parts : tuple of Part
+        The trainings.
+    folds : int
+        Into how many runs of neighbors the images are cut.
+    membranes : bool
+        Whether the ISBI challenge's scores are asked for, or the Cell Tracking Challenge's.
+    shrink : int
+        The network sees the images smaller by this factor; scores are those of the full size.
+    stretch : bool
+        Whether the gray values of each image are spread over [0, 1].
+    validation : int
+        Of an inner part's training images so many, the last ones, validate.
+    images : int or None
+        Of the others it learns from so many, the last ones; None is all.
+    trial : bool
+        Whether the held-out images are never looked at.
     """
 
     data: str
@@ -103,11 +150,20 @@ class Table:
     trial: bool = False
 
 
-def recipe(**changes) -> Preset:
+def recipe(**changes: Any) -> Preset:
     """What the three tables share: Adam along a cosine, one tile a step, no dropout.
 
     They are recipes for an hour of two CPU cores; many small tiles did better there than few large
     ones (1,000 steps of 380 px against 2,600 of 236: 0.0644 and 0.0633 of 1 - F on one fold).
+
+    Parameters
+    ----------
+    **changes : any
+        What `Preset` takes; `tile` is needed.
+
+    Returns
+    -------
+    Preset
     """
     tile = changes["tile"]
     same = {
@@ -150,10 +206,28 @@ TABLES = {
 
 
 def contiguous_folds(count: int, folds: int = 5) -> list[np.ndarray]:
-    """The indices of `count` slices in `folds` runs of neighbors, as even as can be.
+    """The indices of the slices in runs of neighbors, as even as can be.
 
     Neighboring slices are alike: a random fold would find its test slices' neighbors in training.
 
+    Parameters
+    ----------
+    count : int
+        Slices in all.
+    folds : int
+        Into how many runs they are cut.
+
+    Returns
+    -------
+    list of ndarray of int
+
+    Raises
+    ------
+    ValueError
+        If there are fewer than two folds, or than slices.
+
+    Examples
+    --------
     >>> [len(fold) for fold in contiguous_folds(30)]
     [6, 6, 6, 6, 6]
     """
@@ -162,12 +236,27 @@ def contiguous_folds(count: int, folds: int = 5) -> list[np.ndarray]:
     return np.array_split(np.arange(count), folds)
 
 
-def split(table: Table, part: Part, everything=None):
+def split(
+    table: Table, part: Part, everything: Stack | None = None
+) -> list[Stack] | tuple[Stack, ...]:
     """The stacks of a part: to train on, to choose thresholds on, to test.
 
     An inner part chooses on the images that validate, any other on as many of those that it trained
     on. Of the two tracking sets the training sees the field of interest alone, 50 px from the edge,
     and the others are whole frames, as in the challenge, where every cell that counts is whole.
+
+    Parameters
+    ----------
+    table : Table
+        With the name of the set.
+    part : Part
+        Of the table.
+    everything : Stack or None
+        All images of the set; None loads them.
+
+    Returns
+    -------
+    list of Stack, or a tuple of Stack
     """
     everything = everything or datasets.load(table.data, "all")
     if table.stretch:
@@ -175,12 +264,28 @@ def split(table: Table, part: Part, everything=None):
     stacks = [everything.pick(images) for images in indices(table, part, len(everything))]
     if table.membranes:
         return stacks
-    return inner(stacks[0]), whole(stacks[1]), whole(stacks[2])
+    return _inner(stacks[0]), _whole(stacks[1]), _whole(stacks[2])
 
 
 def indices(table: Table, part: Part, count: int) -> tuple[np.ndarray, np.ndarray, list[int]]:
-    """Which of the `count` images a part trains on, chooses thresholds on, is tested on."""
-    held_out = test_indices(table, part, count)
+    """Which of the images a part trains on, chooses thresholds on, is tested on.
+
+    Parameters
+    ----------
+    table : Table
+        With the folds.
+    part : Part
+        Of the table.
+    count : int
+        Images in all.
+
+    Returns
+    -------
+    train : ndarray of int
+    choose : ndarray of int
+    test : list of int
+    """
+    held_out = _test_indices(table, part, count)
     train = np.setdiff1d(np.arange(count), held_out)
     if not part.inner:
         seen = np.linspace(0, len(train) - 1, min(len(train), len(held_out), 10))
@@ -189,32 +294,55 @@ def indices(table: Table, part: Part, count: int) -> tuple[np.ndarray, np.ndarra
     return train if table.images is None else train[-table.images :], choose, held_out
 
 
-def test_indices(table: Table, part: Part, count: int) -> list[int]:
+def _test_indices(table: Table, part: Part, count: int) -> list[int]:
     """Which of the `count` images a part is tested on."""
     if part.fold is None:
         return list(range(datasets.train_count(count), count))
     return contiguous_folds(count, table.folds)[part.fold].tolist()
 
 
-def stretched(stack):
+def stretched(stack: Stack) -> Stack:
     """A stack with the gray values of each image spread over [0, 1].
 
     The tracking sets' images are pale: their gray values vary by a few hundredths.
+
+    Parameters
+    ----------
+    stack : Stack
+        Images of any sizes.
+
+    Returns
+    -------
+    Stack
     """
     images = [stretch(image) for image in stack.images]
     return datasets.Stack(stack.name, images, stack.labels, stack.source)
 
 
-def inner(stack):
+def _inner(stack: Stack) -> Stack:
     """A tracking set without its margin, where the truth leaves cells out."""
     parts = ([image[MARGIN, MARGIN] for image in part] for part in (stack.images, stack.labels))
     return datasets.Stack(stack.name, *parts, stack.source)
 
 
-def shrunk(stack, factor: int):
-    """Every `factor` x `factor` pixels as one: the mean of their gray values, the first's label.
+def shrunk(stack: Stack, factor: int) -> Stack:
+    """Every block of pixels as one: the mean of their gray values, the first's label.
 
-    Raises ValueError where a side of an image is no multiple of `factor`.
+    Parameters
+    ----------
+    stack : Stack
+        Images of any sizes.
+    factor : int
+        The side of a block, px.
+
+    Returns
+    -------
+    Stack
+
+    Raises
+    ------
+    ValueError
+        Where a side of an image is no multiple of `factor`.
     """
     if factor == 1:
         return stack
@@ -229,26 +357,56 @@ def shrunk(stack, factor: int):
     return datasets.Stack(stack.name, images, labels, stack.source)
 
 
-def whole(stack):
+def _whole(stack: Stack) -> Stack:
     """A tracking set as the challenge scores it: all that is no cell of its truth is background."""
     labels = [np.maximum(labels, 0) for labels in stack.labels]
     return datasets.Stack(stack.name, stack.images, labels, stack.source)
 
 
 def run_part(
-    name: str, part: Part, folder, device=None, progress: bool = True, table: Table | None = None
+    name: str,
+    part: Part,
+    folder: str | PathLike,
+    device: str | torch.device | None = None,
+    progress: bool = True,
+    table: Table | None = None,
 ) -> dict:
-    """Train and score one part of the table `name`, unless its files are in `folder` already.
+    """Train and score one part of a table, unless its files are there already.
 
-    `device` is where; the GPU if there is one, else the CPU. `table` is a table that is not in
-    `TABLES`. Returns the part's record. Raises KeyError for a name that is not there, OSError where
-    a file can't be written, and what `training.train` raises.
+    Parameters
+    ----------
+    name : str
+        Of the table.
+    part : Part
+        Of the table.
+    folder : str or PathLike
+        Where the files go.
+    device : str, torch.device or None
+        Where to train; None takes the GPU if there is one.
+    progress : bool
+        Show a progress bar.
+    table : Table or None
+        One that is not in `TABLES`.
+
+    Returns
+    -------
+    dict
+        The part's record.
+
+    Raises
+    ------
+    KeyError
+        For a name that is not there.
+    OSError
+        Where a file can't be written.
+    Exception
+        What `training.train` raises.
     """
     table, device = table or TABLES[name], choose_device(device)
     members = [place_of(name, member, folder) for member in part.members]
     for member, place in zip(part.members, members):
         if not files(place)[0].exists():
-            write_json(files(place)[0], train_part(table, member, place, device, progress))
+            write_json(files(place)[0], _train_part(table, member, place, device, progress))
     trained, scored = files(place_of(name, part, folder))
     if not trained.exists():
         which = {"fold": part.fold, "inner": part.inner, "seeds": part.mean_of}
@@ -264,7 +422,9 @@ def run_part(
     return json.loads(trained.read_text()) | json.loads(scored.read_text())
 
 
-def train_part(table: Table, part: Part, place: Path, device, progress) -> dict:
+def _train_part(
+    table: Table, part: Part, place: Path, device: torch.device, progress: bool
+) -> dict:
     """Train one part and store its network beside `place`; how it went.
 
     A part that was broken off goes on from its checkpoint. What the steps before it took is then
@@ -301,34 +461,82 @@ def train_part(table: Table, part: Part, place: Path, device, progress) -> dict:
         "cpu_seconds": round(time.process_time() - used, 1),
         "engine": asdict(engine),
         "images": {"train": len(train), "choose": len(choose), "test": len(test)},
-        "test": test_indices(table, part, len(everything)),
+        "test": _test_indices(table, part, len(everything)),
         "history": result.history,
     }
 
 
-def place_of(name: str, part: Part, folder) -> Path:
-    """What the names of a part's files begin with."""
+def place_of(name: str, part: Part, folder: str | PathLike) -> Path:
+    """What the names of a part's files begin with.
+
+    Parameters
+    ----------
+    name : str
+        Of the table.
+    part : Part
+        Of the table.
+    folder : str or PathLike
+        Where its files lie.
+
+    Returns
+    -------
+    Path
+    """
     return Path(folder) / f"{name}-{part.name}"
 
 
 def files(place: Path) -> tuple[Path, Path]:
-    """Where the account of a part's training lies, and where its scores."""
+    """Where the account of a part's training lies, and where its scores.
+
+    Parameters
+    ----------
+    place : Path
+        As `place_of` gives it.
+
+    Returns
+    -------
+    trained : Path
+    scored : Path
+    """
     return place.with_name(f"{place.name}.json"), place.with_name(f"{place.name}-scores.json")
 
 
 def weights_file(place: Path) -> Path:
-    """Where the network of a part lies."""
+    """Where the network of a part lies.
+
+    Parameters
+    ----------
+    place : Path
+        As `place_of` gives it.
+
+    Returns
+    -------
+    Path
+    """
     return place.with_name(f"{place.name}.safetensors")  # a suffix could be half of a name
 
 
 # ---- scores
 
 
-def score_membranes(models, sides: dict, shrink: int = 1) -> dict:
-    """The ISBI challenge's scores of each of the `sides`, name -> stack.
+def score_membranes(models: Sequence[UNet], sides: dict[str, Stack], shrink: int = 1) -> dict:
+    """The ISBI challenge's scores, for each way of averaging over the thresholds.
 
-    For each way of averaging, each metric over the thresholds, so that one can be chosen on one
-    side and applied to another. The picture is of the output for a held-out image.
+    So a threshold can be chosen on one side and applied to another.
+
+    Parameters
+    ----------
+    models : sequence of UNet
+        The mean of their probabilities is scored.
+    sides : dict of str to Stack
+        What is scored, by its name.
+    shrink : int
+        `Table.shrink`.
+
+    Returns
+    -------
+    dict
+        {"scores"}, and with a side "test" a {"picture"} of the output for a held-out image.
     """
     scores, shown = {}, {}
     for name, over in AVERAGES.items():
@@ -337,14 +545,25 @@ def score_membranes(models, sides: dict, shrink: int = 1) -> dict:
             found = probabilities(models, stack, over, shrink)
             swept = metrics.challenge_scores(stack.labels, found, THRESHOLDS)
             scores[name][side] = {key: np.round(row, 7).tolist() for key, row in swept.items()}
-            shown = {"picture": picture(found[0])} if side == "test" else {}
+            shown = {"picture": _picture(found[0])} if side == "test" else {}
     return {"scores": scores} | shown
 
 
-def membrane_judge(stack):
-    """What a training can ask along its way: the best scores of `stack` over the thresholds."""
+def membrane_judge(stack: Stack) -> Callable[[UNet], dict]:
+    """What a training can ask along its way.
 
-    def judge(model) -> dict:
+    Parameters
+    ----------
+    stack : Stack
+        Images to look at.
+
+    Returns
+    -------
+    callable
+        Gives of a network the best scores over the thresholds.
+    """
+
+    def judge(model: UNet) -> dict:
         found = probabilities([model], stack)
         swept = metrics.challenge_scores(stack.labels, found, THRESHOLDS, warping=False)
         best = {name: best_threshold(row, name) for name, row in swept.items()}
@@ -353,11 +572,25 @@ def membrane_judge(stack):
     return judge
 
 
-def score_cells(models, sides: dict, shrink: int = 1) -> dict:
-    """SEG and foreground IoU as the Cell Tracking Challenge has them, of the last of the `sides`.
+def score_cells(models: Sequence[UNet], sides: dict[str, Stack], shrink: int = 1) -> dict:
+    """SEG and foreground IoU as the Cell Tracking Challenge has them, of the last of the sides.
 
     The rule by which cells are found is what has the best SEG on the first side, which may be the
     same.
+
+    Parameters
+    ----------
+    models : sequence of UNet
+        The mean of their probabilities is scored.
+    sides : dict of str to Stack
+        Where the way is chosen, and where it is scored.
+    shrink : int
+        `Table.shrink`.
+
+    Returns
+    -------
+    dict
+        {"scores", "picture"}
     """
     (first, seen), (_, test) = list(sides.items())[0], list(sides.items())[-1]
     scores = {}
@@ -382,16 +615,30 @@ def score_cells(models, sides: dict, shrink: int = 1) -> dict:
     averaged = scores.pop("8 symmetries")
     return {
         "scores": scores["one pass"] | {"8 symmetries": averaged},
-        "picture": picture(found[0]),
+        "picture": _picture(found[0]),
     }
 
 
-def probabilities(models, stack, over: str | None = None, shrink: int = 1):
+def probabilities(
+    models: Sequence[UNet], stack: Stack, over: str | None = None, shrink: int = 1
+) -> np.ndarray | list[np.ndarray]:
     """The probability of a cell in each pixel of each image, the mean of the networks'.
 
-    In one pass, or averaged `over` versions of the image. The networks see the images smaller by
-    `shrink`; their answers are enlarged bilinearly. (N, H, W), or a list of (H, W) where the images
-    differ in size.
+    Parameters
+    ----------
+    models : sequence of UNet
+        Of two classes.
+    stack : Stack
+        Images of any sizes.
+    over : {"symmetries", "rotations"} or None
+        Versions of the image to average over; None is one pass.
+    shrink : int
+        The networks see the images smaller by this factor; their answers are enlarged bilinearly.
+
+    Returns
+    -------
+    ndarray, (N, H, W), or list of ndarray, (H, W)
+        A list where the images differ in size.
     """
     how = {} if over is None else {"over": over}
     ask = overlap_tile.predict if over is None else overlap_tile.predict_averaged
@@ -402,12 +649,25 @@ def probabilities(models, stack, over: str | None = None, shrink: int = 1):
     return together(found)
 
 
-def cells_of(probabilities, rule: Rule):
-    """Instance labels of a stack of probabilities (N, H, W); of a list of images, a list."""
+def cells_of(probabilities: ArrayLike, rule: Rule) -> np.ndarray | list[np.ndarray]:
+    """Instance labels of a stack of probabilities.
+
+    Parameters
+    ----------
+    probabilities : array_like, (N, H, W), or a list of (H, W)
+        Of a cell, in [0, 1].
+    rule : Rule
+        How cells are found.
+
+    Returns
+    -------
+    ndarray of int32, (N, H, W), or list of ndarray, (H, W)
+        A list where the images differ in size.
+    """
     return together([find_cells(image, rule) for image in probabilities])
 
 
-def picture(probability) -> str:
+def _picture(probability: np.ndarray) -> str:
     """The middle of a map of probabilities as a gray PNG, base64."""
     top, left = ((size - PICTURE) // 2 for size in probability.shape)
     crop = probability[max(top, 0) :, max(left, 0) :][:PICTURE, :PICTURE]
@@ -419,10 +679,26 @@ def picture(probability) -> str:
 # ---- records
 
 
-def collect(name: str, folder, command: str) -> dict:
-    """The record of the table `name` from the files of its parts.
+def collect(name: str, folder: str | PathLike, command: str) -> dict:
+    """The record of a table from the files of its parts.
 
-    Raises FileNotFoundError, with the parts that are missing, unless all were trained and scored.
+    Parameters
+    ----------
+    name : str
+        Of the table.
+    folder : str or PathLike
+        Where the files lie.
+    command : str
+        What makes the record again.
+
+    Returns
+    -------
+    dict
+
+    Raises
+    ------
+    FileNotFoundError
+        With the parts that are missing, unless all were trained and scored.
     """
     table = TABLES[name]
     missing = missing_parts(name, folder)
@@ -448,12 +724,34 @@ def collect(name: str, folder, command: str) -> dict:
     }
 
 
-def missing_parts(name: str, folder) -> list[str]:
-    """The parts of the table `name` that have not been both trained and scored in `folder`."""
+def missing_parts(name: str, folder: str | PathLike) -> list[str]:
+    """The parts of a table that have not been both trained and scored.
+
+    Parameters
+    ----------
+    name : str
+        Of the table.
+    folder : str or PathLike
+        Where the files lie.
+
+    Returns
+    -------
+    list of str
+    """
     places = {part.name: place_of(name, part, folder) for part in TABLES[name].parts}
     return [part for part, place in places.items() if not all(map(Path.exists, files(place)))]
 
 
 def write_json(path: Path, content: dict, indent: int | None = None) -> None:
-    """Write `content` to `path`, whole or not at all."""
+    """Write a JSON file, whole or not at all.
+
+    Parameters
+    ----------
+    path : Path
+        Of the file.
+    content : dict
+        What JSON can hold.
+    indent : int or None
+        Spaces a level; None writes one line.
+    """
     write_atomically(path, (json.dumps(content, indent=indent) + "\n").encode())

@@ -9,17 +9,18 @@ import math
 from dataclasses import dataclass
 
 import numpy as np
+from numpy.typing import ArrayLike
 from scipy import stats
 
 __all__ = [
-    "Interval",
-    "best_threshold",
-    "fold_scores",
-    "interval",
-    "kind",
     "rises",
-    "run_scores",
+    "best_threshold",
     "trainings",
+    "fold_scores",
+    "kind",
+    "run_scores",
+    "Interval",
+    "interval",
 ]
 
 # Table 1: the electron-microscopy challenge on 6 March 2015, by warping error.
@@ -57,16 +58,43 @@ GOALS = {
 
 
 def rises(measure: str) -> bool:
-    """Whether more of a measure is better: of all but the errors."""
+    """Whether more of a measure is better: of all but the errors.
+
+    Parameters
+    ----------
+    measure : str
+        Such as "rand_error" or "v_rand".
+
+    Returns
+    -------
+    bool
+    """
     return not measure.endswith("_error")
 
 
-def best_threshold(scores, measure: str) -> int:
-    """The index of the best of `scores`, one for each threshold; the first of equals.
+def best_threshold(scores: ArrayLike, measure: str) -> int:
+    """The index of the best of some scores, one for each threshold; the first of equals.
 
-    A score that is not a number, as where the cut leaves no cell, is passed over. Raises ValueError
-    where none is a number.
+    A score that is not a number, as where the cut leaves no cell, is passed over.
 
+    Parameters
+    ----------
+    scores : array_like, (thresholds,)
+        A measure at each threshold.
+    measure : str
+        Its name, which says whether more is better.
+
+    Returns
+    -------
+    int
+
+    Raises
+    ------
+    ValueError
+        Where none is a number.
+
+    Examples
+    --------
     >>> best_threshold([0.3, 0.1, 0.2], "rand_error"), best_threshold([0.3, 0.1, 0.2], "v_rand")
     (1, 0)
     """
@@ -77,7 +105,18 @@ def best_threshold(scores, measure: str) -> int:
 
 
 def trainings(record: dict) -> list[dict]:
-    """The trainings of a record, whether their test images are folds or always the same."""
+    """The trainings of a record, whether their test images are folds or always the same.
+
+    Parameters
+    ----------
+    record : dict
+        Of a table, as data/runs/README.md describes it.
+
+    Returns
+    -------
+    list of dict
+        Without the means of several networks.
+    """
     runs = record["folds"] if "folds" in record else record["runs"]
     return [run for run in runs if "history" in run or not run.get("seeds")]
 
@@ -88,23 +127,35 @@ def fold_scores(
     way: str = "8 symmetries",
     look: str = "train",
     networks: str = "final",
-):
+) -> np.ndarray:
     """A score of each fold's held-out slices, at the threshold that was best on other slices.
 
     Parameters
     ----------
-    record : a recorded run on ISBI 2012, as data/runs/README.md describes it.
-    measure : "pixel_error", "rand_error", "warping_error", "v_rand" or "v_info".
-    way : how the network was asked: "one pass", "7 rotations" or "8 symmetries".
-    look : whose labels choose the threshold: "train", the slices that trained the network;
-        "validation", those that no network of the choice has seen, whose inner trainings choose for
-        the final one, too; or "test", the held-out slices themselves, as the challenge had it.
-    networks : whose score it is: of each "final" network, trained on all of the fold's training
-        slices; of each "inner" one, trained without those that validate; of the mean of the final
-        networks ("mean"), or of the inner ones ("inner mean").
+    record : dict
+        A recorded run on ISBI 2012, as data/runs/README.md describes it.
+    measure : {"pixel_error", "rand_error", "warping_error", "v_rand", "v_info"}
+        Which score.
+    way : {"one pass", "7 rotations", "8 symmetries"}
+        How the network was asked.
+    look : {"train", "validation", "test"}
+        Whose labels choose the threshold: the slices that trained the network; those that no
+        network of the choice has seen, whose inner trainings choose for the final one, too; or the
+        held-out slices themselves, as the challenge had it.
+    networks : {"final", "inner", "mean", "inner mean"}
+        Whose score it is: of each network that was trained on all of the fold's training slices; of
+        each that was trained without those that validate; of the mean of the former, or of the
+        latter.
 
-    Returns an array with a number for each fold, in the folds' order; where a fold was trained from
-    several seeds, their mean. Raises KeyError for networks or labels that the record has not.
+    Returns
+    -------
+    ndarray of float64, (folds,)
+        In the folds' order; where a fold was trained from several seeds, their mean.
+
+    Raises
+    ------
+    KeyError
+        For networks or labels that the record has not.
     """
     runs, found = record["folds"], {}
     for run in runs:
@@ -112,9 +163,13 @@ def fold_scores(
             looked = (
                 [run]
                 if look != "validation" or run.get("inner")
-                else [one for one in runs if kind(one) == "inner" and one["fold"] == run["fold"]]
+                else [
+                    other
+                    for other in runs
+                    if kind(other) == "inner" and other["fold"] == run["fold"]
+                ]
             )
-            swept = np.mean([one["scores"][way][look][measure] for one in looked], axis=0)
+            swept = np.mean([other["scores"][way][look][measure] for other in looked], axis=0)
             score = run["scores"][way]["test"][measure][best_threshold(swept, measure)]
             found.setdefault(run["fold"], []).append(score)
     if not found:
@@ -123,8 +178,19 @@ def fold_scores(
 
 
 def kind(run: dict) -> str:
-    """Whose scores an entry of a record has: a "final", an "inner", a "mean", or an "inner mean".
+    """Whose scores an entry of a record has.
 
+    Parameters
+    ----------
+    run : dict
+        An entry.
+
+    Returns
+    -------
+    {"final", "inner", "mean", "inner mean"}
+
+    Examples
+    --------
     >>> kind({"fold": 0, "inner": True, "seeds": [0, 1]})
     'inner mean'
     """
@@ -132,44 +198,88 @@ def kind(run: dict) -> str:
     return " ".join(words) or "final"
 
 
-def run_scores(record: dict, measure: str = "seg", way: str = "8 symmetries"):
+def run_scores(record: dict, measure: str = "seg", way: str = "8 symmetries") -> np.ndarray:
     """A score of each training of one of the Cell Tracking Challenge's sets, in their order.
 
-    `measure` is "seg" or "iou"; `way` is how the network was asked, "one pass" or "8 symmetries".
-    Threshold and growth were chosen on training frames. Raises KeyError for a way or a measure that
-    the record has not.
+    Threshold and growth were chosen on training frames.
+
+    Parameters
+    ----------
+    record : dict
+        A recorded run on "phc-u373" or "dic-hela".
+    measure : {"seg", "iou"}
+        Which score.
+    way : {"one pass", "8 symmetries"}
+        How the network was asked.
+
+    Returns
+    -------
+    ndarray of float64, (trainings,)
+
+    Raises
+    ------
+    KeyError
+        For a way or a measure that the record has not.
     """
     scores = [run["scores"] for run in trainings(record)]
     if way != "one pass":  # whose scores lie on top, the others' below their names
-        scores = [one[way] for one in scores]
-    return np.array([one[measure] for one in scores])
+        scores = [score[way] for score in scores]
+    return np.array([score[measure] for score in scores])
 
 
 @dataclass(frozen=True)
 class Interval:
-    """A mean, and how far on each side of it the interval reaches."""
+    """A mean, and how far on each side of it the interval reaches.
+
+    Parameters
+    ----------
+    mean : float
+        Its middle.
+    half : float
+        Half of its width.
+    """
 
     mean: float
     half: float
 
     @property
     def low(self) -> float:
+        """Its lower end (float)."""
         return self.mean - self.half
 
     @property
     def high(self) -> float:
+        """Its upper end (float)."""
         return self.mean + self.half
 
 
-def interval(values, held_out: float = 0.0, confidence: float = 0.95) -> Interval:
-    """Student's t interval of the mean of `values`; for the folds of a cross-validation, widened.
+def interval(values: ArrayLike, held_out: float = 0.0, confidence: float = 0.95) -> Interval:
+    """The t interval of the mean of some values; for the folds of a cross-validation, widened.
 
     Runs that share nothing vary as they look: the squared half width is t^2 s^2 / n. Folds share
     most of their training data and vary together, which no comparison of folds can see. With
-    `held_out`, the number of held-out items for each one trained on (1/4 with five folds), 1/n
-    becomes 1/n + held_out (Nadeau and Bengio 2003), a rule of thumb. Raises ValueError for fewer
-    than two values.
+    `held_out`, 1/n becomes 1/n + held_out (Nadeau and Bengio 2003), a rule of thumb.
 
+    Parameters
+    ----------
+    values : array_like, (n,)
+        One a run or fold.
+    held_out : float
+        The number of held-out items for each one trained on: 1/4 with five folds.
+    confidence : float
+        In (0, 1).
+
+    Returns
+    -------
+    Interval
+
+    Raises
+    ------
+    ValueError
+        For fewer than two values.
+
+    Examples
+    --------
     >>> interval([1.0, 2.0, 3.0]).mean
     2.0
     """

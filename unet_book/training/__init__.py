@@ -31,10 +31,10 @@ from unet_book.training.tiles import Tiles, classes, step_seed
 from unet_book.unet import UNet
 
 __all__ = [
-    "train",
-    "loop",
-    "training_step",
     "Result",
+    "train",
+    "training_step",
+    "loop",
     "Training",
     "Preset",
     "named",
@@ -111,7 +111,7 @@ def train(
         Decides the initial weights, the tiles and the dropout.
     device : str, torch.device or None
         Where to train; the GPU if there is one, else the CPU.
-    checkpoint : path or None
+    checkpoint : str, PathLike or None
         A file. If it exists the training goes on from there, exactly; every `save_every` steps, at
         the end, and on Ctrl-C (which then lets the step end, and comes too late in the last one) it
         is replaced.
@@ -132,7 +132,7 @@ def train(
         that goes on from a checkpoint has its weights from there.
     engine : Engine or None
         How to compute it: precision, memory layout, compilation. None is `usual_engine`.
-    log : path or None
+    log : str, PathLike or None
         A folder for TensorBoard's event files; needs the package `tensorboard`.
     deterministic : bool
         On a GPU, use kernels that give the same bits every time, at some cost; where there is none
@@ -159,13 +159,13 @@ def train(
     KeyboardInterrupt
         On Ctrl-C, after saving.
     """
-    preset, seed = named(preset), check_seed(seed)
+    preset, seed = named(preset), _check_seed(seed)
     save_every = whole_number("save_every", save_every, least=1)
-    check_parts(data, held_out)
+    _check_parts(data, held_out)
     device = distributed.choose_device(device)
     with environment(device, deterministic), Interrupt(active=bool(checkpoint)) as interrupt:
         tiles = Tiles(data, preset, seed, device, engine)
-        training = begin(tiles, build, initialize, checkpoint)
+        training = _begin(tiles, build, initialize, checkpoint)
         if distributed.rank() > 0:  # the first process shows and logs for all
             progress, watch, log = False, None, None
         make_step = GraphedStep() if tiles.engine.graph else training_step
@@ -192,7 +192,17 @@ def loop(
     make_step: Callable[..., Tensor],
     after_each_step: Iterable[Callable[[Training], None]],
 ) -> None:
-    """Make each step that is left, and after it call the hooks, one after the other."""
+    """Make each step that is left, and after each call the hooks, one after the other.
+
+    Parameters
+    ----------
+    training : Training
+        It is changed in place.
+    make_step : callable
+        Called as ``make_step(network, optimizer, tiles, step)``; gives the loss.
+    after_each_step : iterable of callable
+        The hooks, each called with the training.
+    """
     while not training.finished:
         loss = make_step(training.network, training.optimizer, training.tiles, training.step)
         training.losses.append(loss)
@@ -201,7 +211,7 @@ def loop(
             hook(training)
 
 
-def begin(
+def _begin(
     tiles: Tiles,
     build: Callable[..., UNet],
     initialize: Callable[[UNet, torch.Generator], object],
@@ -224,14 +234,14 @@ def begin(
     return training
 
 
-def check_seed(seed: int) -> int:
+def _check_seed(seed: int) -> int:
     """`seed` as an int; ValueError for what is none, or out of range."""
     if not isinstance(seed, Integral) or not 0 <= seed < 2**63:
         raise ValueError(f"seed is a whole number from 0 to 2^63 - 1, not {seed!r}")
     return int(seed)
 
 
-def check_parts(data: Stack, held_out: Stack | None) -> None:
+def _check_parts(data: Stack, held_out: Stack | None) -> None:
     """ValueError for images from which nothing can be learned, or on which nothing measured."""
     if not any((labels > 0).any() for labels in data.labels):
         raise ValueError(f"none of the {len(data)} training images of {data.name} holds a cell")

@@ -1,5 +1,6 @@
 """How a training is computed: what changes its speed and its rounding, and not its recipe."""
 
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 
@@ -7,6 +8,8 @@ import torch
 from torch import nn
 
 from unet_book.training import distributed
+
+__all__ = ["Engine", "usual_engine", "has_bf16", "cpu_vectors", "environment"]
 
 WIDE = 16  # base channels above which channels_last lost on processors with AVX2 only
 WORDS = {"precision": ("auto", "fp32", "bf16"), "layout": ("auto", "nchw", "channels_last")}
@@ -55,14 +58,25 @@ class Engine:
     graph: bool = False
     ahead: bool = True
 
-    def __post_init__(self):
+    def __post_init__(self) -> None:
         for name, words in WORDS.items():
             if getattr(self, name) not in words:
                 known = ", ".join(words)
                 raise ValueError(f"{name} is one of {known}, not {getattr(self, name)!r}")
 
     def settled(self, device: str | torch.device, base_channels: int) -> "Engine":
-        """The same with nothing left to "auto", for a network that wide on `device`.
+        """The same with nothing left to "auto".
+
+        Parameters
+        ----------
+        device : str or torch.device
+            Where the training runs.
+        base_channels : int
+            The network's width.
+
+        Returns
+        -------
+        Engine
 
         Raises
         ------
@@ -95,11 +109,32 @@ class Engine:
         return torch.channels_last if last else torch.contiguous_format
 
     def autocast(self, device: str | torch.device) -> torch.autocast:
-        """Within it, convolutions run in a settled precision."""
+        """Within it, convolutions run in a settled precision.
+
+        Parameters
+        ----------
+        device : str or torch.device
+            Where they run.
+
+        Returns
+        -------
+        torch.autocast
+            A context manager.
+        """
         return torch.autocast(torch.device(device).type, torch.bfloat16, self.precision == "bf16")
 
     def compiled(self, model: nn.Module) -> nn.Module:
-        """`model`, or what `torch.compile` makes of it; both have the same weights."""
+        """The network, or what `torch.compile` makes of it; both have the same weights.
+
+        Parameters
+        ----------
+        model : torch.nn.Module
+            The network.
+
+        Returns
+        -------
+        torch.nn.Module
+        """
         return torch.compile(model) if self.compile else model
 
 
@@ -108,12 +143,31 @@ def usual_engine(device: str | torch.device) -> Engine:
 
     On a CPU the numbers of a training, on the pages and in the tests, should not depend on which
     processor it is by more than rounding.
+
+    Parameters
+    ----------
+    device : str or torch.device
+        Where the training runs.
+
+    Returns
+    -------
+    Engine
     """
     return Engine(precision="fp32" if torch.device(device).type == "cpu" else "auto")
 
 
 def has_bf16(device: str | torch.device) -> bool:
-    """Whether `device` multiplies bfloat16 matrices faster than float32 ones."""
+    """Whether a device multiplies bfloat16 matrices faster than float32 ones.
+
+    Parameters
+    ----------
+    device : str or torch.device
+        A GPU or the CPU.
+
+    Returns
+    -------
+    bool
+    """
     device = torch.device(device)
     if device.type == "cuda":
         return torch.cuda.get_device_capability(device) >= (8, 0)
@@ -123,19 +177,31 @@ def has_bf16(device: str | torch.device) -> bool:
 
 
 def cpu_vectors() -> str:
-    """The vector instructions that PyTorch uses on this CPU: "AVX2", "AVX512", "DEFAULT", ..."""
+    """The vector instructions that PyTorch uses on this CPU: "AVX2", "AVX512", "DEFAULT", ...
+
+    Returns
+    -------
+    str
+    """
     return torch.backends.cpu.get_cpu_capability()
 
 
 @contextmanager
-def environment(device: torch.device, deterministic: bool):
+def environment(device: torch.device, deterministic: bool) -> Iterator[None]:
     """Within it a training has its GPU, its processes, its kernels and its random state.
 
     Afterwards all are as they were before; PyTorch's global generators may be set meanwhile.
+
+    Parameters
+    ----------
+    device : torch.device
+        Where the training runs.
+    deterministic : bool
+        Whether the same bits are wanted every time, at some cost.
     """
     with (
         torch.random.fork_rng(range(torch.cuda.device_count())),  # setting one seed sets them all
-        kernels(deterministic),
+        _kernels(deterministic),
         distributed.current_device(device),
         distributed.process_group(device),
     ):
@@ -143,7 +209,7 @@ def environment(device: torch.device, deterministic: bool):
 
 
 @contextmanager
-def kernels(deterministic: bool):
+def _kernels(deterministic: bool) -> Iterator[None]:
     """Within it, GPU kernels that give the same bits every time, or the quickest; then as before.
 
     Kernels whose sums have no fixed order are replaced where there is another, and warn where there

@@ -11,6 +11,8 @@ from unet_book.training.tiles import classes
 from unet_book.unet import UNet
 from unet_book.weight_map import part_touching_cells
 
+__all__ = ["held_out_error", "true_classes", "predicted_classes", "all_pixels"]
+
 
 def held_out_error(model: UNet, stack: Stack, tile: int = 572) -> float:
     """Pixel error of the more probable class, over all annotated pixels of `stack`.
@@ -35,15 +37,50 @@ def held_out_error(model: UNet, stack: Stack, tile: int = 572) -> float:
 
 
 def true_classes(labels: Sequence[np.ndarray]) -> list[np.ndarray]:
-    """For each image the classes that a training is asked for: cells parted where they touch."""
+    """For each image the classes that a training is asked for: cells parted where they touch.
+
+    Parameters
+    ----------
+    labels : sequence of ndarray of int, (H, W)
+        Instance labels, of any sizes.
+
+    Returns
+    -------
+    list of ndarray of int32, (H, W)
+        0 background, 1 cell, -1 not annotated.
+    """
     return [classes(parted) for parted in part_touching_cells(labels)]
 
 
 def predicted_classes(model: UNet, images: Sequence[np.ndarray], tile: int) -> list[np.ndarray]:
-    """For each image the more probable class of each pixel."""
+    """For each image the more probable class of each pixel.
+
+    Parameters
+    ----------
+    model : UNet
+        A network.
+    images : sequence of ndarray of float32, (H, W)
+        Gray values in [0, 1], of any sizes.
+    tile : int
+        The side of the tiles in which it sees them, px.
+
+    Returns
+    -------
+    list of ndarray of int, (H, W)
+    """
     return [predict(model, image, tile).argmax(0) for image in images]
 
 
 def all_pixels(arrays: Sequence[np.ndarray]) -> np.ndarray:
-    """The pixels of images of any sizes in one row."""
+    """The pixels of images of any sizes in one row.
+
+    Parameters
+    ----------
+    arrays : sequence of ndarray
+        Of any shapes.
+
+    Returns
+    -------
+    ndarray, (pixels,)
+    """
     return np.concatenate([array.ravel() for array in arrays])

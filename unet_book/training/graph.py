@@ -10,6 +10,8 @@ from torch.optim import Optimizer
 from unet_book.training.step import descend, prepare, training_step
 from unet_book.training.tiles import Tiles
 
+__all__ = ["GraphedStep", "record", "side_stream"]
+
 
 class GraphedStep:
     """`training_step` recorded as one CUDA graph and replayed; it is called like that function.
@@ -25,7 +27,7 @@ class GraphedStep:
 
     warm_up_steps = 3
 
-    def __init__(self):
+    def __init__(self) -> None:
         warnings.warn(
             "graph=True is experimental: its recorded step has not yet run on a GPU", stacklevel=3
         )
@@ -33,6 +35,7 @@ class GraphedStep:
         self.replay = None
 
     def __call__(self, model: nn.Module, optimizer: Optimizer, tiles: Tiles, step: int) -> Tensor:
+        """Make a step as `training_step` does; the first ones as usual, the others by replaying."""
         self.made += 1
         if self.made <= self.warm_up_steps:
             return side_stream(lambda: training_step(model, optimizer, tiles, step))
@@ -48,12 +51,25 @@ class GraphedStep:
 
 
 def record(work: Callable[[], Tensor]) -> tuple[Callable[[], None], Tensor]:
-    """A function that does `work` again, as one CUDA graph, and where its result will lie."""
+    """Record work as one CUDA graph.
+
+    Parameters
+    ----------
+    work : callable
+        What is recorded; it gives a tensor.
+
+    Returns
+    -------
+    again : callable
+        Does the work again.
+    result : Tensor
+        Where its result lies after each call.
+    """
     graph = torch.cuda.CUDAGraph()
     with torch.cuda.graph(graph):
         result = work()
 
-    def again():
+    def again() -> None:
         graph.replay()
 
     again.work = work  # the graph knows addresses only; this keeps alive what lies there
@@ -61,7 +77,18 @@ def record(work: Callable[[], Tensor]) -> tuple[Callable[[], None], Tensor]:
 
 
 def side_stream(work: Callable[[], Tensor]) -> Tensor:
-    """The result of `work`, done on a CUDA stream beside the present one."""
+    """Do work on a CUDA stream beside the present one.
+
+    Parameters
+    ----------
+    work : callable
+        It gives a tensor.
+
+    Returns
+    -------
+    Tensor
+        The result of the work.
+    """
     stream = torch.cuda.Stream()
     stream.wait_stream(torch.cuda.current_stream())
     with torch.cuda.stream(stream):

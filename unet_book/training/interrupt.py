@@ -4,12 +4,15 @@ import signal
 import sys
 import threading
 import time
+from typing import Self
 
 import torch
 
 from unet_book.training import distributed
 from unet_book.training.saving import save
 from unet_book.training.state import Training
+
+__all__ = ["Interrupt"]
 
 AGREE_EVERY = 10  # steps after which several processes ask each other whether to stop
 ECHO = 2  # seconds in which torchrun passes Ctrl-C on to processes that the terminal told, too
@@ -28,21 +31,32 @@ class Interrupt:
         Whether there is a checkpoint to save to.
     """
 
-    def __init__(self, active: bool = True):
+    def __init__(self, active: bool = True) -> None:
         self.active = active and threading.current_thread() is threading.main_thread()
         self.asked, self.when = False, 0.0
 
-    def __enter__(self):
+    def __enter__(self) -> Self:
         if self.active:
             self.before = signal.signal(signal.SIGINT, self._ask)
         return self
 
-    def __exit__(self, *_):
+    def __exit__(self, *_: object) -> None:
         if self.active and self.before is not None:  # None: it was set outside Python, and is lost
             signal.signal(signal.SIGINT, self.before)
 
     def __call__(self, training: Training) -> None:
-        """KeyboardInterrupt, once the training is saved, if that was asked for."""
+        """Stop the training, saved, if that was asked for.
+
+        Parameters
+        ----------
+        training : Training
+            After a step.
+
+        Raises
+        ------
+        KeyboardInterrupt
+            Once it is saved.
+        """
         if self.wanted(training.step) and not training.finished:
             save(training)
             raise KeyboardInterrupt(
@@ -50,7 +64,17 @@ class Interrupt:
             )
 
     def wanted(self, step: int) -> bool:
-        """Whether to stop after this step; of several processes all stop if one is asked."""
+        """Whether to stop after this step; of several processes all stop if one is asked.
+
+        Parameters
+        ----------
+        step : int
+            How many steps have been made.
+
+        Returns
+        -------
+        bool
+        """
         if distributed.world_size() == 1:
             return self.asked
         if step % AGREE_EVERY:
@@ -59,7 +83,8 @@ class Interrupt:
         asked = torch.tensor(int(self.asked), device=device)
         return distributed.all_reduce_sum(asked).item() > 0
 
-    def _ask(self, *_):
+    def _ask(self, *_: object) -> None:
+        """Take Ctrl-C for a wish, and a second one for an order."""
         if self.asked:
             if distributed.world_size() == 1 or time.monotonic() - self.when > ECHO:
                 raise KeyboardInterrupt

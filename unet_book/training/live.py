@@ -1,8 +1,11 @@
 """Watching a training: a picture that follows it, a line a measurement, event files."""
 
+from __future__ import annotations
+
 import io
 import os
 import sys
+from typing import TYPE_CHECKING, Self
 
 import numpy as np
 from tqdm.auto import tqdm
@@ -12,6 +15,12 @@ from unet_book.overlap_tile import predict
 from unet_book.training.presets import learning_rate
 from unet_book.training.state import Training
 from unet_book.unet import UNet
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+
+__all__ = ["Live", "line", "in_notebook", "Log"]
 
 BLUE, ORANGE = "#0072b2", "#d55e00"
 
@@ -31,13 +40,21 @@ class Live:
         Which of them is shown.
     """
 
-    def __init__(self, stack: Stack, index: int = 0):
+    def __init__(self, stack: Stack, index: int = 0) -> None:
         self.image, self.labels = stack.images[index], stack.labels[index]
         self.history: list[dict] = []  # `train` puts its own here
         self.step, self.probability, self.handle = 0, None, None
 
     def __call__(self, step: int, model: UNet) -> None:
-        """Show where the training is; `train` calls it."""
+        """Show where the training is; `train` calls it.
+
+        Parameters
+        ----------
+        step : int
+            How many steps have been made.
+        model : UNet
+            The network that is measured.
+        """
         self.step = step
         if in_notebook():
             self.probability = predict(model, self.image)[1]
@@ -45,8 +62,13 @@ class Live:
         elif self.history:
             tqdm.write(line(self.history[-1]), file=sys.stderr)
 
-    def figure(self):
-        """The picture as a matplotlib figure, after the last measurement."""
+    def figure(self) -> Figure:
+        """The picture after the last measurement.
+
+        Returns
+        -------
+        matplotlib.figure.Figure
+        """
         from matplotlib.figure import Figure  # a training that nobody watches needs none
 
         figure = Figure(figsize=(6.2, 5.2), layout="constrained")
@@ -61,7 +83,8 @@ class Live:
             axes.set_axis_off()
         return figure
 
-    def _show(self):
+    def _show(self) -> None:
+        """Draw the picture, or put it in the place of the one before."""
         from IPython.display import Image, display
 
         file = io.BytesIO()
@@ -76,6 +99,17 @@ class Live:
 def line(entry: dict) -> str:
     """One entry of a history in words.
 
+    Parameters
+    ----------
+    entry : dict
+        With "step", "loss" and "error".
+
+    Returns
+    -------
+    str
+
+    Examples
+    --------
     >>> line({"step": 300, "loss": 0.41239, "error": 0.12})
     'step 300: loss 0.4124, 12.00 % of the held-out pixels wrong'
     """
@@ -86,7 +120,12 @@ def line(entry: dict) -> str:
 
 
 def in_notebook() -> bool:
-    """Whether this runs in a kernel that shows pictures."""
+    """Whether this runs in a kernel that shows pictures.
+
+    Returns
+    -------
+    bool
+    """
     shell = sys.modules.get("IPython") and sys.modules["IPython"].get_ipython()
     return getattr(shell, "kernel", None) is not None
 
@@ -96,7 +135,7 @@ class Log:
 
     Parameters
     ----------
-    folder : path or None
+    folder : str, PathLike or None
         Where they go; None writes none.
     step : int
         How many steps were made before.
@@ -107,7 +146,7 @@ class Log:
         Before the training, where the package `tensorboard` is missing.
     """
 
-    def __init__(self, folder: str | os.PathLike | None, step: int):
+    def __init__(self, folder: str | os.PathLike | None, step: int) -> None:
         self.writer = None
         if folder is None:
             return
@@ -121,15 +160,21 @@ class Log:
         # What a killed training wrote after its last checkpoint is written anew.
         self.writer = SummaryWriter(str(folder), purge_step=step + 1)
 
-    def __enter__(self):
+    def __enter__(self) -> Self:
         return self
 
-    def __exit__(self, *_):
+    def __exit__(self, *_: object) -> None:
         if self.writer is not None:
             self.writer.close()
 
     def __call__(self, training: Training) -> None:
-        """Write the last entry of the history, and the learning rate of its last step."""
+        """Write the last entry of the history, and the learning rate of its last step.
+
+        Parameters
+        ----------
+        training : Training
+            After a step.
+        """
         if self.writer is None or not training.is_measured:
             return
         entry = training.history[-1]
@@ -144,7 +189,10 @@ class Log:
         self.writer.flush()
 
 
-def _curve(axes, history: list[dict], name: str, times: float, title: str, color: str) -> None:
+def _curve(
+    axes: Axes, history: list[dict], name: str, times: float, title: str, color: str
+) -> None:
+    """Draw one number of a history over the steps."""
     known = [entry for entry in history if entry[name] is not None]
     steps, values = ([entry[key] for entry in known] for key in ("step", name))
     axes.plot(steps, times * np.array(values), ".-", color=color)

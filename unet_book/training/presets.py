@@ -7,6 +7,8 @@ from numbers import Integral
 from unet_book.augmentation import Augmentation
 from unet_book.overlap_tile import tile_step
 
+__all__ = ["Preset", "named", "learning_rate"]
+
 LARGEST = 1e18  # of a weight; its square is a float32
 OPTIMIZERS, SCHEDULES = ("sgd", "adam", "adamw"), ("constant", "cosine")
 
@@ -17,8 +19,14 @@ class Preset:
 
     Parameters
     ----------
-    base_channels, depth, variant, dropout
-        The network's, as `UNet` has them.
+    base_channels : int
+        The network's, and so are the three after it; as `UNet` has them.
+    depth : int
+        The number of poolings.
+    variant : {"paper", "released", "same"}
+        Which of the networks.
+    dropout : float
+        In [0, 1).
     tile : int
         The side of the input, px.
     batch_size : int
@@ -35,8 +43,10 @@ class Preset:
         Whether the rate stays, or falls to 0 over the steps along a cosine.
     balance : bool
         Whether w_c of eq. (2) is on.
-    w0, sigma : float
-        The border term's of eq. (2); sigma in px.
+    w0 : float
+        The border term's height, eq. (2).
+    sigma : float
+        The border term's width, eq. (2), px.
     augmentation : Augmentation
         How the tiles are changed.
     measure_every : int
@@ -79,7 +89,7 @@ class Preset:
     clip: float | None = None
     average: float = 0.0
 
-    def __post_init__(self):
+    def __post_init__(self) -> None:
         for setting in fields(self):  # numbers of NumPy's own can't be saved as JSON
             value = getattr(self, setting.name)
             if hasattr(value, "item"):
@@ -174,6 +184,15 @@ PRESETS = {
 def named(preset: Preset | str) -> Preset:
     """The preset of that name; a preset is given back.
 
+    Parameters
+    ----------
+    preset : Preset or str
+        A recipe, or its name in `PRESETS`.
+
+    Returns
+    -------
+    Preset
+
     Raises
     ------
     ValueError
@@ -187,7 +206,19 @@ def named(preset: Preset | str) -> Preset:
 
 
 def learning_rate(preset: Preset, step: int) -> float:
-    """The learning rate of step 0, 1, ...; a pure function, so that resuming needs no scheduler."""
+    """The learning rate of a step; a pure function, so that resuming needs no scheduler.
+
+    Parameters
+    ----------
+    preset : Preset
+        The recipe.
+    step : int
+        0, 1, ...
+
+    Returns
+    -------
+    float
+    """
     rate = preset.learning_rate
     if preset.schedule == "cosine":
         rate = preset.learning_rate * 0.5 * (1 + math.cos(math.pi * step / preset.steps))
@@ -195,4 +226,5 @@ def learning_rate(preset: Preset, step: int) -> float:
 
 
 def _either(words: tuple[str, ...]) -> str:
+    """The words in quotes, joined by "or"."""
     return ", ".join(f'"{word}"' for word in words[:-1]) + f' or "{words[-1]}"'

@@ -16,9 +16,26 @@ from unet_book.training.state import Training
 from unet_book.training.tiles import Tiles
 from unet_book.unet import UNet
 
+__all__ = ["identity", "save", "resume", "check_room"]
+
 
 def identity(tiles: Tiles, model: UNet, initialize: Callable) -> dict:
-    """What makes a training the one it is; a checkpoint of another one is refused."""
+    """What makes a training the one it is; a checkpoint of another one is refused.
+
+    Parameters
+    ----------
+    tiles : Tiles
+        With recipe, seed, data and engine.
+    model : UNet
+        Its class counts.
+    initialize : callable
+        Its name counts: the attribute `name` if it has one, else that of the function or class.
+
+    Returns
+    -------
+    dict
+        What JSON can hold.
+    """
     how = {"precision": tiles.engine.precision, "compile": tiles.engine.compile}
     drawn = getattr(initialize, "name", None) or class_name(initialize)
     return tiles.identity | {
@@ -30,6 +47,11 @@ def identity(tiles: Tiles, model: UNet, initialize: Callable) -> dict:
 
 def save(training: Training) -> None:
     """Write the training's checkpoint, unless its losses or weights have left the numbers.
+
+    Parameters
+    ----------
+    training : Training
+        One with a checkpoint.
 
     Raises
     ------
@@ -55,6 +77,11 @@ def save(training: Training) -> None:
 def resume(training: Training) -> None:
     """Put what the training's checkpoint holds into its place; without one nothing changes.
 
+    Parameters
+    ----------
+    training : Training
+        Before its first step; it is changed in place.
+
     Raises
     ------
     ValueError
@@ -66,14 +93,14 @@ def resume(training: Training) -> None:
     state = checkpoints.peek(path)
     if "identity" not in state:
         raise ValueError(f"{path} holds a network only, not a training that could go on")
-    check_identity(path, state["identity"], training.identity)
+    _check_identity(path, state["identity"], training.identity)
     checkpoints.restore(path, training.model, training.optimizer, training.average)
     device = training.tiles.device
     training.step, training.history = state["step"], state["history"]
     training.losses = [torch.tensor(loss, device=device) for loss in state["losses"]]
 
 
-def check_identity(path: str | os.PathLike, theirs: dict, mine: dict) -> None:
+def _check_identity(path: str | os.PathLike, theirs: dict, mine: dict) -> None:
     """ValueError, with what differs, unless the identity that a checkpoint holds is `mine`."""
     # A checkpoint from before a setting was thought of had what is now the setting's default.
     default, preset = asdict(Preset()), theirs["preset"]
@@ -82,7 +109,7 @@ def check_identity(path: str | os.PathLike, theirs: dict, mine: dict) -> None:
     for name in mine:
         saved = theirs.get(name, mine[name])  # older checkpoints know less of themselves
         if saved != mine[name]:
-            what = difference(saved, mine[name])
+            what = _difference(saved, mine[name])
             if name == "data":  # of which a checksum is kept
                 what = "other images or masks"
             raise ValueError(
@@ -91,16 +118,27 @@ def check_identity(path: str | os.PathLike, theirs: dict, mine: dict) -> None:
             )
 
 
-def difference(theirs: Any, mine: Any) -> str:
+def _difference(theirs: Any, mine: Any) -> str:
     """What differs, in words; of two dictionaries only the entries that do."""
     if not (isinstance(theirs, dict) and isinstance(mine, dict)):
         return f"{theirs}, not {mine}"
     names = [name for name in mine | theirs if theirs.get(name) != mine.get(name)]
-    return ", ".join(f"{name} {difference(theirs.get(name), mine.get(name))}" for name in names)
+    return ", ".join(f"{name} {_difference(theirs.get(name), mine.get(name))}" for name in names)
 
 
 def check_room(training: Training) -> None:
-    """OSError unless the training's checkpoints, the old and the new one, fit where they go."""
+    """Refuse a training whose checkpoints, the old and the new one, do not fit where they go.
+
+    Parameters
+    ----------
+    training : Training
+        Before its first step, or resumed.
+
+    Raises
+    ------
+    OSError
+        With the room that is needed and that there is.
+    """
     path, preset = training.checkpoint, training.preset
     if path and distributed.rank() == 0 and not training.finished:
         every = min(preset.measure_every, preset.steps)

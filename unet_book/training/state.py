@@ -14,6 +14,8 @@ from unet_book.training.presets import Preset
 from unet_book.training.tiles import Tiles
 from unet_book.unet import UNet
 
+__all__ = ["Training", "start", "optimizer_for"]
+
 
 @dataclass
 class Training:
@@ -33,7 +35,7 @@ class Training:
         The mean of the weights along the training, where the preset wants one.
     identity : dict
         What makes the training the one it is; a checkpoint of another one is refused.
-    checkpoint : path or None
+    checkpoint : str, PathLike or None
         The file to which it is saved.
     step : int
         How many steps have been made.
@@ -70,7 +72,17 @@ class Training:
         return self.step >= self.preset.steps
 
     def is_due(self, every: int) -> bool:
-        """Whether something done every so many steps, and at the end, is done after this one."""
+        """Whether something done every so many steps, and at the end, is done after this one.
+
+        Parameters
+        ----------
+        every : int
+            Steps from one time to the next.
+
+        Returns
+        -------
+        bool
+        """
         return self.step % every == 0 or self.step == self.preset.steps
 
     @property
@@ -87,7 +99,28 @@ def start(
     initialize: Callable[[UNet, torch.Generator], object] = he_normal_,
     engine: Engine | None = None,
 ) -> tuple[UNet, Optimizer]:
-    """The network with its initial weights, the paper's by default, and its optimizer."""
+    """The network with its initial weights, the paper's by default, and its optimizer (Section 3).
+
+    Parameters
+    ----------
+    preset : Preset
+        The recipe.
+    seed : int
+        Decides the weights.
+    device : str or torch.device
+        Where both come to lie.
+    build : callable
+        Makes the network, from `UNet`'s arguments.
+    initialize : callable
+        Called as ``initialize(model, generator)``, draws the weights in place.
+    engine : Engine or None
+        How the training is computed; None is `usual_engine`.
+
+    Returns
+    -------
+    model : UNet
+    optimizer : torch.optim.Optimizer
+    """
     engine = (engine or usual_engine(device)).settled(device, preset.base_channels)
     model = build(
         base_channels=preset.base_channels,
@@ -101,7 +134,21 @@ def start(
 
 
 def optimizer_for(model: UNet, preset: Preset, engine: Engine) -> Optimizer:
-    """The preset's optimizer; on a GPU its update of all weights is one kernel."""
+    """The preset's optimizer; on a GPU its update of all weights is one kernel.
+
+    Parameters
+    ----------
+    model : UNet
+        The network whose weights it moves.
+    preset : Preset
+        The recipe.
+    engine : Engine
+        A graph wants a learning rate that lies on the device.
+
+    Returns
+    -------
+    torch.optim.Optimizer
+    """
     device, how = next(model.parameters()).device, {}
     if device.type == "cuda":
         how["fused"] = True

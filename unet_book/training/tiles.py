@@ -21,6 +21,8 @@ from unet_book.training.engine import Engine, usual_engine
 from unet_book.training.presets import Preset
 from unet_book.weight_map import part_touching_cells, weight_map
 
+__all__ = ["Tiles", "pass_over", "classes", "step_seed"]
+
 
 class Tiles:
     """The augmented tiles of each step, and what they are cut from, on the training's device.
@@ -49,7 +51,7 @@ class Tiles:
         seed: int,
         device: str | torch.device,
         engine: Engine | None = None,
-    ):
+    ) -> None:
         self.preset, self.seed, self.device = preset, seed, torch.device(device)
         self.engine = (engine or usual_engine(device)).settled(device, preset.base_channels)
         parted = part_touching_cells(data.labels)
@@ -69,9 +71,21 @@ class Tiles:
         self.identity = {"preset": recipe, "seed": seed, "data": content}
 
     def batch(self, step: int) -> tuple[Tensor, Tensor, Tensor]:
-        """Images (N, 1, tile, tile), classes and weights (N, output, output) of one step.
+        """The augmented tiles of one step.
 
         With `Engine.ahead` those of the next step are put to work before these are given out.
+
+        Parameters
+        ----------
+        step : int
+            0, 1, ...
+
+        Returns
+        -------
+        image : Tensor, (N, 1, tile, tile)
+        target : Tensor of int, (N, output, output)
+            Classes; -1 is not annotated.
+        weights : Tensor, (N, output, output)
         """
         if self.side is None:
             return self.draw(step)
@@ -86,6 +100,7 @@ class Tiles:
         return batch
 
     def _begin(self, step: int) -> None:
+        """Put the tiles of a step to work on the side stream."""
         if self.next is None:  # the images may still be on their way
             self.side.wait_stream(torch.cuda.current_stream(self.device))
         with torch.cuda.stream(self.side):
@@ -97,6 +112,16 @@ class Tiles:
         All tiles of a step come from one generator, one after the other. A process draws those of
         its share and passes over the others, so that two processes with one tile each see the tiles
         that one process with two sees.
+
+        Parameters
+        ----------
+        step : int
+            0, 1, ...
+
+        Returns
+        -------
+        tuple of Tensor
+            As for `batch`.
         """
         preset, drawn = self.preset, []
         cut = border(preset.depth, preset.variant)
@@ -116,9 +141,22 @@ class Tiles:
 def pass_over(
     shape: Sequence[int], tile: int, cut: int, how: Augmentation, generator: torch.Generator
 ) -> None:
-    """Draw the numbers that `random_tile` would draw for an image of `shape`, and no pixel.
+    """Draw the numbers that `random_tile` would draw for an image, and no pixel.
 
     A tile of one pixel with as much room to lie in, and of gray 0, draws the same numbers.
+
+    Parameters
+    ----------
+    shape : sequence of int, (H, W)
+        The image's, px.
+    tile : int
+        The side of the input, px.
+    cut : int
+        What the answer lacks on each side, px.
+    how : Augmentation
+        How tiles are changed.
+    generator : torch.Generator
+        It moves on.
     """
     room = [size - (tile - 2 * cut) for size in shape]
     tile_coordinates([1 + slack for slack in room], 1, 0, how, generator)
@@ -126,11 +164,37 @@ def pass_over(
 
 
 def classes(labels: np.ndarray) -> np.ndarray:
-    """0 background, 1 cell, -1 not annotated, from instance labels of any shape; int32."""
+    """The classes of instance labels.
+
+    Parameters
+    ----------
+    labels : ndarray of int
+        Of any shape.
+
+    Returns
+    -------
+    ndarray of int32
+        0 background, 1 cell, -1 not annotated.
+    """
     return np.minimum(labels, 1).astype(np.int32)
 
 
 def step_seed(seed: int, step: int, rank: int = 0) -> int:
-    """A seed for one step of one training on one process; neighbors have nothing in common."""
+    """A seed for one step of one training on one process; neighbors have nothing in common.
+
+    Parameters
+    ----------
+    seed : int
+        The training's.
+    step : int
+        0, 1, ...
+    rank : int
+        The number of the process.
+
+    Returns
+    -------
+    int
+        In [0, 2^63).
+    """
     numbers = (seed, step, rank) if rank else (seed, step)
     return int(np.random.SeedSequence(numbers).generate_state(1, np.uint64)[0] >> np.uint64(1))

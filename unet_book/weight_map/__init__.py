@@ -13,7 +13,7 @@ import math
 import numpy as np
 from torch import Tensor
 
-from unet_book._arrays import Array, Images, is_ragged, like, to_numpy
+from unet_book._arrays import Array, ArrayLike, is_ragged, like, to_numpy
 from unet_book.weight_map import tensors
 from unet_book.weight_map.distances import (
     check,
@@ -38,7 +38,7 @@ LARGEST = 1e18  # its square is a float32, and so is that of one over it
 EARLIER = ((-1, 0), (0, -1), (-1, -1), (-1, 1))
 
 
-def part_touching_cells(labels: Images) -> Array | list[Array]:
+def part_touching_cells(labels: ArrayLike) -> Array | list[Array]:
     """Instance labels in which no two cells touch, not even at a corner (Section 3).
 
     For each of the four neighbors that come earlier in reading order, one after the other, a cell's
@@ -77,7 +77,7 @@ def part_touching_cells(labels: Images) -> Array | list[Array]:
     return like(cells, labels)
 
 
-def class_balance(labels: Images) -> Array | list[Array]:
+def class_balance(labels: ArrayLike) -> Array | list[Array]:
     """w_c: each pixel weighs pixels / (2 * pixels of its class), so that both classes weigh alike.
 
     The classes are background (0) and cell (> 0), counted over all annotated pixels given, so a
@@ -119,7 +119,7 @@ def class_balance(labels: Images) -> Array | list[Array]:
     return results if is_ragged(labels) else results[0]
 
 
-def border_term(labels: Images, w0: float = 10.0, sigma: float = 5.0) -> Array | list[Array]:
+def border_term(labels: ArrayLike, w0: float = 10.0, sigma: float = 5.0) -> Array | list[Array]:
     """The second term of eq. (2), w0 exp(-(d_1 + d_2)^2 / (2 sigma^2)) (Section 3).
 
     It counts on background pixels only, and is 0 with fewer than two cells. The images of a stack
@@ -176,7 +176,7 @@ def _border_term(cells: np.ndarray, w0: float, sigma: float) -> np.ndarray:
 
 
 def weight_map(
-    labels: Images, w0: float = 10.0, sigma: float = 5.0, balance: bool = True
+    labels: ArrayLike, w0: float = 10.0, sigma: float = 5.0, balance: bool = True
 ) -> Array | list[Array]:
     """w(x) = w_c(x) + w_0 exp(-(d_1 + d_2)^2 / (2 sigma^2)) (Section 3, eq. (2)).
 
@@ -213,6 +213,6 @@ def weight_map(
     return terms
 
 
-def _annotated(labels: Images) -> Array:
+def _annotated(labels: ArrayLike) -> Array:
     """Where labels are annotated."""
     return tensors.read(labels)[0] if isinstance(labels, Tensor) else to_numpy(labels) >= 0

@@ -15,18 +15,18 @@ import numpy as np
 import torch
 from numba import njit
 
-from unet_book._arrays import Array, Images, like, to_numpy
+from unet_book._arrays import Array, ArrayLike, like, to_numpy
 from unet_book._compiled import compiled
 from unet_book.weight_map import tensors
 
-__all__ = ["check", "check_axes", "search", "to_int32", "two_nearest_distances"]
+__all__ = ["two_nearest_distances", "search", "check", "check_axes", "to_int32"]
 
 FAR = np.int32(2**30)  # beyond any square below; one more square on top still fits an int32
 LARGEST = 23_000  # px; the square of a diagonal of such an image is below FAR
 ONE = np.int32(1)  # numba adds int32 and int64 as int64, which halves the lanes of a vector
 
 
-def two_nearest_distances(labels: Images, within: float = math.inf) -> tuple[Array, Array]:
+def two_nearest_distances(labels: ArrayLike, within: float = math.inf) -> tuple[Array, Array]:
     """d_1 and d_2: the distances to the nearest and to the second nearest cell (Section 3).
 
     Euclidean, from pixel center to the nearest pixel center of the cell; d_1 is 0 inside a cell.
@@ -241,7 +241,7 @@ def _root(squares: np.ndarray, d: np.ndarray) -> None:
         d[x] = np.sqrt(squares[x]) if squares[x] < FAR else np.inf
 
 
-def check(labels: Images, axes: Sequence[int] = (2, 3)) -> np.ndarray:
+def check(labels: ArrayLike, axes: Sequence[int] = (2, 3)) -> np.ndarray:
     """Instance labels as a numpy array.
 
     Parameters

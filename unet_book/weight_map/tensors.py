@@ -13,13 +13,13 @@ from torch import Tensor
 from torch.nn import functional as F
 
 __all__ = [
-    "border_term",
-    "class_balance",
-    "farthest_sum",
     "on_device",
     "read",
-    "two_nearest_distances",
     "weight_map",
+    "class_balance",
+    "border_term",
+    "farthest_sum",
+    "two_nearest_distances",
 ]
 
 FAR = 2**30  # beyond the square of any distance looked for; one more square fits an int32

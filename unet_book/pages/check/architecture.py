@@ -1,14 +1,29 @@
 """Chapter 3, The architecture."""
 
+from collections.abc import Callable
+
 import torch
+from torch import Tensor
 from torch.nn import functional as F
 
 from unet_book.pages.check.verdict import Verdict, as_array, attempt, number, right, wrong
 from unet_book.sizes import input_window
 
+__all__ = ["largest_answer", "up_convolution", "zeros_reach"]
+
 
 def largest_answer(answer: float) -> Verdict:
-    """Chapter 3: the answer of the largest tile that fits into an image of 1024 pixels."""
+    """Chapter 3: the answer of the largest tile that fits into an image of 1024 pixels.
+
+    Parameters
+    ----------
+    answer : float
+        The reader's.
+
+    Returns
+    -------
+    Verdict
+    """
     return number(
         answer,
         836,
@@ -24,11 +39,21 @@ def largest_answer(answer: float) -> Verdict:
     )
 
 
-def up_convolution(function) -> Verdict:
-    """Chapter 3: an up-convolution (C, H, W) -> (O, 2H, 2W) out of one matrix product."""
+def up_convolution(function: Callable) -> Verdict:
+    """Chapter 3: an up-convolution (C, H, W) -> (O, 2H, 2W) out of one matrix product.
+
+    Parameters
+    ----------
+    function : callable
+        The reader's.
+
+    Returns
+    -------
+    Verdict
+    """
     generator = torch.Generator().manual_seed(1505_04597)
 
-    def random(*shape):
+    def random(*shape: int) -> Tensor:
         return torch.randn(shape, generator=generator, dtype=torch.float64)
 
     for name, (c, o, h, w) in {
@@ -57,10 +82,12 @@ def up_convolution(function) -> Verdict:
     return right("One product of matrices and a change of order: that is all an up-convolution is.")
 
 
-def _what_is_wrong(answer, image, weight, bias, correct, name):
+def _what_is_wrong(
+    answer: Tensor, image: Tensor, weight: Tensor, bias: Tensor, correct: Tensor, name: str
+) -> str:
     """The hint for an up-convolution of the right shape with wrong values."""
 
-    def same(other):
+    def same(other: Tensor) -> bool:
         return other.shape == answer.shape and torch.allclose(answer, other, rtol=0, atol=1e-6)
 
     bare = bias[:, None, None]
@@ -80,7 +107,17 @@ def _what_is_wrong(answer, image, weight, bias, correct, name):
 
 
 def zeros_reach(answer: float) -> Verdict:
-    """Chapter 3: the share of a padded network's answer, 512 x 512, that zeros can reach."""
+    """Chapter 3: the share of a padded network's answer, 512 x 512, that zeros can reach.
+
+    Parameters
+    ----------
+    answer : float
+        The reader's.
+
+    Returns
+    -------
+    Verdict
+    """
     windows = [input_window(pixel, pixel, 4, "same") for pixel in range(512)]
     safe = sum(first >= 0 and last < 512 for first, last in windows) / 512
     return number(

@@ -2,9 +2,21 @@
 
 from unet_book.pages.check.verdict import Verdict, number
 
+__all__ = ["output_of_572"]
+
 
 def output_of_572(answer: float) -> Verdict:
-    """Before you start: the output of the paper's tile."""
+    """Before you start: the output of the paper's tile.
+
+    Parameters
+    ----------
+    answer : float
+        The reader's.
+
+    Returns
+    -------
+    Verdict
+    """
     return number(
         answer,
         388,

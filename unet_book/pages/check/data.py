@@ -1,17 +1,30 @@
 """Chapter 2, The data."""
 
 import math
+from collections.abc import Callable
 
 import numpy as np
 
 from unet_book.pages.check.verdict import Verdict, as_number, attempt, near, number, right, wrong
 from unet_book.pages.survey import touching
 
+__all__ = ["independent_pixels", "touching_cells", "honest_square"]
+
 PIXELS, LENGTH = 30 * 512**2, 10  # of the first exercise
 
 
 def independent_pixels(answer: float) -> Verdict:
-    """Chapter 2: what 30 images are worth whose correlation falls as exp(-r / 10 px)."""
+    """Chapter 2: what 30 images are worth whose correlation falls as exp(-r / 10 px).
+
+    Parameters
+    ----------
+    answer : float
+        The reader's.
+
+    Returns
+    -------
+    Verdict
+    """
     area = 2 * math.pi * LENGTH**2
     return number(
         answer,
@@ -35,8 +48,18 @@ def independent_pixels(answer: float) -> Verdict:
     )
 
 
-def touching_cells(function) -> Verdict:
-    """Chapter 2: how many cells of a label image share an edge with another cell."""
+def touching_cells(function: Callable) -> Verdict:
+    """Chapter 2: how many cells of a label image share an edge with another cell.
+
+    Parameters
+    ----------
+    function : callable
+        The reader's.
+
+    Returns
+    -------
+    Verdict
+    """
     cases = {
         "two cells side by side": (
             [[0, 1, 2, 0], [0, 1, 2, 0]],
@@ -98,7 +121,7 @@ def touching_cells(function) -> Verdict:
     return right("36 of the 125 nuclei touch, and 674 of the 1,054 HeLa cells.")
 
 
-def _contacts(labels):
+def _contacts(labels: np.ndarray) -> tuple[int, int]:
     """(pairs of cells in contact, pixels at which they are)."""
     pairs, pixels = set(), np.zeros(labels.shape, bool)
     for (y, x), here in np.ndenumerate(labels):
@@ -113,7 +136,17 @@ def _contacts(labels):
 
 
 def honest_square(answer: float) -> Verdict:
-    """Chapter 2: the smallest square of a checkerboard split on which copying is no help."""
+    """Chapter 2: the smallest square of a checkerboard split on which copying is no help.
+
+    Parameters
+    ----------
+    answer : float
+        The reader's.
+
+    Returns
+    -------
+    Verdict
+    """
     return number(
         answer,
         128,

@@ -1,6 +1,7 @@
 """Chapter 7, Elastic deformation."""
 
 import math
+from collections.abc import Callable
 
 import numpy as np
 
@@ -17,9 +18,21 @@ from unet_book.pages.check.verdict import (
     wrong,
 )
 
+__all__ = ["between_four_vectors", "nearest_labels", "folding_sigma"]
+
 
 def between_four_vectors(answer: float) -> Verdict:
-    """Chapter 7: the standard deviation midway between four vectors, with natural ends."""
+    """Chapter 7: the standard deviation midway between four vectors, with natural ends.
+
+    Parameters
+    ----------
+    answer : float
+        The reader's.
+
+    Returns
+    -------
+    Verdict
+    """
     weights = np.array([13, 22, -3]) / 32
     total = (weights**2).sum()
     return number(
@@ -48,8 +61,18 @@ def between_four_vectors(answer: float) -> Verdict:
     )
 
 
-def nearest_labels(function) -> Verdict:
-    """Chapter 7: labels (H, W) read at places (2, h, w), mirrored outside."""
+def nearest_labels(function: Callable) -> Verdict:
+    """Chapter 7: labels (H, W) read at places (2, h, w), mirrored outside.
+
+    Parameters
+    ----------
+    function : callable
+        The reader's.
+
+    Returns
+    -------
+    Verdict
+    """
     rng = np.random.default_rng(1505_04597)
     labels = rng.integers(0, 2**31 - 1, (7, 10), dtype=np.int32)
     for name, low, high in [
@@ -67,7 +90,9 @@ def nearest_labels(function) -> Verdict:
     return right("No label was invented, and none was lost to rounding.")
 
 
-def _mistake(name, answer, labels, places):
+def _mistake(
+    name: str, answer: np.ndarray | None, labels: np.ndarray, places: np.ndarray
+) -> str | None:
     """What is wrong with these labels, as a hint; None if nothing is."""
     if answer is None or answer.shape != places.shape[1:]:
         return (
@@ -86,24 +111,24 @@ def _mistake(name, answer, labels, places):
     return f"Wrong on {name}. Which pixel do you read at (-0.6, 0)? It should be (1, 0)."
 
 
-def _others(labels, places):
+def _others(labels: np.ndarray, places: np.ndarray) -> dict[str, np.ndarray]:
     """A hint for each wrong way, with what that way gives."""
     (height, width), (y, x) = labels.shape, places
     i, j = np.floor(y + 0.5).astype(int), np.floor(x + 0.5).astype(int)
 
-    def mirrored(k, size):
+    def mirrored(k: np.ndarray, size: int) -> np.ndarray:
         return size - 1 - np.abs(size - 1 - k % (2 * (size - 1)))
 
-    def repeating(k, size):
+    def repeating(k: np.ndarray, size: int) -> np.ndarray:
         return np.minimum(k % (2 * size), 2 * size - 1 - k % (2 * size))
 
-    def clipped(k, size):
+    def clipped(k: np.ndarray, size: int) -> np.ndarray:
         return np.clip(k, 0, size - 1)
 
-    def mirrored_once(k, size):
+    def mirrored_once(k: np.ndarray, size: int) -> np.ndarray:
         return clipped(np.where(k < 0, -k, np.where(k >= size, 2 * size - 2 - k, k)), size)
 
-    def wrapped(k, size):
+    def wrapped(k: np.ndarray, size: int) -> np.ndarray:
         return k % size
 
     down, left = np.floor(y).astype(int), np.floor(x).astype(int)
@@ -138,7 +163,19 @@ def _others(labels, places):
 
 
 def folding_sigma(answer: float, at_188: float | None = None) -> Verdict:
-    """Chapter 7: the sigma at which half of the fields fold somewhere, at 92 px and at 188."""
+    """Chapter 7: the sigma at which half of the fields fold somewhere, at 92 px and at 188.
+
+    Parameters
+    ----------
+    answer : float
+        The reader's.
+    at_188 : float or None
+        The second answer, if it is not in the first.
+
+    Returns
+    -------
+    Verdict
+    """
     given = as_array(answer)
     if at_188 is None and given is not None and given.size == 2:
         given, at_188 = given.ravel()
@@ -171,7 +208,7 @@ def folding_sigma(answer: float, at_188: float | None = None) -> Verdict:
     )
 
 
-def _second_half(given, middle, wide):
+def _second_half(given: object, middle: float, wide: float) -> Verdict:
     """The verdict on the answer for 188 px, once that for 92 px is right."""
     answer = as_number(given)
     if given is not None and answer is None:

@@ -1,8 +1,10 @@
 """Chapter 5, The energy."""
 
 import math
+from collections.abc import Callable
 
 import torch
+from torch import Tensor
 
 from unet_book.loss import weighted_cross_entropy
 from unet_book.pages.check.verdict import (
@@ -15,9 +17,21 @@ from unet_book.pages.check.verdict import (
     wrong,
 )
 
+__all__ = ["double_softmax_floor", "weighted_energy", "half_contour"]
+
 
 def double_softmax_floor(answer: float) -> Verdict:
-    """Chapter 5: the smallest loss of a pixel with three classes after two softmaxes."""
+    """Chapter 5: the smallest loss of a pixel with three classes after two softmaxes.
+
+    Parameters
+    ----------
+    answer : float
+        The reader's.
+
+    Returns
+    -------
+    Verdict
+    """
     return number(
         answer,
         math.log(1 + 2 / math.e),
@@ -39,8 +53,18 @@ def double_softmax_floor(answer: float) -> Verdict:
     )
 
 
-def weighted_energy(function) -> Verdict:
-    """Chapter 5: the normalized energy of logits, target and weights, with ignored pixels."""
+def weighted_energy(function: Callable) -> Verdict:
+    """Chapter 5: the normalized energy of logits, target and weights, with ignored pixels.
+
+    Parameters
+    ----------
+    function : callable
+        The reader's.
+
+    Returns
+    -------
+    Verdict
+    """
     for name, (logits, target, weights) in _cases().items():
         given = logits.clone(), target.clone(), weights.clone()
         returned, failure = attempt(function, *given, on=name)
@@ -55,7 +79,7 @@ def weighted_energy(function) -> Verdict:
     return right("It holds for large logits, ignored pixels and tiles that nobody annotated.")
 
 
-def _cases():
+def _cases() -> dict[str, tuple[Tensor, Tensor, Tensor]]:
     """Name -> logits (N, K, H, W), target and weights (N, H, W); each asks one thing more."""
     generator = torch.Generator().manual_seed(1505_04597)
     logits = 2 * torch.randn(2, 3, 5, 4, generator=generator, dtype=torch.float64)
@@ -72,16 +96,24 @@ def _cases():
     }
 
 
-def _one_pixel(target):
+def _one_pixel(target: Tensor) -> tuple[Tensor, Tensor]:
+    """Target and weights of which one pixel counts."""
     alone, weights = torch.full_like(target, -1), torch.zeros(target.shape, dtype=torch.float64)
     alone[0, 2, 1], weights[0, 2, 1] = target[0, 2, 1], 0.01
     return alone, weights
 
 
-def _mistake(name, answer, logits, target, weights):
+def _mistake(
+    name: str, answer: float, logits: Tensor, target: Tensor, weights: Tensor
+) -> str | None:
     """What is wrong with this answer, as a hint; None if nothing is."""
 
-    def is_energy_of(target=target, weights=weights, times=1.0, normalize=True):
+    def is_energy_of(
+        target: Tensor = target,
+        weights: Tensor = weights,
+        times: float = 1.0,
+        normalize: bool = True,
+    ) -> bool:
         energy = times * weighted_cross_entropy(logits, target, weights, normalize=normalize)
         return math.isclose(answer, energy, rel_tol=1e-6, abs_tol=1e-9)
 
@@ -120,7 +152,17 @@ def _mistake(name, answer, logits, target, weights):
 
 
 def half_contour(answer: float) -> Verdict:
-    """Chapter 5: how many pixels outward weight 8 moves the contour of a rim of sigma = 2."""
+    """Chapter 5: how many pixels outward weight 8 moves the contour of a rim of sigma = 2.
+
+    Parameters
+    ----------
+    answer : float
+        The reader's.
+
+    Returns
+    -------
+    Verdict
+    """
     return number(
         answer,
         2.4413,

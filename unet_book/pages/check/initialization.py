@@ -1,6 +1,7 @@
 """Chapter 4, Initialization."""
 
 import math
+from collections.abc import Callable
 
 from torch import nn
 
@@ -16,9 +17,21 @@ from unet_book.pages.check.verdict import (
     wrong,
 )
 
+__all__ = ["up_convolution_std", "fan_in", "without_maximum"]
+
 
 def up_convolution_std(answer: float) -> Verdict:
-    """Chapter 4: the paper's standard deviation for a 4 x 4 up-convolution of 1024 channels."""
+    """Chapter 4: the paper's standard deviation for a 4 x 4 up-convolution of 1024 channels.
+
+    Parameters
+    ----------
+    answer : float
+        The reader's.
+
+    Returns
+    -------
+    Verdict
+    """
     return number(
         answer,
         math.sqrt(2 / 4096),
@@ -40,8 +53,18 @@ def up_convolution_std(answer: float) -> Verdict:
     )
 
 
-def fan_in(function) -> Verdict:
-    """Chapter 4: N of a convolution or a transposed convolution, with groups and strides."""
+def fan_in(function: Callable) -> Verdict:
+    """Chapter 4: N of a convolution or a transposed convolution, with groups and strides.
+
+    Parameters
+    ----------
+    function : callable
+        The reader's.
+
+    Returns
+    -------
+    Verdict
+    """
     cases = {
         "Conv2d(64, 64, 3)": nn.Conv2d(64, 64, 3),
         "Conv2d(12, 6, 3, stride=2)": nn.Conv2d(12, 6, 3, stride=2),
@@ -66,7 +89,8 @@ def fan_in(function) -> Verdict:
     return right("Groups, strides, both directions; PyTorch's own count fails on the last five.")
 
 
-def _hint(layer, answer):
+def _hint(layer: nn.Module, answer: float) -> str:
+    """What to think about, after a wrong count."""
     area, transposed = math.prod(layer.kernel_size), isinstance(layer, nn.ConvTranspose2d)
     if near(answer, layer.in_channels * area) and layer.groups > 1:
         return "An output channel reads only the input channels of its own group."
@@ -91,7 +115,17 @@ def _hint(layer, answer):
 
 
 def without_maximum(answer: float) -> Verdict:
-    """Chapter 4: the logits' mean square where pooling takes one pixel of four, at depth 4."""
+    """Chapter 4: the logits' mean square where pooling takes one pixel of four, at depth 4.
+
+    Parameters
+    ----------
+    answer : float
+        The reader's.
+
+    Returns
+    -------
+    Verdict
+    """
     return number(
         answer,
         6,

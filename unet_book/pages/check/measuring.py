@@ -1,5 +1,6 @@
 """Chapter 10, Measuring."""
 
+from collections.abc import Callable
 from functools import cache
 
 import numpy as np
@@ -8,9 +9,21 @@ from unet_book import metrics
 from unet_book.datasets import phantom
 from unet_book.pages.check.verdict import Verdict, as_number, attempt, near, number, right, wrong
 
+__all__ = ["wall_through_cell", "merged_cells", "dearest_pixel"]
+
 
 def wall_through_cell(answer: float) -> Verdict:
-    """Chapter 10: the Rand error of a wall one pixel thick through the middle of 10 x 10 pixels."""
+    """Chapter 10: the Rand error of a wall one pixel thick through the middle of 10 x 10 pixels.
+
+    Parameters
+    ----------
+    answer : float
+        The reader's.
+
+    Returns
+    -------
+    Verdict
+    """
     kept, true = 2 * 45 * 44 / 2, 100 * 99 / 2
     return number(
         answer,
@@ -35,8 +48,18 @@ def wall_through_cell(answer: float) -> Verdict:
     )
 
 
-def merged_cells(function) -> Verdict:
-    """Chapter 10: how many true cells share their match, as SEG defines it, with another one."""
+def merged_cells(function: Callable) -> Verdict:
+    """Chapter 10: how many true cells share their match, as SEG defines it, with another one.
+
+    Parameters
+    ----------
+    function : callable
+        The reader's.
+
+    Returns
+    -------
+    Verdict
+    """
     cases = _merge_cases()
     for name, (truth, prediction) in cases.items():
         returned, failure = attempt(function, truth.copy(), prediction.copy(), on=name)
@@ -52,7 +75,15 @@ def merged_cells(function) -> Verdict:
     return right("It names a kind of mistake that SEG hides in its mean, and IoU does not see.")
 
 
-def _merged(truth, prediction, share=0.5, background=False, cells=True, strict=True, whole=True):
+def _merged(
+    truth: np.ndarray,
+    prediction: np.ndarray,
+    share: float = 0.5,
+    background: bool = False,
+    cells: bool = True,
+    strict: bool = True,
+    whole: bool = True,
+) -> int:
     """The count, and what typical mistakes make of it."""
     table, true_ids, found_ids = metrics.overlap_table(truth, prediction)
     sizes = (table if whole else table[:, found_ids != 0]).sum(1, keepdims=True)
@@ -64,7 +95,8 @@ def _merged(truth, prediction, share=0.5, background=False, cells=True, strict=T
     return int(held[held > 1].sum() if cells else (held > 1).sum())
 
 
-def _what_was_counted(answer, truth, prediction, name):
+def _what_was_counted(answer: float, truth: np.ndarray, prediction: np.ndarray, name: str) -> str:
+    """The hint for a wrong count."""
     for changed, hint in {
         "cells": "You count the predicted segments that hold several cells. Count the true cells "
         "in them: a segment that swallowed three merged three.",
@@ -87,7 +119,8 @@ def _what_was_counted(answer, truth, prediction, name):
 
 
 @cache
-def _merge_cases():
+def _merge_cases() -> dict[str, tuple[np.ndarray, np.ndarray]]:
+    """Name -> truth and prediction; each asks one thing more."""
     draw = np.random.default_rng(1505_04597)
     line = np.array([[1, 1, 1, 1, 2, 2, 2, 2, 0, 3, 3, 3, 3, 4, 4, 4, 4]])
     cases = {
@@ -122,7 +155,7 @@ def _merge_cases():
 
 
 @cache
-def _opened():
+def _opened() -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Rand errors and V_Rand losses of opening each membrane pixel of the exercise's truth."""
     _, labels = phantom.membranes((96, 96), seed=10)
     truth = metrics.thin(labels > 0)
@@ -136,7 +169,17 @@ def _opened():
 
 
 def dearest_pixel(answer: float) -> Verdict:
-    """Chapter 10: the largest Rand error that one opened membrane pixel of a phantom costs."""
+    """Chapter 10: the largest Rand error that one opened membrane pixel of a phantom costs.
+
+    Parameters
+    ----------
+    answer : float
+        The reader's.
+
+    Returns
+    -------
+    Verdict
+    """
     truth, rand, loss = _opened()
     sizes = np.sort(np.bincount(truth.ravel())[1:]).astype(float)
     true, pair = (sizes * (sizes - 1)).sum() / 2, sizes[-1] * sizes[-2]

@@ -1,5 +1,6 @@
 """Chapter 8, Overlap-tile."""
 
+from collections.abc import Callable
 from functools import cache
 
 import numpy as np
@@ -7,6 +8,8 @@ import torch
 
 from unet_book.overlap_tile import mirror_index
 from unet_book.pages.check.verdict import Verdict, as_array, attempt, number, right, wrong
+
+__all__ = ["exact_tiles", "mirrored_window", "unanimous"]
 
 FAR = "a window a million pixels away"
 TOO_FAR = (
@@ -16,7 +19,17 @@ TOO_FAR = (
 
 
 def exact_tiles(answer: float) -> Verdict:
-    """Chapter 8: how many tiles of 572 answer an image of 1160 x 1160 pixels without a seam."""
+    """Chapter 8: how many tiles of 572 answer an image of 1160 x 1160 pixels without a seam.
+
+    Parameters
+    ----------
+    answer : float
+        The reader's.
+
+    Returns
+    -------
+    Verdict
+    """
     return number(
         answer,
         16,
@@ -34,8 +47,18 @@ def exact_tiles(answer: float) -> Verdict:
     )
 
 
-def mirrored_window(function) -> Verdict:
-    """Chapter 8: a square window of an image, mirrored wherever it lies outside of it."""
+def mirrored_window(function: Callable) -> Verdict:
+    """Chapter 8: a square window of an image, mirrored wherever it lies outside of it.
+
+    Parameters
+    ----------
+    function : callable
+        The reader's.
+
+    Returns
+    -------
+    Verdict
+    """
     draw = np.random.default_rng(1505_04597)
     for name, (shape, top, left, size) in {
         "a window inside the image": ((9, 12), 2, 3, 4),
@@ -63,13 +86,13 @@ def mirrored_window(function) -> Verdict:
     return right("It holds a million pixels away, too, where no padded copy would fit in memory.")
 
 
-def _what_is_wrong(found, image, lines, name):
+def _what_is_wrong(found: np.ndarray, image: np.ndarray, lines: list[np.ndarray], name: str) -> str:
     """The hint for a window of the right shape with wrong pixels."""
 
-    def same(fold):
+    def same(fold: Callable) -> bool:
         return np.allclose(found, image[np.ix_(*map(fold, lines, image.shape))])
 
-    def repeated(line, size):
+    def repeated(line: np.ndarray, size: int) -> np.ndarray:
         return np.minimum(np.mod(line, 2 * size), 2 * size - 1 - np.mod(line, 2 * size))
 
     if same(repeated):
@@ -87,7 +110,7 @@ def _what_is_wrong(found, image, lines, name):
 
 
 @cache
-def _jury():
+def _jury() -> np.ndarray:
     """The classes (8, 404, 84) that the trained network gives from its eight diagonal phases."""
     from unet_book import checkpoint, datasets
 
@@ -103,7 +126,17 @@ def _jury():
 
 
 def unanimous(answer: float) -> Verdict:
-    """Chapter 8: the share of pixels on which the network's eight phases agree."""
+    """Chapter 8: the share of pixels on which the network's eight phases agree.
+
+    Parameters
+    ----------
+    answer : float
+        The reader's.
+
+    Returns
+    -------
+    Verdict
+    """
     votes = _jury()
     agree = (votes == votes[0]).all(axis=0)
     pairs = np.mean([(vote == votes[0]).mean() for vote in votes[1:]])

@@ -1,15 +1,28 @@
 """Chapter 11, The paper's numbers, again."""
 
 import math
+from collections.abc import Callable
 
 import numpy as np
 
 from unet_book.pages import records, results
 from unet_book.pages.check.verdict import Verdict, as_number, attempt, near, number, right, wrong
 
+__all__ = ["wider_interval", "honest_score", "surely_gained"]
+
 
 def wider_interval(answer: float) -> Verdict:
-    """Chapter 11: how many times as wide as Student's the interval of ten folds should be."""
+    """Chapter 11: how many times as wide as Student's the interval of ten folds should be.
+
+    Parameters
+    ----------
+    answer : float
+        The reader's.
+
+    Returns
+    -------
+    Verdict
+    """
     return number(
         answer,
         math.sqrt(1 + 10 / 9),
@@ -32,8 +45,18 @@ def wider_interval(answer: float) -> Verdict:
     )
 
 
-def honest_score(function) -> Verdict:
-    """Chapter 11: the held-out score at the threshold that is best on the training slices."""
+def honest_score(function: Callable) -> Verdict:
+    """Chapter 11: the held-out score at the threshold that is best on the training slices.
+
+    Parameters
+    ----------
+    function : callable
+        The reader's.
+
+    Returns
+    -------
+    Verdict
+    """
     nan = math.nan
     for name, (train, test, more) in {
         "errors": ([0.5, 0.2, 0.1, 0.4], [0.6, 0.25, 0.3, 0.5], False),
@@ -55,7 +78,9 @@ def honest_score(function) -> Verdict:
     return right("It never looked at a held-out score before the threshold was fixed.")
 
 
-def _what_is_wrong(answer, train, test, more, name):
+def _what_is_wrong(
+    answer: float, train: np.ndarray, test: np.ndarray, more: bool, name: str
+) -> str:
     """The hint for a wrong score."""
     pick = np.nanargmax if more else np.nanargmin
     if math.isnan(answer):
@@ -77,7 +102,17 @@ def _what_is_wrong(answer, train, test, more, name):
 
 
 def surely_gained(answer: float) -> Verdict:
-    """Chapter 11: the lower end of the interval of what averaging gains in V_Rand, in pairs."""
+    """Chapter 11: the lower end of the interval of what averaging gains in V_Rand, in pairs.
+
+    Parameters
+    ----------
+    answer : float
+        The reader's.
+
+    Returns
+    -------
+    Verdict
+    """
     record = records.run("isbi2012")
     alone, averaged, rotated, chosen = (
         results.fold_scores(record, "v_rand", *how)

@@ -1,5 +1,6 @@
 """Chapter 9, Training on a GPU."""
 
+from collections.abc import Callable
 from functools import cache
 
 import numpy as np
@@ -10,11 +11,23 @@ from unet_book.costs import account
 from unet_book.pages.check.verdict import Verdict, as_array, attempt, number, right, wrong
 from unet_book.unet import UNet
 
+__all__ = ["momentum_limit", "heavy_ball", "tiles_at_once"]
+
 GIB = 2**30
 
 
 def momentum_limit(answer: float) -> Verdict:
-    """Chapter 9: the rate from which momentum 0.9 runs away where plain steps do from 0.02 on."""
+    """Chapter 9: the rate from which momentum 0.9 runs away where plain steps do from 0.02 on.
+
+    Parameters
+    ----------
+    answer : float
+        The reader's.
+
+    Returns
+    -------
+    Verdict
+    """
     return number(
         answer,
         0.038,
@@ -35,8 +48,18 @@ def momentum_limit(answer: float) -> Verdict:
     )
 
 
-def heavy_ball(function) -> Verdict:
-    """Chapter 9: SGD with momentum, PyTorch's order, with a learning rate for each step."""
+def heavy_ball(function: Callable) -> Verdict:
+    """Chapter 9: SGD with momentum, PyTorch's order, with a learning rate for each step.
+
+    Parameters
+    ----------
+    function : callable
+        The reader's.
+
+    Returns
+    -------
+    Verdict
+    """
     draw = np.random.default_rng(1505_04597)
     curvatures = draw.uniform(0.1, 1, 5)
     for momentum, rates in ((0.0, [0.3] * 4), (0.9, [0.3] * 7), (0.8, [0.5, 0.2, 0.9, 0.1, 0.4])):
@@ -102,7 +125,10 @@ STEPS = {
 }
 
 
-def _descend(step, curvatures, w, rates, momentum):
+def _descend(
+    step: Callable, curvatures: np.ndarray, w: np.ndarray, rates: list[float], momentum: float
+) -> np.ndarray:
+    """Where the steps of one kind end."""
     v = np.zeros_like(w)
     for rate in rates:
         w, v = step(w, v, curvatures * w, rate, momentum)
@@ -110,7 +136,7 @@ def _descend(step, curvatures, w, rates, momentum):
 
 
 @cache
-def _peak(batch, precision="fp32"):
+def _peak(batch: int, precision: str = "fp32") -> int:
     """Bytes at the peak of a training step of the paper's network on a GPU."""
     with torch.device("meta"):
         model = UNet()
@@ -118,7 +144,7 @@ def _peak(batch, precision="fp32"):
 
 
 @cache
-def _most(room, precision="fp32"):
+def _most(room: int, precision: str = "fp32") -> int:
     """The most tiles of 572 px whose step stays within `room` bytes."""
     batch = 0
     while _peak(batch + 1, precision) <= room:
@@ -127,7 +153,17 @@ def _most(room, precision="fp32"):
 
 
 def tiles_at_once(answer: float) -> Verdict:
-    """Chapter 9: how many tiles of 572 are in a step within 14 GiB, in fp32 with SGD."""
+    """Chapter 9: how many tiles of 572 are in a step within 14 GiB, in fp32 with SGD.
+
+    Parameters
+    ----------
+    answer : float
+        The reader's.
+
+    Returns
+    -------
+    Verdict
+    """
     most, room = _most(14 * GIB), 14 * GIB
     return number(
         answer,

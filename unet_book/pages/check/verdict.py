@@ -4,37 +4,70 @@ import math
 import textwrap
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import torch
 
+__all__ = ["Verdict", "right", "wrong", "as_array", "as_number", "near", "number", "attempt"]
+
 
 @dataclass(frozen=True)
 class Verdict:
-    """Whether an answer is right, and what to think about next; true in an ``if`` when it is."""
+    """Whether an answer is right, and what to think about next; true in an ``if`` when it is.
+
+    Parameters
+    ----------
+    right : bool
+        Whether it is right.
+    comment : str
+        What is worth knowing, or a hint.
+    """
 
     right: bool
     comment: str
 
-    def __bool__(self):
+    def __bool__(self) -> bool:
         return self.right
 
-    def __repr__(self):
+    def __repr__(self) -> str:
         return textwrap.fill(f"{'Right.' if self.right else 'Not yet.'} {self.comment}", 72)
 
 
 def right(comment: str) -> Verdict:
+    """The verdict on a right answer.
+
+    Parameters
+    ----------
+    comment : str
+        What is worth knowing.
+
+    Returns
+    -------
+    Verdict
+    """
     return Verdict(True, comment)
 
 
 def wrong(hint: str) -> Verdict:
+    """The verdict on a wrong answer.
+
+    Parameters
+    ----------
+    hint : str
+        Where to look.
+
+    Returns
+    -------
+    Verdict
+    """
     return Verdict(False, hint)
 
 
 NOT_A_NUMBER = "The answer is one number. Did a function return nothing, for want of a `return`?"
 
 
-def as_array(answer) -> np.ndarray | None:
+def as_array(answer: object) -> np.ndarray | None:
     """An answer as an array of numbers, in whatever dress it comes; None if it holds others.
 
     Parameters
@@ -56,7 +89,7 @@ def as_array(answer) -> np.ndarray | None:
     return array if array.dtype.kind in "biuf" else None
 
 
-def _without_torch(answer):
+def _without_torch(answer: object) -> object:
     """Tensors as arrays, wherever in nested sequences they are; TypeError for None."""
     if answer is None:
         raise TypeError("NumPy would take it for NaN")
@@ -68,8 +101,19 @@ def _without_torch(answer):
     return [_without_torch(part) for part in answer] if isinstance(answer, Iterable) else answer
 
 
-def as_number(answer) -> float | None:
-    """An answer as a float: one number, alone or as the only one of an array; None for others."""
+def as_number(answer: object) -> float | None:
+    """An answer as a float: one number, alone or as the only one of an array.
+
+    Parameters
+    ----------
+    answer : object
+        As for `as_array`.
+
+    Returns
+    -------
+    float or None
+        None for what is no number, or more than one.
+    """
     array = as_array(answer)
     if array is None or array.size != 1 or array.dtype == bool:
         return None
@@ -77,12 +121,54 @@ def as_number(answer) -> float | None:
 
 
 def near(found: float | None, value: float, tolerance: float = 1e-5) -> bool:
-    """Whether what `as_number` found is that number, up to a tolerance; False if it is None."""
+    """Whether what was found is a number, up to a tolerance.
+
+    Parameters
+    ----------
+    found : float or None
+        As `as_number` gives it.
+    value : float
+        The number.
+    tolerance : float
+        Relative, and absolute near 0.
+
+    Returns
+    -------
+    bool
+        False for None.
+    """
     return found is not None and math.isclose(found, value, rel_tol=tolerance, abs_tol=tolerance)
 
 
-def number(answer, correct: float, comment: str, hints: dict, otherwise: str, tolerance=1e-5):
-    """The verdict on one number: `hints` maps each typical wrong number to what to think about."""
+def number(
+    answer: object,
+    correct: float,
+    comment: str,
+    hints: dict[float, str],
+    otherwise: str,
+    tolerance: float = 1e-5,
+) -> Verdict:
+    """The verdict on one number.
+
+    Parameters
+    ----------
+    answer : object
+        The reader's.
+    correct : float
+        The right one.
+    comment : str
+        For the right answer.
+    hints : dict of float to str
+        Each typical wrong number, and what to think about.
+    otherwise : str
+        The hint for any other.
+    tolerance : float
+        As for `near`.
+
+    Returns
+    -------
+    Verdict
+    """
     found = as_number(answer)
     if found is None:
         return wrong(NOT_A_NUMBER)
@@ -94,10 +180,24 @@ def number(answer, correct: float, comment: str, hints: dict, otherwise: str, to
     return wrong(otherwise)
 
 
-def attempt(function, *inputs, on: str = "a test"):
-    """(what a reader's function returns, None), or (None, the verdict) if it raises.
+def attempt(function: object, *inputs: object, on: str = "a test") -> tuple[Any, Verdict | None]:
+    """Call a reader's function.
 
-    The function gets the inputs themselves: hand it copies of what is still needed.
+    Parameters
+    ----------
+    function : object
+        The reader's.
+    *inputs : object
+        It gets these themselves: hand it copies of what is still needed.
+    on : str
+        What is tried, for the hint.
+
+    Returns
+    -------
+    returned : any
+        None if it raises.
+    failure : Verdict or None
+        None if it doesn't.
     """
     if not callable(function):
         return None, wrong("Hand over the function itself, without calling it.")

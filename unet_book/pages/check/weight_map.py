@@ -1,6 +1,7 @@
 """Chapter 6, The weight map."""
 
 import math
+from collections.abc import Callable
 
 import numpy as np
 
@@ -8,9 +9,21 @@ from unet_book import datasets
 from unet_book.pages.check.verdict import Verdict, as_array, attempt, number, right, wrong
 from unet_book.weight_map import border_term, part_touching_cells, two_nearest_distances
 
+__all__ = ["widest_gap", "two_nearest_in_row", "half_in_gaps"]
+
 
 def widest_gap(answer: float) -> Verdict:
-    """Chapter 6: the widest straight gap, in pixels, in which the term is at least 1."""
+    """Chapter 6: the widest straight gap, in pixels, in which the term is at least 1.
+
+    Parameters
+    ----------
+    answer : float
+        The reader's.
+
+    Returns
+    -------
+    Verdict
+    """
     return number(
         answer,
         9,
@@ -30,8 +43,18 @@ def widest_gap(answer: float) -> Verdict:
     )
 
 
-def two_nearest_in_row(function) -> Verdict:
-    """Chapter 6: for each pixel of a row of labels, the distances to its two nearest cells."""
+def two_nearest_in_row(function: Callable) -> Verdict:
+    """Chapter 6: for each pixel of a row of labels, the distances to its two nearest cells.
+
+    Parameters
+    ----------
+    function : callable
+        The reader's.
+
+    Returns
+    -------
+    Verdict
+    """
     for name, row in _rows().items():
         answer, failure = attempt(function, row.copy(), on=name)
         if failure is not None:
@@ -48,7 +71,7 @@ def two_nearest_in_row(function) -> Verdict:
     return right("It holds for wide cells, cells in two pieces, and rows with one cell or none.")
 
 
-def _rows():
+def _rows() -> dict[str, np.ndarray]:
     """Name -> a row of labels; each asks one thing more."""
     random = np.random.default_rng(1505)
     return {
@@ -63,7 +86,8 @@ def _rows():
     }
 
 
-def _hint(name, row, d1, d2):
+def _hint(name: str, row: np.ndarray, d1: np.ndarray, d2: np.ndarray) -> str | None:
+    """What to think about, if a distance is wrong."""
     right1, right2 = (d[0] for d in two_nearest_distances(row[None]))
     same1, same2 = (np.allclose(a, b, equal_nan=False) for a, b in ((d1, right1), (d2, right2)))
     if same1 and same2:
@@ -95,23 +119,33 @@ def _hint(name, row, d1, d2):
     return f"Wrong on {name}. Try it beside the loops of this page."
 
 
-def _numbered_pieces(row):
+def _numbered_pieces(row: np.ndarray) -> np.ndarray:
     """Each run of pixels of one label under a number of its own."""
     begins = (row > 0) & (np.diff(row, prepend=0) != 0)
     return np.where(row > 0, np.cumsum(begins), 0)
 
 
-def _one_sided(row):
+def _one_sided(row: np.ndarray) -> np.ndarray:
     """The distance to the last cell pixel at or before each pixel."""
     at = np.maximum.accumulate(np.where(row > 0, np.arange(len(row)), -1))
     return np.where(at < 0, np.inf, np.arange(len(row)) - at)
 
 
 def half_in_gaps(answer: float) -> Verdict:
-    """Chapter 6: the w_0 at which the gaps of the nuclei's training part weigh half of it all."""
+    """Chapter 6: the w_0 at which the gaps of the nuclei's training part weigh half of it all.
+
+    Parameters
+    ----------
+    answer : float
+        The reader's.
+
+    Returns
+    -------
+    Verdict
+    """
     labels = datasets.load("nuclei", "train").labels
     parted, pixels = part_touching_cells(labels), labels.size
-    heavy, touching = (float(border_term(one).sum(dtype=float)) for one in (parted, labels))
+    heavy, touching = (float(border_term(cells).sum(dtype=float)) for cells in (parted, labels))
     return number(
         answer,
         10 * pixels / heavy,

@@ -1,5 +1,7 @@
 """Chapter 1, What U-Net answers."""
 
+from collections.abc import Callable
+
 import numpy as np
 
 from unet_book.metrics import majority_error as true_majority_error
@@ -15,9 +17,21 @@ from unet_book.pages.check.verdict import (
     wrong,
 )
 
+__all__ = ["window_ratio", "majority_error", "exact_shifts"]
+
 
 def window_ratio(answer: float) -> Verdict:
-    """Chapter 1: the work of five layers on a sliding window, over that of one pass."""
+    """Chapter 1: the work of five layers on a sliding window, over that of one pass.
+
+    Parameters
+    ----------
+    answer : float
+        The reader's.
+
+    Returns
+    -------
+    Verdict
+    """
     return number(
         answer,
         33,
@@ -34,8 +48,18 @@ def window_ratio(answer: float) -> Verdict:
     )
 
 
-def majority_error(function) -> Verdict:
-    """Chapter 1: the error of guessing the most frequent class, with pixels that nobody marked."""
+def majority_error(function: Callable) -> Verdict:
+    """Chapter 1: the error of guessing the most frequent class, with pixels that nobody marked.
+
+    Parameters
+    ----------
+    function : callable
+        The reader's.
+
+    Returns
+    -------
+    Verdict
+    """
     rng = np.random.default_rng(1505_04597)
     cases = {
         "two classes": rng.choice([0, 0, 0, 1], (20, 30)),
@@ -67,8 +91,18 @@ def majority_error(function) -> Verdict:
     return right("Any network has to do better than this before it has learned anything.")
 
 
-def exact_shifts(answer) -> Verdict:
-    """Chapter 1: the shifts, of 1 to 16 pixels, that a U-Net of depth 3 follows exactly."""
+def exact_shifts(answer: object) -> Verdict:
+    """Chapter 1: the shifts, of 1 to 16 pixels, that a U-Net of depth 3 follows exactly.
+
+    Parameters
+    ----------
+    answer : object
+        The reader's.
+
+    Returns
+    -------
+    Verdict
+    """
     given = as_array(answer)
     if given is None or given.ndim == 0 or given.dtype == bool:
         return wrong("Give all the shifts, as a list: [1, 2, ...].")

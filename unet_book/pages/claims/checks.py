@@ -6,6 +6,8 @@ import re
 from functools import cache
 from pathlib import Path
 
+__all__ = ["missing"]
+
 
 def missing(check: str, root: Path) -> str:
     """Why a check proves nothing, in one line; nothing where it does.
@@ -31,7 +33,8 @@ def missing(check: str, root: Path) -> str:
     return _missing_cell(root / file, name) if "#" in check else ""
 
 
-def _missing_test(file, name):
+def _missing_test(file: Path, name: str) -> str:
+    """Why a test proves nothing."""
     marks, tests = _tests_of(file)
     if name not in tests:
         return f"{file.name} has no {name}"
@@ -42,7 +45,7 @@ def _missing_test(file, name):
 
 
 @cache
-def _tests_of(file):
+def _tests_of(file: Path) -> tuple[str, dict[str, ast.FunctionDef]]:
     """The marks of a test file as a whole, and its functions by name."""
     body = ast.parse(file.read_text(encoding="utf-8")).body
     marks = [ast.unparse(line) for line in body if ast.unparse(line).startswith("pytestmark")]
@@ -50,7 +53,8 @@ def _tests_of(file):
     return " ".join(marks), functions
 
 
-def _missing_cell(file, name):
+def _missing_cell(file: Path, name: str) -> str:
+    """Why a notebook's cell proves nothing."""
     cells = _cells_of(file)
     if name not in cells:
         return f"{file.name} has no cell {name}"
@@ -61,6 +65,6 @@ def _missing_cell(file, name):
 
 
 @cache
-def _cells_of(file):
+def _cells_of(file: Path) -> dict[str, dict]:
     """The cells of a notebook by their ids."""
     return {cell["id"]: cell for cell in json.loads(file.read_text(encoding="utf-8"))["cells"]}

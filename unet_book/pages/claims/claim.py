@@ -3,6 +3,9 @@
 from collections.abc import Callable
 from dataclasses import dataclass
 from numbers import Real
+from typing import Any
+
+__all__ = ["Claim", "Finding", "ledger"]
 
 REPRODUCED, DIFFERS, UNTESTABLE = "reproduced", "differs", "can't be tested"
 RELATIONS = ("equals", "at most", "at least", "surely above")
@@ -29,7 +32,7 @@ class Claim:
         Whether anyone could test it from what is public and with what this book has.
     measure : callable or None
         A function of nothing that gives the value found here; None where there is none.
-    expected : number, str, tuple or None
+    expected : object
         The paper's number, or the one that its words are taken to ask for; a word or a tuple where
         it is no number, None where there is nothing to compare: a design statement, which stands
         on its check.
@@ -66,7 +69,7 @@ class Claim:
     unit: str = ""
     reason: str = ""
 
-    def __post_init__(self):
+    def __post_init__(self) -> None:
         if self.relation not in RELATIONS:
             known = ", ".join(RELATIONS)
             raise ValueError(f"{self.key}: relation is one of {known}, not {self.relation!r}")
@@ -75,8 +78,18 @@ class Claim:
         if not self.testable and not self.reason:
             raise ValueError(f"{self.key} can't be tested: say why, as its reason")
 
-    def verdict(self, value) -> str:
-        """What follows from the value found."""
+    def verdict(self, value: object) -> str:
+        """What follows from the value found.
+
+        Parameters
+        ----------
+        value : object
+            As `measure` gives it.
+
+        Returns
+        -------
+        {"reproduced", "differs", "can't be tested"}
+        """
         if not self.testable:
             return UNTESTABLE
         if self.expected is None:
@@ -88,7 +101,8 @@ class Claim:
             return DIFFERS if high < self.expected else UNTESTABLE
         return REPRODUCED if self._agrees(value, self.expected) else DIFFERS
 
-    def _agrees(self, value, expected):
+    def _agrees(self, value: Any, expected: Any) -> bool:
+        """Whether the value is what is expected, up to the tolerance."""
         if isinstance(expected, tuple):
             return len(value) == len(expected) and all(map(self._agrees, value, expected))
         if not isinstance(expected, Real):
@@ -98,14 +112,29 @@ class Claim:
         return {"equals": above and below, "at most": above, "at least": below}[self.relation]
 
     def find(self) -> "Finding":
-        """The claim measured, with its verdict."""
+        """The claim measured, with its verdict.
+
+        Returns
+        -------
+        Finding
+        """
         value = None if self.measure is None else self.measure()
         return Finding(self, value, self.verdict(value))
 
 
 @dataclass(frozen=True)
 class Finding:
-    """A claim, the value found, None where nothing is measured, and the verdict."""
+    """A claim, what was found, and the verdict.
+
+    Parameters
+    ----------
+    claim : Claim
+        What the paper says.
+    value : object
+        What is found here; None where nothing is measured.
+    verdict : {"reproduced", "differs", "can't be tested"}
+        What follows.
+    """
 
     claim: Claim
     value: object
@@ -113,5 +142,15 @@ class Finding:
 
 
 def ledger(claims: list[Claim]) -> list[Finding]:
-    """Every claim measured, in their order."""
+    """Every claim measured, in their order.
+
+    Parameters
+    ----------
+    claims : list of Claim
+        What is to be measured.
+
+    Returns
+    -------
+    list of Finding
+    """
     return [claim.find() for claim in claims]

@@ -12,6 +12,8 @@ from unet_book.pages.claims import measures
 from unet_book.pages.claims.checks import missing
 from unet_book.pages.claims.claim import Claim
 
+__all__ = ["load"]
+
 FILE = Path(__file__).with_name("claims.toml")
 REQUIRED = [field.name for field in fields(Claim) if field.default is MISSING]
 KNOWN = [field.name for field in fields(Claim)] + ["arguments"]
@@ -52,12 +54,14 @@ def load(path: Path = FILE, root: Path | None = None) -> dict[str, tuple[Claim, 
 
 
 def _part(name: str, entries: object) -> tuple[Claim, ...]:
+    """The claims of a part of the file."""
     if not isinstance(entries, list):  # of tables, as [[name]] makes it
         raise ValueError(f"{name} is no list of claims: write [[{name}]] above each of them")
     return tuple(map(_claim, entries))
 
 
 def _claim(entry: dict) -> Claim:
+    """A claim from its table in the file."""
     name = entry.get("key", entry.get("says", "a claim"))
     if lacking := [field for field in REQUIRED if field not in entry]:
         raise ValueError(f"{name} has no {', '.join(lacking)}")
@@ -72,17 +76,16 @@ def _claim(entry: dict) -> Claim:
     return Claim(**entry)
 
 
-def _frozen(value):
+def _frozen(value: object) -> object:
     """A list of the file as a tuple, anything else as it is."""
     return tuple(value) if isinstance(value, list) else value
 
 
 def _measure(claim: str, name: str, arguments: tuple) -> Callable[[], object]:
     """The function of `measures` of that name, waiting to be called with these arguments."""
-    function = getattr(measures, name, None)
-    own = getattr(function, "__module__", None) == measures.__name__
-    if not own or name.startswith("_"):
+    if name not in measures.__all__:
         raise ValueError(f"{claim}: measures.py has no measure {name!r}")
+    function = getattr(measures, name)
     try:
         inspect.signature(function).bind(*arguments)
     except TypeError as error:

@@ -3,7 +3,11 @@
 import html
 from collections import Counter
 
+from IPython.display import HTML
+
 from unet_book.pages.claims.claim import DIFFERS, REPRODUCED, UNTESTABLE, Claim, Finding
+
+__all__ = ["page", "counts"]
 
 CHAPTERS = {
     0: "00_before_you_start",
@@ -40,13 +44,33 @@ STYLE = """<style>
 </style>"""
 
 
-def page(findings: list[Finding]) -> "HTML":  # noqa: F821
-    """Some findings as an `IPython.display.HTML`: what is claimed, expected, found, and where."""
+def page(findings: list[Finding]) -> HTML:
+    """Some findings on a page: what is claimed, expected, found, and where.
+
+    Parameters
+    ----------
+    findings : list of Finding
+        In the order of the page.
+
+    Returns
+    -------
+    IPython.display.HTML
+    """
     return _html("<ul>" + "".join(map(_item, findings)) + "</ul>")
 
 
-def counts(findings: list[Finding]) -> "HTML":  # noqa: F821
-    """How many claims have which verdict, as an `IPython.display.HTML`."""
+def counts(findings: list[Finding]) -> HTML:
+    """How many claims have which verdict, on a page.
+
+    Parameters
+    ----------
+    findings : list of Finding
+        What is counted.
+
+    Returns
+    -------
+    IPython.display.HTML
+    """
     found = Counter(finding.verdict for finding in findings)
     said = "".join(
         f'<span class="{kind}"><span class="verdict">{found[verdict]}</span> {verdict}</span>'
@@ -56,13 +80,13 @@ def counts(findings: list[Finding]) -> "HTML":  # noqa: F821
     return _html(f'<p class="counts">{total}{said}</p>')
 
 
-def _html(body):
-    from IPython.display import HTML
-
+def _html(body: str) -> HTML:
+    """A part of the ledger with its style."""
     return HTML(f'<div class="explorer ledger">\n{STYLE}\n{body}\n</div>')
 
 
 def _item(finding: Finding) -> str:
+    """A finding as an entry of a list."""
     claim = finding.claim
     reason = f"<small>{html.escape(claim.reason)}</small>" if claim.reason else ""
     return (
@@ -82,18 +106,18 @@ def _numbers(finding: Finding) -> str:
     if claim.expected is not None:
         how = "" if claim.relation == "equals" else f"{claim.relation} "
         slack = f" ± {claim.tolerance:g}" if claim.tolerance else ""
-        said.append(f"asked: {how}{written(claim, claim.expected)}{slack}")
+        said.append(f"asked: {how}{_written(claim, claim.expected)}{slack}")
     if finding.value is not None:
         unit = claim.unit and f" {claim.unit}"
-        said.append(f"found: {written(claim, finding.value)}{unit}")
+        said.append(f"found: {_written(claim, finding.value)}{unit}")
     return "; ".join(said)
 
 
-def written(claim: Claim, value: object) -> str:
+def _written(claim: Claim, value: object) -> str:
     """A value in the claim's own form."""
     if isinstance(value, tuple):
         between = " to " if claim.relation == "surely above" else ", "
-        return between.join(written(claim, part) for part in value)
+        return between.join(_written(claim, part) for part in value)
     if isinstance(value, bool):
         return "yes" if value else "no"
     return value if isinstance(value, str) else format(value, claim.form)

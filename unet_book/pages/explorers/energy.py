@@ -1,13 +1,17 @@
 """One pixel of the energy: its logits in, its loss and gradient out."""
 
+from IPython.display import HTML
+
 from unet_book.pages.explorers.frame import Choice, Slider, figure
+
+__all__ = ["pixel_energy"]
 
 BODY = """\
 <svg class="drawing loss" role="img" aria-label="{alt}"></svg>
 <svg class="drawing pulls" aria-hidden="true"></svg>"""
 
 
-def pixel_energy(name: str = "pixel-energy"):
+def pixel_energy(name: str = "pixel-energy") -> HTML:
     """What one pixel costs, -w log p of its true class, and how it pulls at its logits.
 
     Sliders for the logits of *background* and *cell*, for a number added to both, and for the
@@ -15,7 +19,14 @@ def pixel_energy(name: str = "pixel-energy"):
     logit minus the other's, with its tangent, and the logits with arrows as long as the step that
     gradient descent with a learning rate of 1 makes (eq. (1) of the paper, with a minus sign).
 
-    `name` is the figure's id on the page. Returns an `IPython.display.HTML`.
+    Parameters
+    ----------
+    name : str
+        The figure's id on the page.
+
+    Returns
+    -------
+    IPython.display.HTML
     """
     controls = [
         Slider("background", "background's logit", -3, 3, 1, 0.25),

@@ -7,8 +7,13 @@ use.
 
 import html
 import json
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+
+from IPython.display import HTML
+
+__all__ = ["Slider", "Choice", "Button", "figure"]
 
 HERE = Path(__file__).parent
 
@@ -38,10 +43,29 @@ DRAWING = '<svg class="drawing" role="img" aria-label="{alt}"></svg>'
 
 @dataclass(frozen=True)
 class Slider:
-    """A number to be dragged: `value(key)` in the script, from `low` to `high` in steps.
+    """A number to be dragged: ``value(key)`` in the script.
 
-    `unit` follows the number that is shown beside the slider; a script may show something else,
-    with `show(key, text)`. Raises ValueError for a `start` that the slider can't show.
+    Parameters
+    ----------
+    key : str
+        Its name in the script.
+    label : str
+        What is read beside it.
+    low : float
+        The smallest number.
+    high : float
+        The largest.
+    start : float
+        Where it stands at first.
+    step : float
+        From one number to the next.
+    unit : str
+        Follows the number that is shown; a script may show another with ``show(key, text)``.
+
+    Raises
+    ------
+    ValueError
+        For a start that the slider can't show.
     """
 
     key: str
@@ -52,7 +76,7 @@ class Slider:
     step: float = 1
     unit: str = ""
 
-    def __post_init__(self):
+    def __post_init__(self) -> None:
         steps = (self.start - self.low) / self.step
         if not self.low <= self.start <= self.high or abs(steps - round(steps)) > 1e-6:
             raise ValueError(
@@ -61,6 +85,13 @@ class Slider:
             )
 
     def html(self) -> str:
+        """The control.
+
+        Returns
+        -------
+        str
+            HTML.
+        """
         return (
             f'<div class="control"><label><span>{html.escape(self.label)}</span>'
             f'<input type="range" name="{self.key}" min="{self.low:g}" max="{self.high:g}" '
@@ -71,9 +102,23 @@ class Slider:
 
 @dataclass(frozen=True)
 class Choice:
-    """One of several: `choice(key)` in the script. `options` maps a value to what is read.
+    """One of several: ``choice(key)`` in the script.
 
-    The first is chosen, unless `start` names another. Raises ValueError for one that is not there.
+    Parameters
+    ----------
+    key : str
+        Its name in the script.
+    label : str
+        What is read beside it.
+    options : dict
+        A value to what is read.
+    start : object
+        The value that is chosen at first; None is the first one.
+
+    Raises
+    ------
+    ValueError
+        For a start that is not there.
     """
 
     key: str
@@ -81,11 +126,18 @@ class Choice:
     options: dict
     start: object = None
 
-    def __post_init__(self):
+    def __post_init__(self) -> None:
         if self.start is not None and self.start not in self.options:
             raise ValueError(f"{self.label} is one of {[*self.options]}, not {self.start!r}")
 
     def html(self) -> str:
+        """The control.
+
+        Returns
+        -------
+        str
+            HTML.
+        """
         entries = "".join(
             f'<option value="{html.escape(str(value))}"{" selected" * (value == self.start)}>'
             f"{html.escape(text)}</option>"
@@ -99,35 +151,66 @@ class Choice:
 
 @dataclass(frozen=True)
 class Button:
-    """A button; the script listens with `part("[name=KEY]").addEventListener("click", …)`."""
+    """A button; the script listens with ``part("[name=KEY]").addEventListener("click", …)``.
+
+    Parameters
+    ----------
+    key : str
+        Its name in the script.
+    label : str
+        What is read on it.
+    """
 
     key: str
     label: str
 
     def html(self) -> str:
+        """The control.
+
+        Returns
+        -------
+        str
+            HTML.
+        """
         return f'<button type="button" name="{self.key}">{html.escape(self.label)}</button>'
 
 
 def figure(
-    name: str, script: str, controls, alt: str, data=None, body=DRAWING, below="", width=700
-):
-    """A moving figure, as an `IPython.display.HTML`.
+    name: str,
+    script: str,
+    controls: Sequence[Slider | Choice | Button],
+    alt: str,
+    data: object = None,
+    body: str = DRAWING,
+    below: str = "",
+    width: int = 700,
+) -> HTML:
+    """A moving figure.
 
     Parameters
     ----------
-    name : the figure's id on the page; letters, digits and hyphens.
-    script : the file beside this one that draws, such as "films.js". It may use what ``frame.js``
+    name : str
+        The figure's id on the page; letters, digits and hyphens.
+    script : str
+        The file beside this one that draws, such as "films.js". It may use what ``frame.js``
         defines, and `data`.
-    controls : `Slider`, `Choice` and `Button` objects, in reading order.
-    alt : a sentence that says what is to be seen.
-    data : numbers and texts for the script, anything that JSON can hold.
-    body : HTML above the controls, with {alt} where the sentence belongs; an SVG drawing if not
-        given.
-    below : HTML below the line that says the result, for what changes its height.
-    width : of the figure, px, where the page has room for it.
-    """
-    from IPython.display import HTML
+    controls : sequence of Slider, Choice and Button
+        In reading order.
+    alt : str
+        A sentence that says what is to be seen.
+    data : object
+        Numbers and texts for the script, anything that JSON can hold.
+    body : str
+        HTML above the controls, with {alt} where the sentence belongs.
+    below : str
+        HTML below the line that says the result, for what changes its height.
+    width : int
+        Of the figure, px, where the page has room for it.
 
+    Returns
+    -------
+    IPython.display.HTML
+    """
     page = PAGE.format(
         name=name,
         width=width,
@@ -135,17 +218,18 @@ def figure(
         body=body.format(alt=html.escape(alt)),
         below=below,
         controls="\n".join(control.html() for control in controls),
-        data=as_script(data),
+        data=_as_script(data),
         frame=_read("frame.js"),
         script=_read(script),
     )
     return HTML(page)
 
 
-def as_script(value) -> str:
+def _as_script(value: object) -> str:
     """`value` as a JavaScript literal that can't end the script it stands in."""
     return json.dumps(value).replace("</", "<\\/")
 
 
-def _read(file):
+def _read(file: str) -> str:
+    """The text of a file beside this one."""
     return (HERE / file).read_text(encoding="utf-8").strip()

@@ -1,11 +1,16 @@
 """Chapter 7: nine vectors, and what they do to an image, its labels and a grid."""
 
+from __future__ import annotations
+
 import base64
 
 import numpy as np
+from IPython.display import HTML
 
-from unet_book._arrays import to_numpy
+from unet_book._arrays import ArrayLike, to_numpy
 from unet_book.pages.explorers.frame import Button, Choice, Slider, figure
+
+__all__ = ["nine_vectors"]
 
 REACH = 40  # px, how far a vector may be drawn out
 
@@ -31,13 +36,35 @@ PLACES = [
 ]
 
 
-def nine_vectors(image, labels, vectors=None, name: str = "nine-vectors"):
+def nine_vectors(
+    image: ArrayLike,
+    labels: ArrayLike,
+    vectors: ArrayLike | None = None,
+    name: str = "nine-vectors",
+) -> HTML:
     """Nine vectors in, to be dragged or set; grid, image and labels, bent by their field, out.
 
-    `image` (H, W) in [0, 1] and `labels` (H, W) int are a small square part of a data set;
-    `vectors` (2, 3, 3) whole pixels, up to 40, to begin with. The field is `dense_displacement`'s,
-    and the determinant it says is `jacobian`'s. Returns an `IPython.display.HTML`. Raises
-    ValueError unless image and labels are one square.
+    The field is `dense_displacement`'s, and the determinant it says is `jacobian`'s.
+
+    Parameters
+    ----------
+    image : array_like, (H, H)
+        A small part of a data set, in [0, 1].
+    labels : array_like of int, (H, H)
+        Its cells.
+    vectors : array_like, (2, 3, 3), or None
+        To begin with: whole pixels, up to 40; None is none.
+    name : str
+        The figure's id on the page.
+
+    Returns
+    -------
+    IPython.display.HTML
+
+    Raises
+    ------
+    ValueError
+        Unless image and labels are one square.
     """
     gray, cells = to_numpy(image), to_numpy(labels)
     if gray.ndim != 2 or gray.shape != cells.shape or gray.shape[0] != gray.shape[1]:
@@ -63,5 +90,6 @@ def nine_vectors(image, labels, vectors=None, name: str = "nine-vectors"):
     return figure(name, "nine_vectors.js", controls, alt, data, body=BODY)
 
 
-def _packed(pixels):
+def _packed(pixels: np.ndarray) -> str:
+    """Pixels from 0 to 255 as bytes, base64."""
     return base64.b64encode(pixels.round().astype(np.uint8).tobytes()).decode()

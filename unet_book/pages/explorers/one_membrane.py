@@ -1,6 +1,11 @@
 """Two cells and the membrane between them, predicted wrong in four ways; every metric beside it."""
 
+import numpy as np
+from IPython.display import HTML
+
 from unet_book.pages.explorers.frame import Slider, figure
+
+__all__ = ["one_membrane", "masks"]
 
 WIDTH, HEIGHT, COLUMN, ROW = 17, 12, 8, 3  # px; the true membrane's column, the false wall's row
 
@@ -8,7 +13,7 @@ BODY = """\
 <svg class="drawing" role="img" aria-label="{alt}"></svg>"""
 
 
-def one_membrane(name: str = "one-membrane"):
+def one_membrane(name: str = "one-membrane") -> HTML:
     """All metrics of a prediction of 17 x 12 pixels with two true cells, left and right.
 
     Sliders move the predicted membrane (px to the right), make it thicker (px), open a gap in its
@@ -16,7 +21,14 @@ def one_membrane(name: str = "one-membrane"):
     the wrong pixels, and a bar for each metric's error (for V_Rand, V_Info, IoU and SEG one minus
     it). The text says the same in numbers.
 
-    `name` is the figure's id on the page. Returns an `IPython.display.HTML`.
+    Parameters
+    ----------
+    name : str
+        The figure's id on the page.
+
+    Returns
+    -------
+    IPython.display.HTML
     """
     controls = [
         Slider("gap", "gap in the membrane", 0, HEIGHT, 1, unit=" px"),
@@ -32,10 +44,25 @@ def one_membrane(name: str = "one-membrane"):
     return figure(name, "one_membrane.js", controls, alt, data=data, body=BODY)
 
 
-def masks(gap: int, shift: int, thick: int, wall: int):
-    """Truth and prediction of the figure as masks of bool (HEIGHT, WIDTH)."""
-    import numpy as np
+def masks(gap: int, shift: int, thick: int, wall: int) -> np.ndarray:
+    """Truth and prediction of the figure.
 
+    Parameters
+    ----------
+    gap : int
+        In the membrane, px.
+    shift : int
+        Of the membrane to the right, px.
+    thick : int
+        The membrane, px.
+    wall : int
+        Length of the false wall, px.
+
+    Returns
+    -------
+    truth : ndarray of bool, (HEIGHT, WIDTH)
+    found : ndarray of bool, (HEIGHT, WIDTH)
+    """
     truth, found = np.ones((2, HEIGHT, WIDTH), bool)
     truth[:, COLUMN] = False
     first, top = COLUMN + shift - (thick - 1) // 2, (HEIGHT - gap) // 2

@@ -1,6 +1,10 @@
 """Chapter 2: how many of the pixels that one takes are news."""
 
+from IPython.display import HTML
+
 from unet_book.pages.explorers.frame import Choice, Slider, figure
+
+__all__ = ["spaced_samples"]
 
 BODY = (
     '<svg class="drawing correlation" role="img" aria-label="{alt}"></svg>'
@@ -9,20 +13,30 @@ BODY = (
 )
 
 
-def spaced_samples(sets: dict, name: str = "spaced-samples"):
+def spaced_samples(sets: dict[str, dict], name: str = "spaced-samples") -> HTML:
     """A data set and a step in; how many pixels a raster of that step takes, and their worth, out.
 
-    `sets` maps a name to numbers as `survey.describe` gives them; used are "pixels",
-    "class_correlation" and "gray_correlation". The worth is what `survey.correlation_area` says,
-    summed over the raster instead of over all pixels: pixels taken, over the sum of the classes'
-    correlation at all offsets of the raster, as far as it stays above 0; to two digits, and as if
-    the images were independent of each other. Returns an `IPython.display.HTML`.
+    The worth is what `survey.correlation_area` says, summed over the raster instead of over all
+    pixels: pixels taken, over the sum of the classes' correlation at all offsets of the raster, as
+    far as it stays above 0; to two digits, and as if the images were independent of each other.
+
+    Parameters
+    ----------
+    sets : dict of str to dict
+        A name to numbers as `survey.describe` gives them; used are "pixels", "class_correlation"
+        and "gray_correlation".
+    name : str
+        The figure's id on the page.
+
+    Returns
+    -------
+    IPython.display.HTML
     """
     data = {
-        key: [one["pixels"], one["class_correlation"], one["gray_correlation"]]
-        for key, one in sets.items()
+        key: [numbers["pixels"], numbers["class_correlation"], numbers["gray_correlation"]]
+        for key, numbers in sets.items()
     }
-    reach = min(len(one["class_correlation"]) for one in sets.values()) - 1
+    reach = min(len(numbers["class_correlation"]) for numbers in sets.values()) - 1
     controls = [
         Choice("set", "data set", {key: key for key in sets}),
         Slider("step", "one pixel every", 1, reach, 1, 1, " px"),

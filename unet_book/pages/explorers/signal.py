@@ -1,6 +1,10 @@
 """Chapter 4: how large the signal is in each layer, by the theory of `unet_book.initialization`."""
 
+from IPython.display import HTML
+
 from unet_book.pages.explorers.frame import Choice, Slider, figure
+
+__all__ = ["signal"]
 
 RULES = {
     "paper": "the paper's: 2 / N",
@@ -11,13 +15,23 @@ RULES = {
 }
 
 
-def signal(name: str = "signal", base_channels: int = 64):
+def signal(name: str = "signal", base_channels: int = 64) -> HTML:
     """Depth, rule and gain in; the mean square that each convolution puts out, on a log axis.
 
     The numbers are `initialization.predicted_mean_squares`, for one gray image of unit mean square
     and two classes. The gain multiplies the standard deviation of every weight. The last slider is
-    the image's correlation; the rule of unit variance is made for 0. Returns an
-    `IPython.display.HTML`.
+    the image's correlation; the rule of unit variance is made for 0.
+
+    Parameters
+    ----------
+    name : str
+        The figure's id on the page.
+    base_channels : int
+        The network's width.
+
+    Returns
+    -------
+    IPython.display.HTML
     """
     controls = [
         Choice("rule", "variance", RULES),

@@ -1,6 +1,10 @@
 """Chapter 3: which tile fits, and what each of its maps costs."""
 
+from IPython.display import HTML
+
 from unet_book.pages.explorers.frame import DRAWING, Choice, Slider, figure
+
+__all__ = ["tile_sizes"]
 
 COLORS = {"gray": "tile, skips", "blue": "convolved", "orange": "pooled", "green": "up-convolved"}
 LEGEND = " ".join(f'<span style="color: var(--{c})">■</span> {text}' for c, text in COLORS.items())
@@ -8,15 +12,34 @@ BODY = f'{DRAWING}<div class="legend">{LEGEND}</div>'
 TABLE = '<div class="scroll" tabindex="0" role="region" aria-label="levels"><table></table></div>'
 
 
-def tile_sizes(name: str = "tile-sizes", tile: int = 572, depth: int = 4, base_channels: int = 64):
+def tile_sizes(
+    name: str = "tile-sizes", tile: int = 572, depth: int = 4, base_channels: int = 64
+) -> HTML:
     """Tile and depth in; every map's size, the crops, parameters, memory and work out.
 
     The arithmetic is `sizes.feature_map_sizes`, `sizes.crop_offsets` and `costs.layer_costs`, for
     one gray image, two classes and 4 bytes a value. Of a tile that does not fit it says which
     pooling meets an odd map, and the nearest tiles that do.
 
-    Returns an `IPython.display.HTML`. Raises ValueError for a tile that is no whole number from 16
-    to 1100, a depth outside 1 to 6, or base channels other than 16, 32 or 64.
+    Parameters
+    ----------
+    name : str
+        The figure's id on the page.
+    tile : int
+        Side of the input at first, px, from 16 to 1100.
+    depth : int
+        Poolings at first, 1 to 6.
+    base_channels : int
+        Channels of the first level: 16, 32 or 64.
+
+    Returns
+    -------
+    IPython.display.HTML
+
+    Raises
+    ------
+    ValueError
+        For another tile, depth or number of channels.
     """
     controls = [
         Slider("tile", "tile", 16, 1100, tile, 1, " px"),

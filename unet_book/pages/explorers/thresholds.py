@@ -1,7 +1,11 @@
 """Chapter 11: the scores of a recorded fold against the threshold at which its map is cut."""
 
+from IPython.display import HTML
+
 from unet_book.pages.explorers.frame import Choice, Slider, figure
 from unet_book.pages.results import trainings
+
+__all__ = ["thresholds"]
 
 MEASURES = {
     "rand_error": "Rand error",
@@ -12,13 +16,23 @@ MEASURES = {
 }
 
 
-def thresholds(record: dict, name: str = "thresholds"):
+def thresholds(record: dict, name: str = "thresholds") -> HTML:
     """Fold, measure and way of asking in; the error of training and of held-out slices out.
 
-    `record` is that of ISBI 2012, as `records.run` gives it. A slider cuts the map; the line below
-    says what the held-out slices score there, at the threshold that is best on training slices, and
-    at the best of all for themselves. Scores of which more is better are drawn as what they lack.
-    Returns an `IPython.display.HTML`.
+    A slider cuts the map; the line below says what the held-out slices score there, at the
+    threshold that is best on training slices, and at the best of all for themselves. Scores of
+    which more is better are drawn as what they lack.
+
+    Parameters
+    ----------
+    record : dict
+        That of ISBI 2012, as `records.run` gives it.
+    name : str
+        The figure's id on the page.
+
+    Returns
+    -------
+    IPython.display.HTML
     """
     runs = trainings(record)
     ways = {way: way for way in runs[0]["scores"]}
@@ -43,7 +57,7 @@ def thresholds(record: dict, name: str = "thresholds"):
     return figure(name, "thresholds.js", controls, alt, {"cuts": cuts, "curves": curves})
 
 
-def _errors(scores):
+def _errors(scores: dict[str, list[float]]) -> dict[str, list[float | None]]:
     """Each measure as an error, null where it is no number."""
     return {
         measure: [
@@ -54,5 +68,6 @@ def _errors(scores):
     }
 
 
-def _slices(run):
+def _slices(run: dict) -> str:
+    """What is held out, in words."""
     return f"slices {run['test'][0]} to {run['test'][-1]}"

@@ -1,6 +1,10 @@
 """Chapter 8: how an image is cut into tiles, what it wastes, and whether it leaves seams."""
 
+from IPython.display import HTML
+
 from unet_book.pages.explorers.frame import DRAWING, Button, Choice, Slider, figure
+
+__all__ = ["tiling"]
 
 COLORS = {"blue": "in phase", "orange": "out of phase", "gray": "first tile, with its border"}
 LEGEND = " ".join(f'<span style="color: var(--{c})">■</span> {text}' for c, text in COLORS.items())
@@ -9,7 +13,7 @@ BODY = f'{DRAWING}<div class="legend">{LEGEND}</div>'
 
 def tiling(
     name: str = "tiling", size: int = 1024, tile: int = 572, step: int = 388, depth: int = 4
-):
+) -> HTML:
     """Image, tile and step in; tiles, overlap, waste and the phase of each tile's pooling out.
 
     The arithmetic is `overlap_tile.tile_step` and `overlap_tile.even_tiles`, for square images and
@@ -17,9 +21,27 @@ def tiling(
     that is no multiple of 2^depth is allowed: the figure shows which tiles then pool other pixels
     than one pass would. One larger than a tile's answer is cut to it, and the figure says so.
 
-    Returns an `IPython.display.HTML`. Raises ValueError for a size that is no multiple of 4 from 64
-    to 2048, a tile that is not 4 (mod 8) from 116 to 1212, a step outside 24 to 1124, or a depth
-    other than 3 or 4.
+    Parameters
+    ----------
+    name : str
+        The figure's id on the page.
+    size : int
+        Side of the image at first, px: a multiple of 4 from 64 to 2048.
+    tile : int
+        Side of the input, px: 4 (mod 8), from 116 to 1212.
+    step : int
+        From tile to tile, px, from 24 to 1124.
+    depth : int
+        Poolings, 3 or 4.
+
+    Returns
+    -------
+    IPython.display.HTML
+
+    Raises
+    ------
+    ValueError
+        For a number that is none of these.
     """
     controls = [
         Slider("size", "image", 64, 2048, size, 4, " px"),

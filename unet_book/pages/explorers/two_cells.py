@@ -1,6 +1,10 @@
 """Two cells that can be moved, and the border term between them."""
 
+from IPython.display import HTML
+
 from unet_book.pages.explorers.frame import Choice, Slider, figure
+
+__all__ = ["two_cells"]
 
 WIDTH, HEIGHT, RADIUS, FIRST = 116, 72, 12.5, (22, 36)  # px; the first cell's center is (x, y)
 
@@ -10,7 +14,7 @@ BODY = """\
 <svg class="drawing" aria-hidden="true"></svg>"""
 
 
-def two_cells(name: str = "two-cells"):
+def two_cells(name: str = "two-cells") -> HTML:
     """The border term of eq. (2) between two cells, on the pixel grid, and its profile.
 
     Sliders move the second cell (px from the first one's center, right and down) and set w_0 and
@@ -19,7 +23,14 @@ def two_cells(name: str = "two-cells"):
     term along the line from center to center, at whole pixels. The text says the smallest sum, the
     largest term, and how many pixels the term reaches with more than 1.
 
-    `name` is the figure's id on the page. Returns an `IPython.display.HTML`.
+    Parameters
+    ----------
+    name : str
+        The figure's id on the page.
+
+    Returns
+    -------
+    IPython.display.HTML
     """
     controls = [
         Slider("right", "second cell, right", 26, 50, 28, unit=" px"),

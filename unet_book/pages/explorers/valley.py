@@ -1,8 +1,11 @@
 """Chapter 9: a ball with momentum in a valley, its largest rate, and the mean of its places."""
 
 import numpy as np
+from IPython.display import HTML
 
 from unet_book.pages.explorers.frame import Slider, figure
+
+__all__ = ["valley"]
 
 ALONG = 0.02  # curvature along the valley; across it is 1
 STEPS = 300
@@ -10,7 +13,7 @@ START = (-1.0, 0.8)  # along, across
 NOISE = np.random.default_rng(3).normal(size=(STEPS, 2)).round(3)  # of each step's tile
 
 
-def valley(name: str = "valley"):
+def valley(name: str = "valley") -> HTML:
     """Learning rate and momentum in; the path down a valley, and what becomes of each direction.
 
     The energy is (0.02 x^2 + y^2) / 2, x along the valley and y across it, and the step is that of
@@ -18,7 +21,16 @@ def valley(name: str = "valley"):
     noise to the gradient. The mean of the places is that of `training.averaging`. In words: whether
     each direction creeps, swings, jumps or runs away, after how many steps what is left is halved,
     the limit 2 (1 + momentum) / curvature, and how much energy the ball and the mean have in the
-    end. Returns an `IPython.display.HTML`.
+    end.
+
+    Parameters
+    ----------
+    name : str
+        The figure's id on the page.
+
+    Returns
+    -------
+    IPython.display.HTML
     """
     controls = [
         Slider("exponent", "learning rate", -4, 1, -1.5, 0.05),
