@@ -33,9 +33,8 @@ def package(background, cell, both, weight, truth):
 def test_it_says_what_the_package_and_autograd_compute(move):
     move(explorers.pixel_energy())
     settings = [dict(zip(("background", "cell", "both", "weight", "truth"), at)) for at in GRID]
-    for setting, said in zip(settings, move.each(settings)):
-        expected = package(**setting)
-        assert numbers(said) == pytest.approx(expected, abs=6e-4), said
+    for setting, figure in zip(settings, move.each(settings)):
+        assert numbers(figure["says"]) == pytest.approx(package(**setting), abs=6e-4), setting
 
 
 def test_adding_the_same_to_both_logits_changes_nothing(move):

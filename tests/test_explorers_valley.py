@@ -59,8 +59,8 @@ def test_it_runs_away_above_the_limit_and_nowhere_else(move):
         for m in (0, 0.5, 0.9, 0.99)
         for e in np.arange(-1, 1.01, 0.1)
     ]
-    for setting, text in zip(settings, move.each(settings)):
-        across, along = text.partition(". Along,")[::2]
+    for setting, figure in zip(settings, move.each(settings)):
+        across, along = figure["says"].partition(". Along,")[::2]
         limit = 2 * (1 + setting["momentum"])
         assert ("runs away" in across) == (10 ** setting["exponent"] > limit), setting
         assert ("runs away" in along) == (10 ** setting["exponent"] * ALONG > limit), setting
