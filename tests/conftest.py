@@ -82,7 +82,7 @@ def page(shared_page):
     """An empty page, as wide as a phone; a script's error fails the test."""
     page, errors = shared_page
     page.set_viewport_size(PHONE)
-    page.goto("about:blank")
+    page.set_content("")
     errors.clear()
     yield page
     assert not errors

@@ -35,8 +35,8 @@ def test_it_draws_what_the_package_predicts(move, rule):
     move(explorers.signal())
     settings = [
         {"rule": rule, "depth": depth, "gain": gain, "alike": alike}
-        for depth in range(1, 7)
-        for gain, alike in ((1, 0), (1.5, 1) if depth % 2 else (0.5, 0.95))
+        for depth in (1, 2, 4, 6)
+        for gain, alike in ((1, 0), (0.5, 0.95) if depth == 4 else (1.5, 1))
     ]
     for setting, figure in zip(settings, move.each(settings)):
         assert json.loads(figure["squares"]) == pytest.approx(expected(**setting), rel=1e-6)

@@ -51,9 +51,9 @@ def test_it_says_what_counting_pixel_by_pixel_gives(move):
     move(explorers.tiling())
     settings = [
         {"size": size, "tile": tile, "step": step, "depth": depth}
-        for size in (64, 512, 1100, 2048)
-        for tile in (116, 252, 564, 572, 1212)
-        for step in (64, 129, 388, 384, 1028)
+        for size in (64, 512, 2048)
+        for tile in (116, 252, 572, 1212)
+        for step in (129, 388, 384, 1028)
         for depth in (3, 4)
     ]
     for setting, found in zip(settings, move.each(settings)):

@@ -10,7 +10,7 @@ from unet_book.pages import explorers
 from unet_book.pages.explorers.two_cells import FIRST, HEIGHT, RADIUS, WIDTH
 from unet_book.weight_map import border_term, two_nearest_distances
 
-GRID = [*itertools.product([26, 31, 47], [-17, 0, 8], [0, 10, 50], [1, 5, 11.5])]
+GRID = [*itertools.product([26, 47], [-17, 0, 8], [0, 10], [1, 11.5])]
 
 
 def labels_of(right, down):

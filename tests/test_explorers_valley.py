@@ -32,17 +32,18 @@ def largest_root(rate, momentum, curvature):
     return max(abs(np.roots([1, -(1 + momentum - rate * curvature), momentum])))
 
 
-def test_it_goes_where_pytorch_goes(move, page):
+def test_it_goes_where_pytorch_goes(move):
     move(explorers.valley())
-    for exponent, momentum, noise, average in (
+    controls = ("exponent", "momentum", "noise", "average")
+    places = [
         (-1.5, 0, 0, 0),
         (-3, 0.99, 0, 0),
         (0, 0.9, 0.5, 0),
         (0.25, 0.3, 1, 0.9),
         (-4, 0.5, 0, 0.5),
-    ):
-        move(exponent=exponent, momentum=momentum, noise=noise, average=average)
-        told = page.locator(".explorer").evaluate("figure => ({...figure.dataset})")
+    ]
+    figures = move.each([dict(zip(controls, place)) for place in places])
+    for (exponent, momentum, noise, average), told in zip(places, figures):
         rate = 10**exponent
         ball, mean = ends_at(rate, momentum, noise, average)
         assert json.loads(told["end"]) == pytest.approx(ball, rel=1e-9)
