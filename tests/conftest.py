@@ -6,8 +6,14 @@ import shutil
 
 import pytest
 import torch
+from hypothesis import settings
 
 from unet_book.training import engine
+
+# A property is tried on the same few examples every time, and weekly on many, drawn anew.
+settings.register_profile("quick", deadline=None, derandomize=True, database=None, max_examples=25)
+settings.register_profile("thorough", deadline=None, print_blob=True, max_examples=200)
+settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "quick"))
 
 BROWSERS = ("chromium", "chromium-browser", "google-chrome")
 FLAGS = """--no-sandbox --disable-gpu --disable-quic --no-first-run --disable-background-networking

@@ -5,7 +5,7 @@ import math
 import pytest
 import torch
 import torch.nn.functional as F
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from torch import nn
 
@@ -29,7 +29,6 @@ from unet_book.initialization import (
 )
 from unet_book.unet import UNet, crop
 
-steady = settings(deadline=None, derandomize=True, database=None)  # the same examples every time
 small = st.integers(1, 3)
 WEIGHTED = (nn.Conv2d, nn.ConvTranspose2d)
 
@@ -53,7 +52,6 @@ def connections(layer, image, row, column):
     return int(gradient.count_nonzero())
 
 
-@steady
 @given(channels=small, groups=small, side=st.integers(1, 5), stride=small, dilation=small)
 def test_fan_in_of_a_convolution_is_what_an_inner_pixel_reads(
     channels, groups, side, stride, dilation
@@ -62,7 +60,6 @@ def test_fan_in_of_a_convolution_is_what_an_inner_pixel_reads(
     assert fan_in(layer) == connections(layer, torch.ones(1, channels * groups, 40, 40), 4, 4)
 
 
-@steady
 @given(channels=small, groups=small, side=st.integers(1, 6), stride=small)
 def test_fan_in_of_an_up_convolution_is_what_an_inner_pixel_reads_on_average(
     channels, groups, side, stride
@@ -275,7 +272,6 @@ def test_pooling_of_equal_pixels_is_the_relu_alone():
     assert (after.square, after.product) == (pytest.approx(0.5), pytest.approx(0.5))
 
 
-@steady
 @given(correlations, correlations, st.floats(1e-6, 1e6))
 def test_the_less_alike_the_more_the_maximum_finds(one, other, size):
     low, high = sorted((one, other))
