@@ -333,7 +333,7 @@ def test_the_theory_is_what_many_draws_average_to(variant, image, draw, rule):
     rho = image.product / image.square
     for seed in range(40):
         generator = seeded(seed)
-        noise, shared = torch.randn(1, 1, 60, 60, generator=generator), torch.ones(1)
+        noise, shared = torch.randn(1, 1, 44, 44, generator=generator), torch.ones(1)
         shared = math.sqrt(rho) * (1 if seed % 2 else -1)
         picture = math.sqrt(image.square) * (shared + math.sqrt(1 - rho) * noise)
         layers = activation_statistics(draw(model, generator), picture)
@@ -400,7 +400,7 @@ def test_unit_variance_is_hes_draw_in_other_units():
 def test_many_draws_of_unit_variance_average_to_one():
     model, measured = UNet(base_channels=32, depth=2), []
     for seed in range(40):
-        noise = torch.randn(1, 1, 60, 60, generator=seeded(seed))
+        noise = torch.randn(1, 1, 44, 44, generator=seeded(seed))
         entries = activation_statistics(unit_variance_(model, seeded(seed)), noise)
         measured.append([entry.mean_square for entry in entries])
     average = torch.tensor(measured).mean(dim=0)[:-1].tolist()
