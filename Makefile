@@ -31,6 +31,10 @@ DONE  = @rm -f $@.begun; touch $@
 # One thread for each worker: quicker on few cores, and the stored outputs must hold anyway.
 ONE_THREAD := OMP_NUM_THREADS=1 MKL_NUM_THREADS=1 OPENBLAS_NUM_THREADS=1
 
+# A worker runs whole files, the chapters first: they take longest, and the small files at the end
+# leave neither worker without work.
+IN_PARALLEL := -n 2 --dist loadfile --no-loadscope-reorder
+
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
 .PHONY: help book test lab execute bench lint resolve lock clean distclean
@@ -50,8 +54,7 @@ book: .venv/book.ready  ## set up what reading needs and build the book, warning
 	@echo "  file://$(CURDIR)/_build/html/index.html"
 
 test: .venv/all.ready book  ## set up everything; test the package, the stored outputs and the built book
-	$(ONE_THREAD) $(BIN)/pytest -n 2 tests
-	$(ONE_THREAD) $(BIN)/pytest -n 2 --dist loadfile --nbval book
+	$(ONE_THREAD) $(BIN)/pytest $(IN_PARALLEL) --nbval book tests
 
 lab: .venv/all.ready  ## open the chapters in JupyterLab
 	$(BIN)/jupyter lab --notebook-dir=book

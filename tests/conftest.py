@@ -1,12 +1,19 @@
 """What several test files need: a browser, a page that listens for errors, two processors."""
 
+import contextlib
 import os
 import shutil
 
 import pytest
 import torch
+from hypothesis import settings
 
 from unet_book.training import engine
+
+# A property is tried on the same few examples every time, and weekly on many, drawn anew.
+settings.register_profile("quick", deadline=None, derandomize=True, database=None, max_examples=25)
+settings.register_profile("thorough", deadline=None, print_blob=True, max_examples=200)
+settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "quick"))
 
 BROWSERS = ("chromium", "chromium-browser", "google-chrome")
 FLAGS = """--no-sandbox --disable-gpu --disable-quic --no-first-run --disable-background-networking
@@ -45,7 +52,7 @@ def without(thing, how):
     (pytest.fail if os.environ.get("CI") == "true" else pytest.skip)(f"{thing} is not there: {how}")
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="session")
 def browser():
     found = next(filter(None, map(shutil.which, BROWSERS)), None)
     if found is None:
@@ -57,26 +64,45 @@ def browser():
         browser.close()
 
 
-@pytest.fixture
-def page(browser):
-    """An empty page, as wide as a phone; a script's error fails the test."""
-    page = browser.new_page(viewport={"width": 390, "height": 700})
-    errors = []
+PHONE = {"width": 390, "height": 700}  # px
+
+
+@contextlib.contextmanager
+def listening(browser):
+    """A page of its own, as wide as a phone, and the list of its scripts' errors."""
+    page, errors = browser.new_page(viewport=PHONE), []
     page.on("pageerror", lambda error: errors.append(str(error)))
     page.on("console", lambda message: message.type == "error" and errors.append(message.text))
-    yield page
+    yield page, errors
     page.close()
+
+
+@pytest.fixture(scope="session")
+def shared_page(browser):
+    with listening(browser) as both:
+        yield both
+
+
+@pytest.fixture
+def page(shared_page):
+    """An empty page, as wide as a phone; a script's error fails the test."""
+    page, errors = shared_page
+    page.set_viewport_size(PHONE)
+    page.set_content("")
+    errors.clear()
+    yield page
     assert not errors
 
 
 EACH = """settings => settings.map(values => {
   for (const [name, value] of Object.entries(values)) {
     const control = document.querySelector(`.explorer [name=${name}]`);
+    if (control.value === String(value)) continue;
     control.value = value;
     control.dispatchEvent(new Event("input", {bubbles: true}));
-    control.dispatchEvent(new Event("change", {bubbles: true}));
   }
-  return document.querySelector(".explorer .says").innerText;
+  const figure = document.querySelector(".explorer");
+  return {...figure.dataset, says: figure.querySelector(".says").textContent};
 })"""
 
 
@@ -86,7 +112,7 @@ def move(page):
 
     Both return the text that the figure's line below then says. move.each(settings), a list of
     dictionaries, sets one after the other within the page, which is quicker than a call for each,
-    and returns all the texts.
+    and returns for each a dictionary: the figure's data attributes, and that text as "says".
     """
 
     def move(figure=None, **controls):

@@ -5,7 +5,7 @@ import math
 import numpy as np
 import pytest
 import torch
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from scipy import ndimage
 
@@ -18,7 +18,6 @@ from unet_book.augmentation import (
 )
 from unet_book.elastic import pixel_grid, resample
 
-drawn = settings(deadline=None, derandomize=True, max_examples=25)
 seeds = st.integers(0, 2**32 - 1)
 sizes = st.integers(1, 30)
 BENT = Augmentation(contrast=0, brightness=0)  # every change of place, none of gray values
@@ -53,7 +52,6 @@ def always_highest(monkeypatch):
 # Places
 
 
-@drawn
 @given(sizes, sizes, st.integers(1, 12), st.integers(0, 4), seeds)
 def test_an_unchanged_tile_is_a_crop_of_the_mirrored_image(height, width, output, border, seed):
     tile = output + 2 * border
@@ -76,7 +74,6 @@ def test_an_unchanged_tile_is_a_crop_of_the_mirrored_image(height, width, output
     np.testing.assert_array_equal(seen, crop)
 
 
-@drawn
 @given(sizes, sizes, st.integers(1, 30), st.integers(0, 4), seeds)
 def test_the_output_lies_inside_a_large_enough_image(height, width, output, border, seed):
     how = Augmentation.none()
@@ -115,7 +112,6 @@ def test_rotation_stays_within_its_bounds():
     assert -30.001 <= angles.min() < -27 and 27 < angles.max() <= 30.001
 
 
-@drawn
 @given(seeds)
 def test_rotation_and_mirroring_keep_distances(seed):
     places = tile_coordinates((50, 60), 7, 0, Augmentation(sigma=0), seeded(seed)).double()
@@ -164,7 +160,6 @@ def test_elastic_vectors_have_standard_deviation_sigma_on_the_tiles_grid():
 # One resampling for all
 
 
-@drawn
 @given(sizes, sizes, seeds)
 def test_the_image_is_interpolated_once(height, width, seed):
     image, labels = texture(height, width).double(), numbered(height, width)
@@ -174,7 +169,6 @@ def test_the_image_is_interpolated_once(height, width, seed):
     np.testing.assert_allclose(gray, expected, rtol=0, atol=1e-4)
 
 
-@drawn
 @given(seeds)
 def test_image_labels_and_weights_stay_registered(seed):
     height, width = 40, 50
@@ -188,7 +182,6 @@ def test_image_labels_and_weights_stay_registered(seed):
     assert (labels % width - weights).abs().max() < 0.501
 
 
-@drawn
 @given(seeds)
 def test_labels_are_the_image_of_their_nearest_pixels(seed):
     labels = numbered(30, 20)
@@ -197,7 +190,6 @@ def test_labels_are_the_image_of_their_nearest_pixels(seed):
     np.testing.assert_array_equal(seen, resample(labels.double(), inner, order=0))
 
 
-@drawn
 @given(seeds, st.sampled_from([torch.int32, torch.int64]))
 def test_labels_keep_their_type_and_only_existing_values_occur(seed, dtype):
     values = torch.tensor([-1, 0, 3, LARGEST - 1, LARGEST], dtype=dtype)
@@ -206,7 +198,6 @@ def test_labels_keep_their_type_and_only_existing_values_occur(seed, dtype):
     assert seen.dtype == dtype and torch.isin(seen, labels).all()
 
 
-@drawn
 @given(seeds)
 def test_weights_stay_between_their_extremes(seed):
     weights = 9 * texture(20, 20) + 1
@@ -233,7 +224,6 @@ def test_an_image_much_smaller_than_the_tile_is_mirrored_until_it_fills_it():
 # Gray values
 
 
-@drawn
 @given(seeds, st.floats(0, 0.99), st.floats(0, 2))
 def test_gray_values_stay_in_their_range(seed, contrast, brightness):
     how = Augmentation(contrast=contrast, brightness=brightness)
@@ -241,7 +231,6 @@ def test_gray_values_stay_in_their_range(seed, contrast, brightness):
     assert gray.dtype == torch.float32 and 0 <= gray.min() and gray.max() <= 1
 
 
-@drawn
 @given(seeds, st.floats(0, 0.99), st.floats(0, 0.5))
 def test_gray_values_move_within_their_bounds(seed, contrast, brightness):
     image, how = texture(9, 9), Augmentation(contrast=contrast, brightness=brightness)
@@ -249,7 +238,6 @@ def test_gray_values_move_within_their_bounds(seed, contrast, brightness):
     assert (moved <= contrast * (image - 0.5).abs() + brightness + 1e-6).all()
 
 
-@drawn
 @given(seeds)
 def test_gray_values_keep_their_order(seed):
     ramp = torch.linspace(0, 1, 50)

@@ -99,6 +99,15 @@ def site():
         server.shutdown()
 
 
+@pytest.fixture(scope="module")
+def tab(browser, site):
+    """A tab that opens one page after another, and what a reader's browser complains of in it."""
+    context = browser.new_context()
+    tab = context.new_page()
+    yield tab, listen(tab, site)
+    context.close()
+
+
 def listen(page, site):
     """A list that fills with what a reader's browser would complain of."""
     complaints = []
@@ -120,7 +129,6 @@ LOOK = """async () => {
   await window.MathJax?.startup?.promise;
   const all = css => [...document.querySelectorAll(css)];
   return {
-    theme: document.documentElement.dataset.theme,
     width: document.documentElement.scrollWidth,
     unset: all(".math").filter(m => !m.querySelector("mjx-container")).map(m => m.textContent),
     wrong: all("mjx-merror").map(m => m.textContent),
@@ -130,17 +138,25 @@ LOOK = """async () => {
 }"""
 
 
-@pytest.mark.parametrize("width, scheme", [(WIDE, "light"), (PHONE, "dark")])
+def look(tab, width, scheme):
+    """What there is to see once the window is so wide, and the reader likes it light or dark."""
+    tab.set_viewport_size({"width": width, "height": 900})
+    tab.emulate_media(color_scheme=scheme)
+    tab.wait_for_function("scheme => document.documentElement.dataset.theme === scheme", arg=scheme)
+    tab.wait_for_timeout(100)  # ms, for what a script asks for once all is there
+    return tab.evaluate(LOOK)
+
+
 @pytest.mark.parametrize("page", [*PAGES, "genindex", "search"])
-def test_page_is_quiet_complete_and_fits(browser, site, page, width, scheme):
-    context = browser.new_context(viewport={"width": width, "height": 900}, color_scheme=scheme)
-    tab = context.new_page()
-    complaints = listen(tab, site)
+def test_page_is_quiet_complete_and_fits(tab, site, page):
+    """It is opened on a wide, light screen, which then becomes a phone in the dark."""
+    tab, complaints = tab
+    complaints.clear()
+    tab.set_viewport_size({"width": WIDE, "height": 900})
+    tab.emulate_media(color_scheme="light")
     tab.goto(f"{site}/{page}.html", wait_until="load")
-    tab.wait_for_timeout(200)  # ms, for what a script asks for once all is there
-    seen = tab.evaluate(LOOK)
-    context.close()
-    assert complaints == []
-    assert seen.pop("theme") == scheme
-    assert seen.pop("width") <= width, f"wider than a window of {width} px"
-    assert not any(seen.values()), seen
+    for width, scheme in [(WIDE, "light"), (PHONE, "dark")]:
+        seen = look(tab, width, scheme)
+        assert complaints == []
+        assert seen.pop("width") <= width, f"wider than a window of {width} px"
+        assert not any(seen.values()), seen

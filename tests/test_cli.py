@@ -253,18 +253,18 @@ def test_ctrl_c_gives_130_and_the_same_command_goes_on(
     trained, folder, tmp_path, monkeypatch, capsys
 ):
     def interrupted(model, optimizer, tiles, step, whole=training.training_step):
-        if step == 110:
+        if step == 101:
             raise KeyboardInterrupt
         return whole(model, optimizer, tiles, step)
 
     with monkeypatch.context() as patch:
         patch.setattr(training, "training_step", interrupted)
-        assert train(folder, tmp_path / "a", "--steps", 120) == 130
+        assert train(folder, tmp_path / "a", "--steps", 102) == 130
     message = capsys.readouterr().err
     assert message.startswith("unet-book: interrupted; the same command goes on")
-    assert train(folder, tmp_path / "a", "--steps", 120) == 0
+    assert train(folder, tmp_path / "a", "--steps", 102) == 0
     assert json.loads((tmp_path / "a" / run_room.RECORD).read_text())["resumed_from_step"] == 100
-    assert train(folder, tmp_path / "b", "--steps", 120) == 0
+    assert train(folder, tmp_path / "b", "--steps", 102) == 0
     models = [(tmp_path / name / run_room.MODEL).read_bytes() for name in "ab"]
     assert models[0] == models[1]
 

@@ -108,7 +108,6 @@ ANY_DTYPE = st.sampled_from(
 )
 
 
-@settings(max_examples=150, deadline=None)
 @given(st.data())
 def test_to_unit_stays_in_range_and_keeps_order(data):
     dtype = data.draw(ANY_DTYPE)
@@ -154,9 +153,7 @@ def test_to_unit_at_its_edges():
 # --- single files ---------------------------------------------------------------------------------
 
 
-@settings(
-    max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
-)
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(
     labels=hnp.arrays(
         np.int64,
@@ -364,7 +361,6 @@ def test_instance_masks_keep_their_numbers_and_unknown_stays_unknown(tmp_path):
     assert np.unique(datasets.read_folder(binary).labels).tolist() == [-1, 0, 1, 2]
 
 
-@settings(max_examples=60, deadline=None)
 @given(n=st.integers(2, 60))
 def test_splits_are_disjoint_and_cover(n):
     images = np.linspace(0, 1, n, dtype=np.float32)[:, None, None] * np.ones((1, 2, 2), np.float32)

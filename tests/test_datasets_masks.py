@@ -7,7 +7,7 @@ import warnings
 import numpy as np
 import pytest
 import tifffile
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from PIL import Image
 from scipy import ndimage
@@ -176,7 +176,6 @@ def test_one_huge_number_is_doubted(number):
 # ---- pieces
 
 
-@settings(max_examples=60, deadline=None)
 @given(st.integers(0, 2**32 - 1), st.integers(1, 12), st.integers(1, 12), st.integers(1, 5))
 def test_pieces_are_the_parts_of_each_number(seed, height, width, top):
     mask = np.random.default_rng(seed).integers(-1, top + 1, (height, width))

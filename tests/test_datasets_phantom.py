@@ -5,7 +5,7 @@ import time
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from scipy import ndimage
 
@@ -31,7 +31,6 @@ def assert_well_formed(image, labels, shape):
     assert np.array_equal(np.unique(labels), np.arange(labels.max() + 1)), "gaps in the numbering"
 
 
-@settings(max_examples=40, deadline=None)
 @given(shape=SHAPES, count=st.integers(2, 5), seed=SEEDS)
 def test_cells_are_well_formed_for_any_shape_and_seed(shape, count, seed):
     image, labels = phantom.cells(shape, count=count, seed=seed, radius=9)
@@ -42,7 +41,6 @@ def test_cells_are_well_formed_for_any_shape_and_seed(shape, count, seed):
         assert ndimage.label(labels == i)[1] == 1, f"cell {i} is in parts"
 
 
-@settings(max_examples=25, deadline=None)
 @given(shape=SHAPES, seed=SEEDS)
 def test_the_number_of_cells_chosen_by_default_fits(shape, seed):
     image, labels = phantom.cells(shape, seed=seed)
@@ -50,7 +48,6 @@ def test_the_number_of_cells_chosen_by_default_fits(shape, seed):
     assert touching_pairs(labels)
 
 
-@settings(max_examples=25, deadline=None)
 @given(shape=SHAPES, seed=SEEDS)
 def test_membranes_are_well_formed_for_any_shape_and_seed(shape, seed):
     image, labels = phantom.membranes(shape, seed=seed, spacing=24)
@@ -121,7 +118,6 @@ def test_organelles_darken_cells_and_keep_off_membranes(monkeypatch):
     assert with_them.mean() < without.mean()
 
 
-@settings(max_examples=20, deadline=None)
 @given(seed=SEEDS)
 def test_light_falls_off_to_one_side(seed):
     light = phantom._uneven_light((60, 80), np.random.default_rng(seed))

@@ -5,7 +5,7 @@ import math
 import numpy as np
 import pytest
 import torch
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from scipy import ndimage
 from scipy.interpolate import CubicSpline
@@ -23,7 +23,6 @@ from unet_book.elastic import (
     spline_matrix,
 )
 
-drawn = settings(deadline=None, derandomize=True, max_examples=25)
 sizes = st.integers(1, 12)
 seeds = st.integers(0, 2**32 - 1)
 
@@ -72,7 +71,6 @@ def global_states():
 # From vectors to a field
 
 
-@drawn
 @given(st.integers(2, 40), st.integers(2, 6), seeds)
 def test_spline_matrix_interpolates_by_cubic_splines(size, grid, seed):
     # Mirrored values have no slope at the mirrors: the clamped spline.
@@ -89,13 +87,11 @@ def test_spline_matrix_meets_the_values_at_the_grid_points(grid):
     np.testing.assert_allclose(matrix[::step], np.eye(grid), atol=1e-12)
 
 
-@drawn
 @given(st.integers(1, 40), st.integers(2, 6))
 def test_rows_of_the_spline_matrix_sum_to_one(size, grid):
     np.testing.assert_allclose(spline_matrix(size, grid).sum(1), 1, atol=1e-12)
 
 
-@drawn
 @given(st.integers(2, 20), st.integers(2, 20), st.integers(2, 5), seeds)
 def test_field_is_the_two_dimensional_cubic_spline(height, width, grid, seed):
     vectors = np.random.default_rng(seed).normal(size=(2, grid, grid))
@@ -190,7 +186,6 @@ def test_the_generator_decides_between_numpy_and_torch():
 # Folding
 
 
-@drawn
 @given(seeds)
 def test_the_jacobian_of_a_linear_map_is_its_determinant(seed):
     matrix = np.random.default_rng(seed).normal(size=(2, 2))
@@ -215,7 +210,6 @@ def test_what_is_no_field_has_no_jacobian(shape):
 # Resampling
 
 
-@drawn
 @given(sizes, sizes, seeds, st.sampled_from([0.4, 3, 50]), st.sampled_from([0, 1]))
 def test_nearest_and_bilinear_equal_scipys(height, width, seed, largest, order):
     image, displacement = random_case(seed, (height, width), largest)
@@ -223,7 +217,6 @@ def test_nearest_and_bilinear_equal_scipys(height, width, seed, largest, order):
     np.testing.assert_allclose(deform(image, displacement, order), expected, rtol=0, atol=1e-9)
 
 
-@drawn
 @given(sizes, sizes, seeds, st.sampled_from([0.4, 3, 50]))
 def test_bicubic_equals_loops_over_the_kernel(height, width, seed, largest):
     image, displacement = random_case(seed, (min(height, 6), min(width, 6)), largest)
@@ -252,7 +245,6 @@ def test_far_from_the_first_pixel_a_field_of_single_precision_loses_nothing(shap
     np.testing.assert_array_equal(deform(labels, displacement, order=0), nearest)
 
 
-@drawn
 @given(sizes, sizes, seeds)
 def test_whole_and_half_places_and_a_million_pixels_outside_are_mirrored(height, width, seed):
     rng = np.random.default_rng(seed)
@@ -299,7 +291,6 @@ def test_beyond_the_edge_the_image_is_mirrored_without_repeating_it():
     np.testing.assert_allclose(deform(row, displacement), [[2, 3, 2, 1]], atol=1e-12)
 
 
-@drawn
 @given(seeds, st.sampled_from([np.uint8, np.uint16, np.int16, np.int32, np.int64]))
 def test_labels_keep_their_type_and_only_existing_values_occur(seed, dtype):
     rng = np.random.default_rng(seed)
@@ -373,7 +364,6 @@ def test_labels_of_one_byte_to_eight_are_moved_alike():
         np.testing.assert_array_equal(result, expected.astype(dtype))
 
 
-@drawn
 @given(sizes, sizes, seeds, st.sampled_from([0.4, 3, 50]))
 def test_indexing_in_torch_picks_what_the_loop_picks(height, width, seed, largest):
     image, displacement = random_case(seed, (height, width), largest)
@@ -423,7 +413,6 @@ def test_a_displacement_of_half_precision_is_taken():
 # Image and labels together
 
 
-@drawn
 @given(sizes, sizes, st.integers(2, 5), seeds)
 def test_the_factors_multiply_to_pixel_plus_displacement(height, width, grid, seed):
     vectors = np.random.default_rng(seed).normal(0, 9, (2, grid, grid))
@@ -433,7 +422,6 @@ def test_the_factors_multiply_to_pixel_plus_displacement(height, width, grid, se
     np.testing.assert_allclose(rows @ columns, expected, rtol=0, atol=1e-10)
 
 
-@drawn
 @given(sizes, sizes, seeds, st.sampled_from([0.4, 3, 50]))
 def test_a_pair_is_deformed_as_each_of_the_two(height, width, seed, largest):
     rng = np.random.default_rng(seed)
@@ -446,7 +434,6 @@ def test_a_pair_is_deformed_as_each_of_the_two(height, width, seed, largest):
     np.testing.assert_array_equal(seen, deform(labels, field, order=0))
 
 
-@drawn
 @given(st.integers(1, 60), st.integers(1, 60), seeds, st.sampled_from([0.4, 10, 90]))
 def test_a_pair_of_single_precision_is_that_of_double(height, width, seed, largest):
     rng = np.random.default_rng(seed)

@@ -5,6 +5,7 @@ import io
 
 import numpy as np
 import pytest
+from conftest import listening
 from PIL import Image
 
 from unet_book.pages import explorers
@@ -48,13 +49,15 @@ def test_arrow_keys_move_it(page):
     assert page.inner_text("#grays .says") == "gray"
 
 
-def test_play_runs_from_the_start_to_the_end_and_stops(page):
-    page.set_content(three_grays().data)
-    page.clock.install()
-    page.click("#grays button")
-    assert said(page) == ("black", "Pause")
-    page.clock.run_for(3000)
-    assert said(page) == ("white", "Play")
+def test_play_runs_from_the_start_to_the_end_and_stops(browser):
+    with listening(browser) as (page, errors):  # which keeps its false clock
+        page.set_content(three_grays().data)
+        page.clock.install()
+        page.click("#grays button")
+        assert said(page) == ("black", "Pause")
+        page.clock.run_for(3000)
+        assert said(page) == ("white", "Play")
+    assert not errors
 
 
 def test_two_figures_on_one_page_do_not_disturb_each_other(page):

@@ -9,7 +9,7 @@ import torch
 from unet_book.loss import weighted_cross_entropy
 from unet_book.pages import explorers
 
-GRID = [*itertools.product([-3, 0.25, 2], [-2.5, 1], [-3, 0, 2.5], [0, 1, 2.75], [0, 1])]
+GRID = [*itertools.product([-3, 0.25], [-2.5, 1], [-3, 0, 2.5], [0, 1, 2.75], [0, 1])]
 
 
 def numbers(text):
@@ -33,9 +33,8 @@ def package(background, cell, both, weight, truth):
 def test_it_says_what_the_package_and_autograd_compute(move):
     move(explorers.pixel_energy())
     settings = [dict(zip(("background", "cell", "both", "weight", "truth"), at)) for at in GRID]
-    for setting, said in zip(settings, move.each(settings)):
-        expected = package(**setting)
-        assert numbers(said) == pytest.approx(expected, abs=6e-4), said
+    for setting, figure in zip(settings, move.each(settings)):
+        assert numbers(figure["says"]) == pytest.approx(package(**setting), abs=6e-4), setting
 
 
 def test_adding_the_same_to_both_logits_changes_nothing(move):
@@ -66,7 +65,7 @@ def test_the_dot_lies_on_the_curve_and_the_arrows_point_downhill(move, page):
 
 def test_the_tangent_is_straight_through_the_dot_and_below_the_curve(move, page):
     move(explorers.pixel_energy())
-    for cell, weight in itertools.product([-3, -0.5, 0, 0.5, 3], [0, 1, 3]):
+    for cell, weight in itertools.product([-3, 0, 0.5, 3], [0, 3]):
         move(background=0, cell=cell, weight=weight, truth=1)
         x, y = page.eval_on_selector(
             ".loss circle", "e => [+e.getAttribute('cx'), +e.getAttribute('cy')]"

@@ -39,7 +39,7 @@ def test_it_says_what_the_package_computes(move, figure):
         field = dense_displacement(vectors.reshape(2, 3, 3), (SIDE, SIDE))
         area = jacobian(field)
         expected.append((area.min(), area.max(), np.hypot(*field).max(), (area <= 0).sum()))
-    answers = [said(text) for text in move.each(settings)]
+    answers = [said(figure["says"]) for figure in move.each(settings)]
     np.testing.assert_allclose(np.array(answers)[:, :2], np.array(expected)[:, :2], atol=6e-3)
     np.testing.assert_allclose(np.array(answers)[:, 2], np.array(expected)[:, 2], atol=6e-2)
     np.testing.assert_allclose(np.array(answers)[:, 3], np.array(expected)[:, 3], atol=2)

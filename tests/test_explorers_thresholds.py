@@ -47,7 +47,7 @@ def test_it_says_what_the_package_scores(move, record):
         for way in ("one pass", "8 symmetries")
         for cut in (0, 2)
     ]
-    for how, text in zip(settings, move.each(settings)):
+    for how, figure in zip(settings, move.each(settings)):
         measure, scores = how["measure"], record["folds"][how["fold"]]["scores"][how["way"]]
         test = np.array(scores["test"][measure])
         at = [
@@ -55,7 +55,7 @@ def test_it_says_what_the_package_scores(move, record):
             *(results.best_threshold(scores[look][measure], measure) for look in ("train", "test")),
         ]
         errors = 1 - test[at] if results.rises(measure) else test[at]
-        said = [float(number) for number in re.findall(r"\d\.\d+", text)]
+        said = [float(number) for number in re.findall(r"\d\.\d+", figure["says"])]
         assert [said[i] for i in (0, 2, 4)] == pytest.approx(errors, abs=5.1e-5)
         assert [said[i] for i in (1, 3, 5)] == pytest.approx(np.array(CUTS)[at])
 

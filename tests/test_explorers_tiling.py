@@ -10,14 +10,6 @@ from unet_book.overlap_tile import even_tiles
 from unet_book.pages import explorers
 from unet_book.sizes import border, nearest_valid_sizes, output_size
 
-MOVE_ALL = """settings => settings.map(values => {
-  for (const [name, value] of Object.entries(values))
-    document.querySelector(`[name=${name}]`).value = value;
-  document.querySelector("[name=size]").dispatchEvent(new Event("input", {bubbles: true}));
-  return {...document.querySelector(".explorer").dataset,
-          says: document.querySelector(".says").textContent};
-})"""
-
 
 def two_digits(value):
     return f"{float(f'{value:.2g}'):g}"
@@ -55,16 +47,16 @@ def expected(size, tile, step, depth):
     )
 
 
-def test_it_says_what_counting_pixel_by_pixel_gives(move, page):
+def test_it_says_what_counting_pixel_by_pixel_gives(move):
     move(explorers.tiling())
     settings = [
         {"size": size, "tile": tile, "step": step, "depth": depth}
-        for size in (64, 512, 1100, 2048)
-        for tile in (116, 252, 564, 572, 1212)
-        for step in (64, 129, 388, 384, 1028)
+        for size in (64, 512, 2048)
+        for tile in (116, 252, 572, 1212)
+        for step in (129, 388, 384, 1028)
         for depth in (3, 4)
     ]
-    for setting, found in zip(settings, page.evaluate(MOVE_ALL, settings)):
+    for setting, found in zip(settings, move.each(settings)):
         starts, says = expected(**setting)
         assert json.loads(found["phases"]) == [start % 2 ** setting["depth"] for start in starts]
         assert found["says"] == says, setting

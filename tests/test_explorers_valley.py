@@ -32,17 +32,18 @@ def largest_root(rate, momentum, curvature):
     return max(abs(np.roots([1, -(1 + momentum - rate * curvature), momentum])))
 
 
-def test_it_goes_where_pytorch_goes(move, page):
+def test_it_goes_where_pytorch_goes(move):
     move(explorers.valley())
-    for exponent, momentum, noise, average in (
+    controls = ("exponent", "momentum", "noise", "average")
+    places = [
         (-1.5, 0, 0, 0),
         (-3, 0.99, 0, 0),
         (0, 0.9, 0.5, 0),
         (0.25, 0.3, 1, 0.9),
         (-4, 0.5, 0, 0.5),
-    ):
-        move(exponent=exponent, momentum=momentum, noise=noise, average=average)
-        told = page.locator(".explorer").evaluate("figure => ({...figure.dataset})")
+    ]
+    figures = move.each([dict(zip(controls, place)) for place in places])
+    for (exponent, momentum, noise, average), told in zip(places, figures):
         rate = 10**exponent
         ball, mean = ends_at(rate, momentum, noise, average)
         assert json.loads(told["end"]) == pytest.approx(ball, rel=1e-9)
@@ -59,8 +60,8 @@ def test_it_runs_away_above_the_limit_and_nowhere_else(move):
         for m in (0, 0.5, 0.9, 0.99)
         for e in np.arange(-1, 1.01, 0.1)
     ]
-    for setting, text in zip(settings, move.each(settings)):
-        across, along = text.partition(". Along,")[::2]
+    for setting, figure in zip(settings, move.each(settings)):
+        across, along = figure["says"].partition(". Along,")[::2]
         limit = 2 * (1 + setting["momentum"])
         assert ("runs away" in across) == (10 ** setting["exponent"] > limit), setting
         assert ("runs away" in along) == (10 ** setting["exponent"] * ALONG > limit), setting

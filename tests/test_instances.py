@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
@@ -12,7 +12,6 @@ from unet_book.instances import Rule, choose_rule, find_cells
 MAPS = arrays(np.float32, (9, 11), elements=st.sampled_from([0.0, 0.25, 0.5, 0.75, 0.9375, 1.0]))
 
 
-@settings(deadline=None)  # the first call compiles
 @given(MAPS)
 def test_the_plain_rule_is_the_parts_above_one_half_with_their_holes_filled(probability):
     cells, parts = find_cells(probability), datasets.instances(probability > 0.5)
@@ -20,7 +19,6 @@ def test_the_plain_rule_is_the_parts_above_one_half_with_their_holes_filled(prob
     assert np.array_equal(cells[parts > 0], parts[parts > 0])
 
 
-@settings(deadline=None)  # the first call compiles
 @given(MAPS, st.sampled_from([0.3, 0.6]), st.sampled_from([0.8, 0.95]))
 def test_with_cores_there_are_as_many_cells_and_each_holds_its_core(probability, threshold, core):
     cells = find_cells(probability, Rule(threshold, core))
@@ -48,7 +46,6 @@ def lowest_place(heights, start):
         best = new
 
 
-@settings(deadline=None)  # the first call compiles
 @given(arrays(np.float64, (8, 9), elements=st.integers(0, 20).map(lambda n: n / 20)))
 def test_a_pixel_goes_to_a_core_from_which_it_is_reached_over_the_highest_places(probability):
     rule = Rule(0.3, 0.8)

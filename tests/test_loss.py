@@ -4,12 +4,11 @@ import math
 
 import pytest
 import torch
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from unet_book.loss import weighted_cross_entropy
 
-steady = settings(deadline=None, derandomize=True, database=None)  # the same examples every time
 shapes = st.tuples(st.integers(1, 3), st.integers(2, 5), st.integers(1, 5), st.integers(1, 5))
 seeds = st.integers(0, 2**32)
 
@@ -50,7 +49,6 @@ def close(energy, expected):
 # The value ---------------------------------------------------------------------------------------
 
 
-@steady
 @given(shape=shapes, seed=seeds, weighted=st.booleans(), normalize=st.booleans())
 def test_energy_is_that_of_a_loop_over_pixels(shape, seed, weighted, normalize):
     logits, target, weights = drawn(shape, seed)
@@ -60,7 +58,6 @@ def test_energy_is_that_of_a_loop_over_pixels(shape, seed, weighted, normalize):
     assert close(energy, loop_energy(logits, target, weights, normalize))
 
 
-@steady
 @given(shape=shapes, seed=seeds)
 def test_without_weights_it_is_the_frameworks_cross_entropy(shape, seed):
     logits, target, _ = drawn(shape, seed, ignored=0.1)
@@ -115,7 +112,6 @@ def test_logits_of_1e4_give_a_finite_energy_and_gradient(dtype, label, expected)
     assert logits.grad.flatten().tolist() == ([0, 0] if label == 0 else [1, -1])
 
 
-@steady
 @given(shape=shapes, seed=seeds, shift=st.floats(-50, 50))
 def test_the_same_number_added_to_all_logits_of_a_pixel_changes_nothing(shape, seed, shift):
     logits, target, weights = drawn(shape, seed)
@@ -123,7 +119,6 @@ def test_the_same_number_added_to_all_logits_of_a_pixel_changes_nothing(shape, s
     assert close(weighted_cross_entropy(logits + shift, target, weights), before.item())
 
 
-@steady
 @given(seed=seeds)
 def test_two_channels_are_one_channel_with_a_sigmoid(seed):
     logits, target, weights = drawn((2, 2, 4, 3), seed, ignored=0)
@@ -149,7 +144,6 @@ def test_weights_move_the_minimum_by_the_logarithm_of_their_ratio(ratio):
 # The gradient ------------------------------------------------------------------------------------
 
 
-@steady
 @given(shape=shapes, seed=seeds, normalize=st.booleans())
 def test_gradient_is_w_times_p_minus_y(shape, seed, normalize):
     logits, target, weights = drawn(shape, seed)

@@ -3,13 +3,12 @@
 import numpy as np
 import pytest
 import torch
-from hypothesis import assume, given, settings
+from hypothesis import assume, given
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
 from unet_book.metrics import iou, majority_error, pixel_error, seg
 
-drawn = settings(deadline=None, derandomize=True, max_examples=30)
 two_images = [pixel_error, iou, seg]
 # Few pixels of few ids often look like a mask: tests/test_metrics_overlaps.py has the warning.
 pytestmark = pytest.mark.filterwarnings("ignore:.*holds one number")
@@ -48,7 +47,6 @@ def test_pixel_error_by_hand():
     assert pixel_error([[0, 1, 1], [0, -1, 1]], [[0, 1, 0], [1, 1, 1]]) == 2 / 5
 
 
-@drawn
 @given(pairs())
 def test_pixel_error_counts_wrong_pixels_one_by_one(pair):
     wrong, counted = 0, 0
@@ -58,7 +56,6 @@ def test_pixel_error_counts_wrong_pixels_one_by_one(pair):
     assert pixel_error(*pair) == pytest.approx(wrong / counted)
 
 
-@drawn
 @given(pairs())
 def test_a_perfect_prediction_has_no_pixel_error(pair):
     assert pixel_error(pair[0], pair[0]) == 0
@@ -68,7 +65,6 @@ def test_majority_error_by_hand():
     assert majority_error([[1, 1, 1, 0], [2, -1, -1, -1]]) == 2 / 5
 
 
-@drawn
 @given(pairs())
 def test_majority_error_is_the_smallest_pixel_error_of_a_constant(pair):
     truth, _ = pair
@@ -80,7 +76,6 @@ def test_iou_by_hand():
     assert iou([[0, 1, 2, 0, -1]], [[0, 3, 0, 3, 3]]) == 1 / 3
 
 
-@drawn
 @given(pairs())
 def test_iou_counts_pixels_one_by_one(pair):
     truth, prediction = pair
@@ -131,7 +126,6 @@ def test_pixels_without_annotation_are_left_out_of_seg():
     assert seg(truth, np.array([[4, 4, 0, 0, 0]])) == 0
 
 
-@drawn
 @given(pairs())
 def test_seg_follows_its_definition(pair):
     expected = loop_scores(*pair)
@@ -139,7 +133,6 @@ def test_seg_follows_its_definition(pair):
     assert seg(*pair) == pytest.approx(np.mean(expected))
 
 
-@drawn
 @given(pairs(axes=3))
 def test_seg_of_a_stack_is_the_mean_over_the_cells_of_all_slices(pair):
     expected = [score for one in zip(*pair) for score in loop_scores(*one)]
@@ -147,7 +140,6 @@ def test_seg_of_a_stack_is_the_mean_over_the_cells_of_all_slices(pair):
     assert seg(*pair) == pytest.approx(np.mean(expected))
 
 
-@drawn
 @given(pairs(), st.permutations([1, 2, 3]), st.permutations([1, 2, 3, 2**31 - 1]))
 def test_numbers_of_the_cells_do_not_matter(pair, true_numbers, predicted_numbers):
     truth, prediction = pair
@@ -157,7 +149,6 @@ def test_numbers_of_the_cells_do_not_matter(pair, true_numbers, predicted_number
     assert seg(renamed, renamed_prediction) == pytest.approx(seg(truth, prediction))
 
 
-@drawn
 @given(pairs())
 def test_a_perfect_segmentation_scores_one(pair):
     truth, _ = pair

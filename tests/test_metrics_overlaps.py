@@ -7,14 +7,13 @@ from math import comb, log
 import numpy as np
 import pytest
 import torch
-from hypothesis import assume, given, settings
+from hypothesis import assume, given
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
 from unet_book.metrics import contingency, overlap_table, rand_error, seg, v_info, v_rand
 from unet_book.metrics.segments import segments
 
-drawn = settings(deadline=None, derandomize=True, database=None, max_examples=50)
 scores = [seg, rand_error, v_rand, v_info]
 quiet = pytest.mark.filterwarnings("ignore:.*holds one number")
 
@@ -77,7 +76,6 @@ def dense_scores(truth, prediction):
 # The table
 
 
-@drawn
 @given(pairs())
 def test_the_sparse_table_is_the_dense_one_without_its_zeros(pair):
     table, true_ids, found_ids = dense(*pair)
@@ -97,7 +95,6 @@ def test_the_sparse_table_is_the_dense_one_without_its_zeros(pair):
     }
 
 
-@drawn
 @given(pairs())
 def test_the_sizes_are_the_sums_of_the_dense_table(pair):
     table, true_ids, found_ids = dense(*pair)
@@ -112,7 +109,6 @@ def test_the_sizes_are_the_sums_of_the_dense_table(pair):
     assert met.shared.dtype == np.int64 and met.shared.sum() == np.count_nonzero(pair[0] != -1)
 
 
-@drawn
 @given(pairs())
 def test_overlap_table_is_the_dense_one(pair):
     table, true_ids, predicted_ids = overlap_table(*pair)
@@ -124,7 +120,6 @@ def test_overlap_table_is_the_dense_one(pair):
 
 
 @quiet
-@drawn
 @given(pairs())
 def test_the_metrics_follow_from_the_dense_table(pair):
     for score, expected in zip(scores, dense_scores(*pair)):
@@ -132,7 +127,6 @@ def test_the_metrics_follow_from_the_dense_table(pair):
 
 
 @quiet
-@drawn
 @given(pairs(), *[st.sampled_from(sorted(LAYOUTS))] * 2, *[st.sampled_from("<>")] * 2)
 def test_neither_layout_nor_byte_order_matters(pair, true_layout, layout, true_order, order):
     other = [

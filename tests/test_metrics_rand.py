@@ -6,7 +6,7 @@ from math import log
 import numpy as np
 import pytest
 import torch
-from hypothesis import assume, given, settings
+from hypothesis import assume, given
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 from scipy import ndimage
@@ -14,7 +14,6 @@ from scipy import ndimage
 from unet_book.metrics import rand_error, thin, v_info, v_rand
 from unet_book.metrics.rand import within_cells
 
-drawn = settings(deadline=None, derandomize=True, database=None, max_examples=30)
 scores = [rand_error, v_rand, v_info]
 # Few pixels of few ids often look like a mask: tests/test_metrics_overlaps.py has the warning.
 pytestmark = pytest.mark.filterwarnings("ignore:.*holds one number")
@@ -50,21 +49,18 @@ def pair_f(truth, prediction, chosen):
 # Pair by pair
 
 
-@drawn
 @given(pairs())
 def test_rand_error_counts_pairs_of_different_pixels(pair):
     expected = 1 - pair_f(*pair, lambda pixels: combinations(pixels, 2))
     assert rand_error(*pair) == pytest.approx(expected)
 
 
-@drawn
 @given(pairs())
 def test_v_rand_counts_pairs_drawn_with_replacement(pair):
     expected = pair_f(*pair, lambda pixels: product(pixels, repeat=2))
     assert v_rand(*pair) == pytest.approx(expected)
 
 
-@drawn
 @given(pairs())
 def test_v_info_is_the_f_score_of_mutual_information(pair):
     truth, prediction = pair
@@ -87,7 +83,6 @@ def test_v_info_is_the_f_score_of_mutual_information(pair):
     assert v_info(*pair) == pytest.approx(expected, abs=1e-9)
 
 
-@drawn
 @given(pairs())
 def test_pixels_within_true_cells_are_counted(pair):
     truth, prediction = pair
@@ -149,7 +144,6 @@ def test_the_split_of_a_cell_costs_as_many_pairs_as_it_parts():
 # Properties
 
 
-@drawn
 @given(pairs(), st.permutations([1, 2, 3]), st.permutations([1, 2, 2**31 - 1]))
 def test_numbers_of_the_segments_do_not_matter(pair, true_numbers, predicted_numbers):
     renamed = np.array([0, *true_numbers, -1])[pair[0]], np.array([0, *predicted_numbers])[pair[1]]
@@ -157,7 +151,6 @@ def test_numbers_of_the_segments_do_not_matter(pair, true_numbers, predicted_num
         assert score(*renamed) == pytest.approx(score(*pair))
 
 
-@drawn
 @given(pairs())
 def test_scores_lie_between_0_and_1_and_the_truth_itself_is_perfect(pair):
     truth, _ = pair
@@ -166,7 +159,6 @@ def test_scores_lie_between_0_and_1_and_the_truth_itself_is_perfect(pair):
         assert score(truth, np.maximum(truth, 0)) == pytest.approx(best)
 
 
-@drawn
 @given(pairs())
 def test_without_background_truth_and_prediction_may_change_places(pair):
     truth, prediction = (np.maximum(labels, 1) for labels in pair)
@@ -279,13 +271,11 @@ def loop_thin(mask):
     return labels
 
 
-@drawn
 @given(masks)
 def test_thinning_follows_its_rules_pixel_by_pixel(mask):
     assert np.array_equal(thin(mask), loop_thin(mask))
 
 
-@drawn
 @given(masks)
 def test_thinned_cells_keep_their_number_never_touch_and_leave_no_free_pixel(mask):
     parts, count = ndimage.label(mask)
@@ -298,7 +288,6 @@ def test_thinned_cells_keep_their_number_never_touch_and_leave_no_free_pixel(mas
         assert len(near) != 1
 
 
-@drawn
 @given(masks)
 def test_thinning_twice_is_thinning_once(mask):
     once = thin(mask) > 0

@@ -5,7 +5,7 @@ import warnings
 import numpy as np
 import pytest
 import tifffile
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 from scipy import ndimage
@@ -14,7 +14,6 @@ from unet_book import metrics
 from unet_book.metrics import challenge_scores, is_simple, mistake_kinds, warp, warping_error
 from unet_book.metrics.warping import KINDS
 
-drawn = settings(deadline=None, derandomize=True, database=None, max_examples=20)
 EIGHT = np.ones((3, 3), bool)
 
 
@@ -121,7 +120,6 @@ def test_a_neighborhood_of_another_shape_is_refused(shape):
 # Warping
 
 
-@drawn
 @given(pairs(), st.integers(0, 2**31))
 def test_warping_follows_its_definition(pair, seed):
     truth, _ = pair
@@ -135,7 +133,6 @@ def test_warping_follows_its_definition(pair, seed):
             assert KINDS[kinds[y, x]] == (slow_kind(warped, y, x) if differs else "agrees")
 
 
-@settings(drawn, max_examples=60)
 @given(pairs())
 def test_kinds_of_mistakes_follow_the_table_before_any_warping_too(pair):
     cells, prediction = pair
@@ -145,7 +142,6 @@ def test_kinds_of_mistakes_follow_the_table_before_any_warping_too(pair):
         assert KINDS[kinds[y, x]] == (slow_kind(cells, y, x) if differs else "agrees")
 
 
-@drawn
 @given(pairs())
 def test_warping_keeps_the_topology_of_the_truth(pair):
     truth, prediction = pair
@@ -155,7 +151,6 @@ def test_warping_keeps_the_topology_of_the_truth(pair):
         assert warping_error(truth, prediction, all_kinds=True) > 0
 
 
-@drawn
 @given(pairs())
 def test_a_prediction_that_differs_by_one_simple_pixel_has_no_warping_error(pair):
     truth, _ = pair
@@ -231,7 +226,6 @@ def test_the_surest_pixels_are_turned_over_first():
     assert kinds.sum() == 4 and kinds[1, 0] == kinds[1, 2] == 2  # neither is simple: two merges
 
 
-@drawn
 @given(pairs())
 def test_numbers_of_the_cells_do_not_matter(pair):
     truth, prediction = pair
@@ -372,7 +366,6 @@ def test_f_error_by_hand():
     assert metrics.f_error([[0, 0]], [[0, 0]]) == 0
 
 
-@drawn
 @given(pairs())
 def test_f_error_and_iou_tell_the_same_in_other_words(pair):
     f, overlap = 1 - metrics.f_error(*pair), metrics.iou(*pair)

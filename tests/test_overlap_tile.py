@@ -6,7 +6,7 @@ from math import ceil
 import numpy as np
 import pytest
 import torch
-from hypothesis import example, given, settings
+from hypothesis import example, given
 from hypothesis import strategies as st
 from torch import nn
 
@@ -22,8 +22,6 @@ from unet_book.overlap_tile import (
 from unet_book.sizes import border, is_valid_size, nearest_valid_sizes, output_size
 from unet_book.unet import UNet
 
-steady = settings(deadline=None, derandomize=True, database=None)  # the same examples every time
-fewer = settings(steady, max_examples=40)
 VALID = ["paper", "released"]
 MARGIN = {1: 8, 2: 24, 3: 48, 4: 96}  # zeros reach 8, 22, 46, 94 pixels in: the next 2^depth
 
@@ -78,7 +76,6 @@ def farthest(a, b):
 # The mirror --------------------------------------------------------------------------------------
 
 
-@steady
 @given(size=st.integers(1, 30), before=st.integers(0, 100), after=st.integers(0, 100))
 def test_the_mirror_is_numpys_reflect(size, before, after):
     expected = np.pad(np.arange(size), (before, after), mode="reflect")
@@ -109,7 +106,6 @@ def seam(task):
     return farthest(predict(model, image, tile), one_pass(model, image))
 
 
-@fewer
 @given(task=tasks(VALID))
 @example(task=(3, "paper", (1, 1, 1), 100, 2))
 @example(task=(3, "paper", (1, 90, 120), 100, 2))
@@ -119,7 +115,6 @@ def test_tile_by_tile_is_the_same_as_one_pass_over_the_mirrored_image(task):
     assert seam(task) <= 1e-12
 
 
-@fewer
 @given(task=tasks(["same"]))
 @example(task=(3, "same", (1, 1, 1), 104, 2))
 @example(task=(3, "same", (1, 40, 50), 104, 2))
@@ -183,7 +178,6 @@ def test_a_zero_padded_tile_is_cut_by_what_the_zeros_reach(depth):
     assert tile_step(10 * margin, depth, "same") == (8 * margin, margin)
 
 
-@steady
 @given(
     size=st.integers(1, 400),
     depth=st.integers(1, 4),
@@ -352,7 +346,6 @@ def test_memory_does_not_grow_with_the_image():
     assert large[1] == {(1, 1, 60, 60)}
 
 
-@fewer
 @given(height=st.integers(1, 90), width=st.integers(1, 120))
 def test_no_batch_is_larger_than_the_tile_or_than_the_image_needs(height, width):
     _, [(*_, tall, wide)] = largest_activation(noise(height, width), 80)  # one shape for all tiles

@@ -7,7 +7,6 @@ import re
 import shutil
 import subprocess
 import sys
-import tempfile
 import tomllib
 import zipfile
 from pathlib import Path
@@ -371,76 +370,79 @@ def test_wheel_carries_all_of_data(wheel_folder):
         assert inside.read_bytes() == path.read_bytes()
 
 
-def test_wheel_alone_finds_its_data(wheel_folder, tmp_path):
-    """As on Colab: no checkout in sight, another working directory, nothing from outside."""
-    program = (
-        "import unet_book, unet_book.datasets as d, unet_book.pages.records as r;"
-        "r.run('skips'), r.benchmark('network'); from unet_book.pages.claims import CLAIMS;"
-        "print(unet_book.__file__); print(d.load('nuclei').images.dtype, len(CLAIMS))"
-    )
-    environment = {k: v for k, v in os.environ.items() if k != "UNET_BOOK_DATA"}
-    run = subprocess.run(
-        [sys.executable, "-c", program],
-        cwd=tmp_path,
-        env=environment | {"PYTHONPATH": str(wheel_folder)},
-        capture_output=True,
-        text=True,
-    )
-    assert run.returncode == 0, run.stderr
-    file, dtype, claims = run.stdout.split()
-    assert Path(file).is_relative_to(wheel_folder) and dtype == "float32" and int(claims) > 100
+ELSEWHERE = """
+import importlib, json, pkgutil, sys
+import unet_book, unet_book.training
 
-
-ANOTHER_USER = """
-import importlib, pkgutil
-import unet_book
-from unet_book import datasets
-
+torchvision = "torchvision" in sys.modules
 for room in pkgutil.walk_packages(unet_book.__path__, "unet_book."):  # numba looks for a cache here
     if not room.name.startswith("unet_book.pages"):
         importlib.import_module(room.name)
-print(len(datasets.load("nuclei")), "image")
+
+from unet_book import datasets
+from unet_book.pages import claims, records
+
+records.run("skips"), records.benchmark("network")
+images = datasets.load("nuclei").images
+print(json.dumps([unet_book.__file__, torchvision, str(images.dtype), len(claims.CLAIMS)]))
 """
-
-
-@pytest.fixture
-def read_only_package():
-    """A copy of the package, in a place where nobody may write."""
-    with tempfile.TemporaryDirectory() as folder:
-        place = Path(folder) / "site"
-        for part in ("unet_book", "data"):
-            ignored = shutil.ignore_patterns("__pycache__")
-            shutil.copytree(ROOT / part, place / part, ignore=ignored)
-        for path in [Path(folder), *Path(folder).rglob("*")]:
-            path.chmod(0o555 if path.is_dir() else 0o444)
-        yield place
-        for path in [Path(folder), *Path(folder).rglob("*")]:
-            path.chmod(0o755)
-
 
 # Without its powers root may write no more than another user.
 POWERLESS = ["setpriv", "--bounding-set", "-all", "--inh-caps", "-all"]
 
 
-@pytest.mark.skipif(not hasattr(os, "getuid"), reason="needs users")
-def test_it_works_from_a_read_only_place_for_somebody_without_a_home(read_only_package):
-    before = POWERLESS if os.getuid() == 0 else []
-    if before and shutil.which("setpriv") is None:
-        pytest.skip("root writes everywhere, and there is no setpriv")
+@pytest.fixture(scope="module")
+def read_only(wheel_folder):
+    """The wheel's folder, while nobody may write there; root must be without its powers."""
+    places = [wheel_folder.parent, *wheel_folder.parent.rglob("*")]
+    for path in places:
+        path.chmod(0o555 if path.is_dir() else 0o444)
+    yield wheel_folder
+    for path in places:
+        path.chmod(0o755)
+
+
+@pytest.fixture(scope="module")
+def elsewhere(read_only):
+    """What a program says that has the wheel alone: no checkout, no home, no place to write."""
+    as_root = hasattr(os, "getuid") and os.getuid() == 0
+    before = POWERLESS if as_root and shutil.which("setpriv") else []
     environment = {
         "PATH": os.environ["PATH"],
-        "PYTHONPATH": str(read_only_package),
-        "HOME": str(read_only_package / "no-home"),
+        "PYTHONPATH": str(read_only),
+        "HOME": str(read_only / "no-home"),
         "PYTHONDONTWRITEBYTECODE": "1",
     }
     run = subprocess.run(
-        [*before, sys.executable, "-c", ANOTHER_USER],
-        cwd="/",
+        [*before, sys.executable, "-c", ELSEWHERE],
+        cwd=read_only.parent,
         env=environment,
         capture_output=True,
         text=True,
     )
-    assert run.stdout == "1 image\n", run.stderr
+    return run, as_root and not before
+
+
+def test_wheel_alone_finds_its_data(elsewhere, read_only):
+    """As on Colab: no checkout in sight, another working directory, nothing from outside."""
+    run, _ = elsewhere
+    assert run.returncode == 0, run.stderr
+    file, _, dtype, claims = json.loads(run.stdout)
+    assert Path(file).is_relative_to(read_only) and dtype == "float32" and claims > 100
+
+
+@pytest.mark.skipif(not hasattr(os, "getuid"), reason="needs users")
+def test_it_works_from_a_read_only_place_for_somebody_without_a_home(elsewhere, read_only):
+    run, with_powers = elsewhere
+    if with_powers:
+        pytest.skip("root writes everywhere, and there is no setpriv")
+    assert run.returncode == 0, run.stderr
+    assert not [path for path in read_only.rglob("__pycache__")]
+
+
+def test_training_does_not_import_torchvision(elsewhere):
+    run, _ = elsewhere
+    assert json.loads(run.stdout)[1] is False
 
 
 def test_readme_shows_what_the_chapter_computed():
@@ -450,13 +452,15 @@ def test_readme_shows_what_the_chapter_computed():
     assert readme_picture.PICTURE.read_bytes() == readme_picture.stored_picture()
 
 
-@pytest.mark.parametrize("stored, agrees", [("5\n", True), ("6\n", False)])
-def test_an_output_changed_by_hand_is_noticed(tmp_path, stored, agrees):
-    cell = nbformat.v4.new_code_cell("print(2 + 3)", execution_count=1)
-    cell.outputs = [nbformat.v4.new_output("stream", name="stdout", text=stored)]
-    notebook = nbformat.v4.new_notebook(cells=[cell])
-    notebook.metadata.kernelspec = {"name": "python3", "display_name": "Python 3"}
-    nbformat.write(notebook, tmp_path / "page.ipynb")
-    command = [sys.executable, "-m", "pytest", "--nbval", "--nbval-current-env", "-q", "page.ipynb"]
+def test_an_output_changed_by_hand_is_noticed(tmp_path):
+    for name, stored in [("kept", "5\n"), ("changed", "6\n")]:
+        cell = nbformat.v4.new_code_cell("print(2 + 3)", execution_count=1)
+        cell.outputs = [nbformat.v4.new_output("stream", name="stdout", text=stored)]
+        notebook = nbformat.v4.new_notebook(cells=[cell])
+        notebook.metadata.kernelspec = {"name": "python3", "display_name": "Python 3"}
+        nbformat.write(notebook, tmp_path / f"{name}.ipynb")
+    command = [sys.executable, "-m", "pytest", "--nbval", "--nbval-current-env", "-rpf", tmp_path]
     run = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True)
-    assert (run.returncode == 0) == agrees, run.stdout
+    assert run.returncode == 1
+    assert "PASSED kept.ipynb::Cell 0" in run.stdout, run.stdout
+    assert "FAILED changed.ipynb::Cell 0" in run.stdout, run.stdout

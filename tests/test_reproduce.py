@@ -23,6 +23,10 @@ TINY = reproduce.recipe(
 )
 
 
+# For what does not depend on it.
+in_single_precision = pytest.mark.parametrize("arithmetic", ["fp32"], indirect=True)
+
+
 @pytest.fixture
 def small_sets(monkeypatch):
     """Two tables on five drawn images of 96 x 96, one of them a tracking set with a margin."""
@@ -119,8 +123,8 @@ def test_a_part_that_was_broken_off_goes_on_and_says_so(small_sets, tmp_path, mo
     assert [entry["step"] for entry in run["history"]] == [1, 2]
 
 
-@pytest.mark.usefixtures("arithmetic")
-def test_membranes_are_scored_over_thresholds_on_both_sides(small_sets, tmp_path):
+@in_single_precision
+def test_membranes_are_scored_over_thresholds_on_both_sides(arithmetic, small_sets, tmp_path):
     run = reproduce.run_part("drawn", Part(fold=4), tmp_path, progress=False)
     assert list(run["scores"]) == ["one pass", "8 symmetries", "7 rotations"]
     for scores in run["scores"].values():
@@ -132,8 +136,8 @@ def test_membranes_are_scored_over_thresholds_on_both_sides(small_sets, tmp_path
             assert all(len(values) == 2 for values in scores[side].values())
 
 
-@pytest.mark.usefixtures("arithmetic")
-def test_scores_alone_are_made_again_from_the_stored_network(small_sets, tmp_path):
+@in_single_precision
+def test_scores_alone_are_made_again_from_the_stored_network(arithmetic, small_sets, tmp_path):
     first = reproduce.run_part("tracks", Part(), tmp_path, progress=False)
     (tmp_path / "tracks-seed0-scores.json").unlink()
     assert reproduce.run_part("tracks", Part(), tmp_path, progress=False) == first
@@ -149,9 +153,9 @@ def test_an_inner_part_validates_on_images_that_nobody_trained_on(small_sets):
     assert len(isbi[0]) == 24 and len(isbi[1]) == len(isbi[2]) == 6 and not set(isbi[1]) & {6, 11}
 
 
-@pytest.mark.usefixtures("arithmetic")
+@in_single_precision
 def test_an_inner_part_is_judged_on_the_way_and_a_trial_never_tested(
-    small_sets, tmp_path, monkeypatch
+    arithmetic, small_sets, tmp_path
 ):
     part, drawn = Part(fold=4, inner=True), reproduce.TABLES["drawn"]
     averaged = replace(drawn, preset=replace(TINY, average=0.9), validation=2)

@@ -4,7 +4,7 @@ import math
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from scipy import stats
 
@@ -103,7 +103,6 @@ def test_trainings_come_as_recorded():
         results.run_scores({"runs": runs}, way="7 rotations")
 
 
-@settings(max_examples=20, deadline=None)
 @given(numbers, st.sampled_from([0.8, 0.95]))
 def test_the_interval_is_students(values, confidence):
     found = results.interval(values, confidence=confidence)
@@ -114,7 +113,6 @@ def test_the_interval_is_students(values, confidence):
     assert found.mean == pytest.approx(np.mean(values))
 
 
-@settings(max_examples=10, deadline=None)
 @given(numbers)
 def test_folds_that_share_training_data_widen_it(values):
     alone, shared = results.interval(values), results.interval(values, held_out=1 / 4)

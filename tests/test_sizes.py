@@ -5,7 +5,7 @@ from itertools import product
 import numpy as np
 import pytest
 import torch
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from test_unet import outputs, slender
 from torch import nn
@@ -22,7 +22,6 @@ FIG_1 = [
     *[(56, 54, 52), (104, 102, 100), (200, 198, 196), (392, 390, 388)],
 ]
 
-steady = settings(deadline=None, derandomize=True, database=None)  # the same examples every time
 every_network = pytest.mark.parametrize("depth, variant", EVERY_NETWORK)
 
 
@@ -75,7 +74,6 @@ def test_a_size_is_valid_where_the_network_can_compute_it(depth, variant, monkey
                 assert sizes.output_size(size, depth, variant) == made
 
 
-@steady
 @given(size=st.integers(-50, 10_000), depth=st.integers(1, 8), variant=st.sampled_from(VARIANTS))
 def test_a_size_is_valid_where_a_walk_comes_to_an_end(size, depth, variant):
     end = walked(size, depth, variant)
@@ -93,14 +91,12 @@ def test_at_depth_4_the_output_loses_184_pixels():
     assert all(sizes.output_size(size) == size - 184 for size in range(188, 1200, 16))
 
 
-@steady
 @given(size=st.integers(1, 2000), depth=st.integers(1, 5))
 def test_zero_padding_fits_multiples_of_2_to_the_depth_and_loses_nothing(size, depth):
     assert sizes.is_valid_size(size, depth, "same") == (size % 2**depth == 0)
     assert sizes.output_size(size * 2**depth, depth, "same") == size * 2**depth
 
 
-@steady
 @given(size=st.integers(-50, 10_000), depth=st.integers(1, 8), variant=st.sampled_from(VARIANTS))
 def test_nearest_valid_sizes_are_those_that_a_search_finds(size, depth, variant):
     below, above = size, max(size, 1)

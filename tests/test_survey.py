@@ -6,7 +6,7 @@ import os
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
@@ -63,7 +63,6 @@ def correlation_by_pairs(values, known, reach, lag=0):
     return np.array([np.mean(p) / variance if p else 0.0 for p in products])
 
 
-@settings(max_examples=25, deadline=None)
 @given(st.integers(0, 10**6), st.sampled_from([(1, 8, 11), (3, 7, 6)]), st.booleans())
 def test_correlations_are_means_over_pairs_of_pixels(seed, shape, everywhere):
     rng = np.random.default_rng(seed)

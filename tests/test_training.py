@@ -604,7 +604,7 @@ def test_the_held_out_error_falls_below_half_of_the_majoritys():
 def test_one_tile_is_learned_by_heart():
     image, labels = phantom.cells((52, 52), seed=0)
     single = Stack("single", image[None], labels[None])
-    preset = replace(LEARNER, tile=92, steps=200, augmentation=Augmentation.none())
+    preset = replace(LEARNER, tile=92, steps=100, augmentation=Augmentation.none())
     history = train(single, preset, device="cpu", progress=False).history
     assert history[-1]["loss"] < 0.1 * math.log(2)
 

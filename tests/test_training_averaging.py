@@ -5,7 +5,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 import torch
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from torch.optim.swa_utils import AveragedModel
 
@@ -60,7 +60,6 @@ def shares(decay, count):
     return [float((1 - kept[k - 1] if k else 1) * np.prod(kept[k:])) for k in range(count + 1)]
 
 
-@settings(max_examples=30, deadline=None)
 @given(st.floats(0.01, 0.9999), st.integers(1, 40), st.integers(0, 2**32 - 1))
 def test_the_mean_is_the_weighted_sum_of_all_steps(decay, count, seed):
     walk = np.random.default_rng(seed).normal(size=(count + 1, 5))

@@ -5,7 +5,7 @@ import math
 import numpy as np
 import pytest
 import torch
-from hypothesis import assume, given, settings
+from hypothesis import assume, given
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
@@ -17,7 +17,6 @@ from unet_book.weight_map import (
     weight_map,
 )
 
-drawn = settings(deadline=None, derandomize=True, max_examples=25)
 LARGEST = 2**31 - 1
 
 
@@ -78,14 +77,12 @@ two_squares[5:15, 5:13], two_squares[5:15, 17:25] = 1, 2
 # The two nearest distances
 
 
-@drawn
 @given(label_maps())
 def test_distances_equal_brute_force(labels):
     for found, expected in zip(two_nearest_distances(labels), brute_distances(labels)):
         np.testing.assert_array_equal(found, expected.astype(np.float32))
 
 
-@drawn
 @given(label_maps(), st.floats(0, 9))
 def test_within_turns_only_the_distances_beyond_it_into_inf(labels, within):
     for found, exact in zip(two_nearest_distances(labels, within), two_nearest_distances(labels)):
@@ -121,14 +118,12 @@ def test_with_one_cell_only_the_second_distance_is_infinite():
 # Equation (2)
 
 
-@drawn
 @given(label_maps(), st.floats(0, 100), st.floats(0.1, 20))
 def test_weight_map_equals_equation_2(labels, w0, sigma):
     expected = brute_weight_map(labels, w0, sigma)
     np.testing.assert_allclose(weight_map(labels, w0, sigma), expected, rtol=1e-5, atol=1e-5)
 
 
-@drawn
 @given(label_maps(ids=[1, 2, 3]))
 def test_weight_map_is_within_1e_5_at_the_papers_settings(labels):
     np.testing.assert_allclose(
@@ -143,13 +138,11 @@ def test_cutting_distances_off_loses_nothing_on_a_large_image():
     np.testing.assert_allclose(weight_map(labels), expected, rtol=0, atol=1e-5)
 
 
-@drawn
 @given(label_maps())
 def test_border_term_is_zero_outside_the_background(labels):
     assert not border_term(labels)[labels != 0].any()
 
 
-@drawn
 @given(label_maps(ids=[5]))
 def test_border_term_is_zero_with_fewer_than_two_cells(labels):
     assert not border_term(labels).any()
@@ -162,20 +155,17 @@ def test_border_term_is_largest_in_the_middle_of_the_narrowest_gap():
     np.testing.assert_allclose(term[10, 13:17], 10 * math.exp(-0.5), rtol=1e-6)  # d1 + d2 = 5
 
 
-@drawn
 @given(label_maps())
 def test_pixels_without_annotation_weigh_nothing(labels):
     assert not weight_map(labels)[labels == -1].any()
 
 
-@drawn
 @given(label_maps())
 def test_without_balance_every_annotated_pixel_starts_from_one(labels):
     expected = (labels >= 0) + border_term(labels)
     np.testing.assert_array_equal(weight_map(labels, balance=False), expected)
 
 
-@drawn
 @given(label_maps(), st.randoms(use_true_random=False))
 def test_numbers_of_the_cells_do_not_matter(labels, random):
     renamed = labels.copy()
@@ -185,7 +175,6 @@ def test_numbers_of_the_cells_do_not_matter(labels, random):
     np.testing.assert_allclose(weight_map(renamed), weight_map(labels), rtol=1e-6)
 
 
-@drawn
 @given(label_maps(), st.integers(0, 3), st.booleans())
 def test_weight_map_turns_and_mirrors_with_the_labels(labels, quarters, mirrored):
     def moved(array):
@@ -197,7 +186,6 @@ def test_weight_map_turns_and_mirrors_with_the_labels(labels, quarters, mirrored
 # The balance of the classes
 
 
-@drawn
 @given(label_maps(ids=[1, 2]))
 def test_both_classes_weigh_the_same(labels):
     assume((labels == 0).any() and (labels > 0).any())
@@ -205,7 +193,6 @@ def test_both_classes_weigh_the_same(labels):
     np.testing.assert_allclose(weights[labels == 0].sum(), weights[labels > 0].sum(), rtol=1e-5)
 
 
-@drawn
 @given(label_maps(ids=[1, 2]))
 def test_mean_weight_of_annotated_pixels_is_one(labels):
     assume((labels == 0).any() and (labels > 0).any())
@@ -236,14 +223,12 @@ def test_slices_of_a_stack_have_their_own_borders():
 # Parting cells that touch
 
 
-@drawn
 @given(label_maps(ids=[1, 2, 3]))
 def test_no_two_cells_touch_after_parting(labels):
     parted = part_touching_cells(labels)
     assert not any(touching(parted, pixel) for pixel in np.ndindex(labels.shape))
 
 
-@drawn
 @given(label_maps(ids=[1, 2, 3]))
 def test_parting_removes_only_pixels_that_touched_another_cell(labels):
     parted = part_touching_cells(labels)
@@ -251,7 +236,6 @@ def test_parting_removes_only_pixels_that_touched_another_cell(labels):
         assert parted[pixel] == 0 and touching(labels, pixel)
 
 
-@drawn
 @given(label_maps(ids=[1, 2, 3]))
 def test_parting_cuts_the_later_pixel_of_each_contact_one_direction_after_the_other(labels):
     expected = labels.copy()
@@ -264,7 +248,6 @@ def test_parting_cuts_the_later_pixel_of_each_contact_one_direction_after_the_ot
     np.testing.assert_array_equal(part_touching_cells(labels), expected)
 
 
-@drawn
 @given(label_maps())
 def test_parting_twice_changes_nothing_more(labels):
     parted = part_touching_cells(labels)

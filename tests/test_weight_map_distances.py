@@ -5,7 +5,7 @@ import math
 import numpy as np
 import pytest
 import torch
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 from scipy import ndimage
@@ -13,8 +13,6 @@ from test_weight_map import brute_distances, label_maps
 
 from unet_book import weight_map as numpy_map
 from unet_book.weight_map import tensors
-
-drawn = settings(deadline=None, derandomize=True, max_examples=20)
 
 
 def by_transforms(labels):
@@ -64,7 +62,6 @@ def test_bands_of_rows_meet_without_a_seam_on_any_number_of_threads(monkeypatch,
         np.testing.assert_array_equal(found, np.where(d <= 60, d, np.inf).astype(np.float32))
 
 
-@drawn
 @given(label_maps(), st.one_of(st.just(math.inf), st.floats(0, 9)))
 def test_tensors_give_the_same_distances(labels, within):
     found = tensors.two_nearest_distances(torch.from_numpy(labels), within)
@@ -73,7 +70,6 @@ def test_tensors_give_the_same_distances(labels, within):
         np.testing.assert_array_equal(d, expected.astype(np.float32))
 
 
-@drawn
 @given(arrays(np.int32, (3, 6, 8), elements=st.integers(-1, 3)), st.booleans())
 def test_tensors_give_the_same_weights_for_a_batch(stack, balance):
     found = tensors.weight_map(torch.from_numpy(stack), balance=balance)
@@ -84,7 +80,6 @@ def test_tensors_give_the_same_weights_for_a_batch(stack, balance):
 ALIKE = [3, 2**32 + 3, 2**33 + 3, 2**63 + 3, 2**64 - 1]  # in their last bits, or as an int64
 
 
-@drawn
 @given(st.data(), st.sampled_from(["u1", "u2", "u4", "u8", "i1", "i2", "i4", "i8"]), st.booleans())
 def test_tensors_take_every_integer_and_every_number(data, dtype, balance):
     limits = np.iinfo(dtype)
