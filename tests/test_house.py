@@ -71,9 +71,10 @@ def public(tree):
 
 
 def misnamed(tree):
-    """Functions and classes that are neither public nor underscored, or both."""
+    """Functions and classes neither public nor underscored, or both; and constants in `__all__`."""
     defined = [node.name for node in tree.body if isinstance(node, FUNCTION | ast.ClassDef)]
-    return [name for name in defined if name.startswith("_") == (name in public(tree))]
+    constants = [name for name in public(tree) if name.isupper()]  # the API page has none
+    return constants + [name for name in defined if name.startswith("_") == (name in public(tree))]
 
 
 def disordered(tree):

@@ -8,7 +8,7 @@ import numpy as np
 
 from unet_book._arrays import ArrayLike, to_numpy
 
-__all__ = ["LOW", "HIGH", "stretch"]
+__all__ = ["stretch"]
 
 LOW, HIGH = 1.0, 99.8  # percentiles that become 0 and 1
 
