@@ -73,13 +73,15 @@ class Look:
         Of how many 4-connected pieces each is.
     background : float
         Share of pixels that are 0.
+    pixels : int
+        How many the mask has.
     """
 
     name: str
     numbers: np.ndarray
     sizes: np.ndarray
     pieces: np.ndarray
-    background: float  # share of pixels that are 0
+    background: float
     pixels: int
 
     @property
@@ -151,7 +153,7 @@ def pieces(mask: np.ndarray) -> np.ndarray:
 def to_cells(
     masks: Sequence[np.ndarray],
     names: Sequence[object],
-    classes: Sequence[int] = (),
+    classes: int | Sequence[int] = (),
     ignore: int | None = None,
 ) -> list[np.ndarray]:
     """Instance labels of the masks of one data set.
