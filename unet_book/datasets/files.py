@@ -45,6 +45,7 @@ COMMON = (1, 5, 7, 8, 32773, 32946)  # TIFF's numbers of the compressions that a
 LOSSY = re.compile("JPE?G|JP2|MPO|WEBP|AVIF")  # in names of compressions and of kinds of file
 
 A_CENTIMETER = {"nm": 1e7, "um": 1e4, "µm": 1e4, "μm": 1e4, "micron": 1e4, "mm": 10, "cm": 1}
+A_CENTIMETER |= {"m": 0.01, "inch": 1 / 2.54}
 WHITE_IS_0 = tifffile.PHOTOMETRIC.MINISWHITE
 REDUCED = 254  # TIFF's tag whose lowest bit marks a thumbnail, or a step of a pyramid
 
@@ -296,19 +297,22 @@ def written_by(path: str | PathLike) -> str:
     Returns
     -------
     str
-        "" if it says none, or is no TIFF.
+        "" if it says none, can't be read, or is no TIFF.
     """
     if not _is_tiff(path):
         return ""
-    with tifffile.TiffFile(path) as file:
-        return str(file.pages[0].software)
+    try:
+        with tifffile.TiffFile(path) as file:
+            return str(file.pages[0].software)
+    except Exception:  # a broken file raises a dozen kinds
+        return ""
 
 
 def read_resolution(path: str | PathLike) -> Resolution | None:
     """How large a TIFF file says that its pixels are.
 
     Fiji and OME keep a unit in words beside the tags; lengths are then given in centimeters, which
-    TIFF knows.
+    TIFF knows. What is said and makes no sense counts as not said.
 
     Parameters
     ----------
@@ -322,6 +326,16 @@ def read_resolution(path: str | PathLike) -> Resolution | None:
     """
     if not _is_tiff(path):
         return None
+    try:
+        found = _said_resolution(path)
+    except Exception:  # words where numbers should be; the pixels may be sound all the same
+        return None
+    # A TIFF holds it as a fraction of two numbers of 32 bits.
+    return found if found and all(2**-31 < size < 2**31 for size in found[0]) else None
+
+
+def _said_resolution(path: str | PathLike) -> Resolution | None:
+    """What the file says, as `read_resolution` gives it; any error where it is nonsense."""
     with tifffile.TiffFile(path) as file:
         tags, said = file.pages[0].tags, (file.imagej_metadata or {}).get("unit", "")
         ome = _ome_resolution(file.ome_metadata or "" if file.is_ome else "")
@@ -425,7 +439,7 @@ def _without_codecs(path: Path, as_shown: bool, error: Exception) -> tuple[np.nd
             raise UnidentifiedImageError
         pixels, axes = _decode_pillow(path, as_shown)
     except Exception as second:
-        if compression in COMMON and not isinstance(second, UnidentifiedImageError):
+        if compression in COMMON and not isinstance(second, UnidentifiedImageError | _Unreadable):
             raise error from None
         name = getattr(compression, "name", compression)
         raise _Unreadable(
@@ -537,6 +551,7 @@ def _decode_pillow(path: Path, as_shown: bool) -> tuple[np.ndarray, str]:
     """The frames of a file that have the first one's size."""
     with _any_size(), Image.open(path) as file:
         _refuse_loss(file.format, as_shown)
+        _refuse_halved(file)
         frames = [
             _pixels(frame, as_shown)
             for frame in ImageSequence.Iterator(file)
@@ -547,6 +562,16 @@ def _decode_pillow(path: Path, as_shown: bool) -> tuple[np.ndarray, str]:
     frames = alike
     axes = "YX" if frames[0].ndim == 2 else "YXS"
     return (frames[0], axes) if len(frames) == 1 else (np.stack(frames), "Q" + axes)
+
+
+def _refuse_halved(file: Image.Image) -> None:
+    """Of several channels with 16 bits each Pillow keeps 8."""
+    how = [tile[3] if isinstance(tile[3], str) else tile[3][0] for tile in file.tile if tile[3]]
+    if file.mode in ("LA", "RGB", "RGBA", "CMYK") and any(";16" in str(mode) for mode in how):
+        raise _Unreadable(
+            "it has several channels of 16 bits, of which 8 would be lost; save it as gray, or as "
+            "TIFF without compression"
+        )
 
 
 @contextmanager
@@ -573,8 +598,8 @@ def _frames(pixels: np.ndarray, axes: str, channel: int | None = None) -> list[n
     if len(axes) != pixels.ndim:
         raise ValueError(f"shape {pixels.shape} with the axes {axes}; one gray image is (H, W)")
     keep = [i for i, size in enumerate(pixels.shape) if size > 1]
-    if len(keep) < 2:  # an image of one row or column
-        keep = [axes.index("Y"), axes.index("X")]
+    if sum(axes[i] not in "CS" for i in keep) < 2:  # an image of one row or column
+        keep = sorted({*keep, axes.index("Y"), axes.index("X")})
     pixels, axes = pixels.reshape([pixels.shape[i] for i in keep]), "".join(axes[i] for i in keep)
     colors = [i for i, name in enumerate(axes) if name in "CS"]
     if len(colors) > 1:
