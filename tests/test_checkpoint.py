@@ -416,3 +416,11 @@ def test_nothing_in_the_package_unpickles():
     assert len(sources) > 10
     unsafe = re.compile(r"\bpickle\b|\bjoblib\b|\bshelve\b|\btorch\.load\(|allow_pickle\s*=\s*True")
     assert [file.name for file in sources if unsafe.search(file.read_text("utf-8"))] == []
+
+
+def test_a_name_as_long_as_can_be_is_written(tmp_path):
+    """255 bytes are the most; a letter may take four."""
+    for name in ("n" * 243 + ".safetensors", "\N{SNOWMAN}" * 81 + ".safetensors"):
+        checkpoint.save(tmp_path / name, UNet(base_channels=1, depth=1))
+        assert (tmp_path / name).is_file()
+    assert len(list(tmp_path.iterdir())) == 2
