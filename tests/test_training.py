@@ -516,6 +516,13 @@ def test_weights_that_are_no_numbers_are_not_saved_though_the_loss_still_is_one(
         ({"weight_decay": -0.1}, "weight_decay must be 0 or more, and finite: -0.1"),
         ({"optimizer": "adam", "weight_decay": 0.1}, 'what "adamw" is'),
         ({"clip": 0.0}, "clip must be above 0, and finite, or None: 0.0"),
+        ({"clip": "1"}, "clip must be a number or None, not '1'"),
+        ({"tile": 44.0}, "tile must be a whole number, not 44.0"),
+        ({"steps": True}, "steps must be a whole number, not True"),
+        ({"learning_rate": "1e-3"}, "learning_rate must be a number, not '1e-3'"),
+        ({"balance": "no"}, "balance must be True or False, not 'no'"),
+        ({"augmentation": None}, "augmentation must be an Augmentation, not None"),
+        ({"augmentation": {"sigma": 3}}, "augmentation must be an Augmentation, not {'sigma': 3}"),
     ],
 )
 def test_a_preset_that_cannot_be_is_refused(change, words):
