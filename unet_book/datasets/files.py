@@ -19,7 +19,7 @@ import numpy as np
 import tifffile
 from PIL import Image, ImageOps, ImageSequence, UnidentifiedImageError
 
-from unet_book._arrays import ArrayLike, to_numpy
+from unet_book._arrays import ArrayLike, like, to_numpy
 from unet_book._files import write_atomically
 from unet_book.datasets.checks import check_labels
 
@@ -73,11 +73,11 @@ def to_unit(image: ArrayLike) -> np.ndarray:
     Parameters
     ----------
     image : array_like
-        Bool, integer or floating point, of any shape.
+        Bool, integer or floating point, of any shape; numpy or torch.
 
     Returns
     -------
-    ndarray of float32
+    ndarray or Tensor of float32
         In [0, 1], same shape; 0 for a constant image that is not 8-bit.
 
     Raises
@@ -90,7 +90,11 @@ def to_unit(image: ArrayLike) -> np.ndarray:
     >>> to_unit(np.array([[0, 51, 255]], dtype=np.uint8))
     array([[0. , 0.2, 1. ]], dtype=float32)
     """
-    image = to_numpy(image)
+    return like(_to_unit(to_numpy(image)), image)
+
+
+def _to_unit(image: np.ndarray) -> np.ndarray:
+    """`to_unit` of a numpy array."""
     if image.dtype == bool:
         return image.astype(np.float32)
     if image.dtype == np.uint8:
