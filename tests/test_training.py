@@ -530,6 +530,18 @@ def test_a_preset_that_cannot_be_is_refused(change, words):
         replace(TINY, **change)
 
 
+@pytest.mark.parametrize("other", ["nuclei", [np.zeros((9, 9))], ()])
+def test_what_is_no_stack_is_refused(data, other):
+    for parts in ((other, data), (data, other)):
+        with pytest.raises(TypeError, match=r"takes a Stack, not .*datasets.load\(name\)"):
+            train(parts[0], TINY, parts[1], **HOW)
+
+
+def test_a_folder_is_no_checkpoint(data, tmp_path):
+    with pytest.raises(IsADirectoryError, match="is a folder, and a checkpoint is a file"):
+        train(data, TINY, checkpoint=tmp_path, **HOW)
+
+
 @pytest.mark.parametrize("seed", [-1, 2**63, 1.5, "3"])
 def test_a_seed_out_of_range_is_refused(data, seed):
     with pytest.raises(ValueError, match=f"seed is a whole number from 0 .* not {seed!r}"):
