@@ -362,6 +362,10 @@ BROKEN = {
     "no network": (lambda header, tensors: header.pop("network"), "header is no checkpoint's"),
     "a list": (lambda header, tensors: header.update(network=[1]), "header is no checkpoint's"),
     "another word": (lambda header, tensors: header["network"].update(color=1), "color"),
+    "an endless depth": (
+        lambda header, tensors: header["network"].update(depth=60),
+        "no network that can be built",
+    ),
     "another width": (wide, "is damaged: model.*has the shape"),
     "a weight less": (lambda header, tensors: tensors.pop("model.bottom.0.bias"), "of nothing"),
     "a weight more": (

@@ -185,7 +185,7 @@ def load_model(
     try:
         with torch.device("meta"):  # shapes and no numbers
             model = build(**theirs)
-    except (TypeError, ValueError) as error:
+    except (TypeError, ValueError, RuntimeError, OverflowError) as error:  # of sizes past counting
         raise ValueError(f"{path} holds no network that can be built: {error}") from error
     tensors, _ = _read(path, model, [prefix])
     _put_weights(model, tensors, prefix, assign=True)
