@@ -453,3 +453,28 @@ def test_no_bit_is_lost_where_pillow_has_to_stand_in(tmp_path):
     assert "imagecodecs" in said(decode_by_pillow, tmp_path / "a.tif")
     tifffile.imwrite(tmp_path / "a.tif", colors[..., 0], compression="zlib")
     assert np.array_equal(decode_by_pillow(tmp_path / "a.tif")[0], colors[..., 0])
+
+
+@pytest.mark.parametrize("compression", [None, "zlib"])
+def test_frames_that_a_stopped_acquisition_never_took_are_not_invented(tmp_path, compression):
+    how = {"ome": True, "metadata": {"axes": "TYX"}, "compression": compression}
+    tifffile.imwrite(tmp_path / "a.ome.tif", np.stack([gray(0), gray(1)]), **how)
+    assert len(files.read_frames(tmp_path / "a.ome.tif")) == 2
+    content = (tmp_path / "a.ome.tif").read_bytes()
+    for word in (b'SizeT="%d"', b'PlaneCount="%d"'):
+        assert word % 2 in content
+        content = content.replace(word % 2, word % 5)
+    (tmp_path / "a.ome.tif").write_bytes(content)
+    assert "3 of the 5 images" in said(files.read_frames, tmp_path / "a.ome.tif")
+
+
+def test_a_damaged_size_is_told_before_terabytes_are_read(tmp_path):
+    tifffile.imwrite(tmp_path / "a.tif", gray(), metadata=None)
+    with tifffile.TiffFile(tmp_path / "a.tif") as file:
+        place = file.pages[0].tags["ImageLength"].valueoffset
+    content = bytearray((tmp_path / "a.tif").read_bytes())
+    content[place + 3] = 13
+    (tmp_path / "a.tif").write_bytes(content)
+    assert "more than its" in said(datasets.read_image, tmp_path / "a.tif")
+    tifffile.imwrite(tmp_path / "a.tif", gray() > 100)  # of bits, eight in a byte
+    assert datasets.read_image(tmp_path / "a.tif").shape == (24, 32)

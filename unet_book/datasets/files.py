@@ -19,7 +19,7 @@ import numpy as np
 import tifffile
 from PIL import Image, ImageOps, ImageSequence, UnidentifiedImageError
 
-from unet_book._arrays import ArrayLike, like, to_numpy
+from unet_book._arrays import Array, ArrayLike, like, to_numpy
 from unet_book._files import write_atomically
 from unet_book.datasets.checks import check_labels
 
@@ -62,7 +62,7 @@ TURNS = {
 }
 
 
-def to_unit(image: ArrayLike) -> np.ndarray:
+def to_unit(image: ArrayLike) -> Array:
     """Bring gray values to [0, 1].
 
     8-bit values are divided by 255: the camera used the range as its operator chose, and what is
@@ -468,6 +468,7 @@ def _decode_tifffile(path: Path, as_shown: bool) -> tuple[np.ndarray, str]:
         page = file.pages[0]
         _refuse_loss(page.compression, as_shown)
         series = file.series[0]
+        _refuse_missing(series, page, Path(path).stat().st_size)
         pixels, axes = series.asarray(), series.axes
         if pixels.size == 0:
             raise ValueError("no image inside")
@@ -478,6 +479,21 @@ def _decode_tifffile(path: Path, as_shown: bool) -> tuple[np.ndarray, str]:
             pixels = _inverse(pixels)
         turn = page.tags["Orientation"].value if "Orientation" in page.tags else 1
     return _upright(pixels, axes, int(turn)), axes
+
+
+def _refuse_missing(series: tifffile.TiffPageSeries, page: tifffile.TiffPage, size: int) -> None:
+    """Images that are named and not there would be read as black; and a damaged size as terabytes.
+
+    An acquisition that was stopped leaves an OME file that names all the images it should have had.
+    """
+    lost = sum(part is None for part in series.pages)
+    if lost:
+        raise _Unreadable(
+            f"{lost} of the {len(series.pages)} images that its description names are not in it; "
+            "open it in Fiji and save those that are"
+        )
+    if page.compression == 1 and series.size * page.bitspersample > 8 * size:
+        raise ValueError(f"{series.shape} pixels are more than its {size:,} bytes hold")
 
 
 def _is_inverted(page: tifffile.TiffPage, as_shown: bool) -> bool:
