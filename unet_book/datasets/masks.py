@@ -90,12 +90,6 @@ class Look:
         at = np.argmax(self.sizes)
         return int(self.numbers[at]), int(self.sizes[at])
 
-    def is_ground(self, number: int) -> bool:
-        """Whether a number covers more than 0 does, and far more than a cell."""
-        covered, cells = self.largest[1], self.sizes[self.numbers != number]
-        far = len(cells) and covered > 10 * np.median(cells)
-        return bool(far and covered > self.background * self.pixels)
-
     @property
     def only(self) -> str:
         """Its numbers in words, at most five."""
@@ -318,12 +312,20 @@ def _refuse_no_instances(look: Look, soft: list[Look], many: bool) -> None:
 def _refuse_numbered_background(looks: Sequence[Look]) -> None:
     """A number that covers more than 0, and in every mask far more than a cell, is no cell."""
     number, covered = looks[0].largest
-    if all(look.largest[0] == number and look.is_ground(number) for look in looks):
+    if all(look.largest[0] == number and _is_ground(look) for look in looks):
         raise ValueError(
             f"{looks[0].name}: the number {number} covers {covered:,} pixels, more than 0 does, "
             "and it is the largest in every mask; it looks like the background. Make that 0, as "
             f"mask[mask == {number}] = 0, or if nobody annotated it, say so: --ignore {number}"
         )
+
+
+def _is_ground(look: Look) -> bool:
+    """Whether its largest number covers more than 0 does, and far more than a cell."""
+    number, covered = look.largest
+    cells = look.sizes[look.numbers != number]
+    far = len(cells) and covered > 10 * np.median(cells)
+    return bool(far and covered > look.background * look.pixels)
 
 
 def _is_wrapped(look: Look) -> bool:
