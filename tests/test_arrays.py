@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+import torch
 
 from unet_book import datasets, metrics
 from unet_book.datasets import phantom
@@ -78,3 +79,26 @@ def test_as_many_cells_as_a_slide_has():
     assert metrics.seg(truth, truth) == metrics.v_rand(truth, truth) == 1
     assert metrics.seg(truth, found) == 0.5  # a half is not more than a half
     assert 0.5 < metrics.v_rand(truth, found) < 1
+
+
+@pytest.mark.parametrize("dtype", [torch.float16, torch.bfloat16, torch.float64])
+def test_every_float_of_torch_is_read(dtype):
+    """numpy has no bfloat16."""
+    image = torch.tensor(IMAGE).to(dtype)
+    found = datasets.to_unit(image)
+    assert isinstance(found, torch.Tensor) and found.dtype == torch.float32
+    assert np.array_equal(found, datasets.to_unit(image.double().numpy()))
+    stack = datasets.Stack("a", [image.clamp(0, 1)], [LABELS])
+    assert np.array_equal(stack.images[0], image.clamp(0, 1).float())
+    scores = [metrics.challenge_scores(LABELS, p, [0.5]) for p in (found.to(dtype), found)]
+    assert abs(scores[0]["pixel_error"] - scores[1]["pixel_error"]) < 0.01
+
+
+@pytest.mark.parametrize("height", [60, 50])
+def test_a_stack_is_a_copy(height):
+    """What its owner does to an array later changes nothing in it."""
+    images = [IMAGE.copy(), IMAGE[:height].copy()]
+    labels = [LABELS.copy(), LABELS[:height].copy()]
+    stack = datasets.Stack("a", images, labels)
+    images[0][:], labels[0][:] = 0.5, 7
+    assert np.array_equal(stack.images[0], IMAGE) and np.array_equal(stack.labels[0], LABELS)

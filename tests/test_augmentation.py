@@ -336,3 +336,11 @@ def test_images_of_three_axes_are_refused():
 def test_an_image_of_integers_is_refused():
     with pytest.raises(TypeError, match="float image"):
         random_tile(numbered(9, 9), numbered(9, 9), None, 8, 0, Augmentation(), seeded())
+
+
+@pytest.mark.parametrize(
+    "name, value", [("mirror", "no"), ("rotation", "180"), ("sigma", None), ("contrast", True)]
+)
+def test_a_setting_of_another_kind_is_refused(name, value):
+    with pytest.raises(ValueError, match=f"{name} must be .*, not {value!r}"):
+        Augmentation(**{name: value})

@@ -362,6 +362,10 @@ BROKEN = {
     "no network": (lambda header, tensors: header.pop("network"), "header is no checkpoint's"),
     "a list": (lambda header, tensors: header.update(network=[1]), "header is no checkpoint's"),
     "another word": (lambda header, tensors: header["network"].update(color=1), "color"),
+    "an endless depth": (
+        lambda header, tensors: header["network"].update(depth=60),
+        "no network that can be built",
+    ),
     "another width": (wide, "is damaged: model.*has the shape"),
     "a weight less": (lambda header, tensors: tensors.pop("model.bottom.0.bias"), "of nothing"),
     "a weight more": (
@@ -416,3 +420,11 @@ def test_nothing_in_the_package_unpickles():
     assert len(sources) > 10
     unsafe = re.compile(r"\bpickle\b|\bjoblib\b|\bshelve\b|\btorch\.load\(|allow_pickle\s*=\s*True")
     assert [file.name for file in sources if unsafe.search(file.read_text("utf-8"))] == []
+
+
+def test_a_name_as_long_as_can_be_is_written(tmp_path):
+    """255 bytes are the most; a letter may take four."""
+    for name in ("n" * 243 + ".safetensors", "\N{SNOWMAN}" * 81 + ".safetensors"):
+        checkpoint.save(tmp_path / name, UNet(base_channels=1, depth=1))
+        assert (tmp_path / name).is_file()
+    assert len(list(tmp_path.iterdir())) == 2

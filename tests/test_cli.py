@@ -477,6 +477,66 @@ def test_a_missing_image_is_refused(complaint, trained, tmp_path):
     assert f"{tmp_path / 'no.png'}: no such file" in words
 
 
+def test_a_broken_result_stops_nobody(trained, image, tmp_path, capsys):
+    """A file that was cut off, called as a result: beside the images, and where one should go."""
+    (tmp_path / "old_cells.tif").write_bytes(b"II*\0")
+    assert run("predict", trained, tmp_path, "--out", tmp_path / "out") == 1
+    assert "old_cells.tif: can't be read" in capsys.readouterr().err
+    (tmp_path / "one_cells.tif").write_bytes(b"II*\0")
+    assert run("predict", trained, image, "--out", tmp_path) == 1
+    assert "one_cells.tif is not of this program" in capsys.readouterr().err
+
+
+def test_images_that_share_a_name_in_two_folders_have_two_results(trained, tmp_path):
+    folder = write_folder(tmp_path / "data", 2)
+    for kind in ("images", "masks"):
+        for i in range(2):
+            (folder / kind / f"day{i}").mkdir()
+            (folder / kind / f"{i}.tif").rename(folder / kind / f"day{i}" / "a.tif")
+    out = tmp_path / "out"
+    assert run("predict", trained, "--data", folder, "--split", "all", "--out", out) == 0
+    found = [path.relative_to(out).as_posix() for path in sorted(out.rglob("*.tif"))]
+    assert found == ["images/day0/a_cells.tif", "images/day1/a_cells.tif"]
+
+
+def test_results_that_a_shell_names_are_no_images(complaint, trained, image, tmp_path):
+    """`predict run images/*` a second time, the results beside the images."""
+    for _ in range(2):
+        everything = sorted(tmp_path.iterdir())
+        assert run("predict", trained, *everything, image, "--out", tmp_path) == 0
+    assert sorted(os.listdir(tmp_path)) == ["one.png", "one_cells.tif"]
+    words = complaint("predict", trained, tmp_path / "one_cells.tif", "--out", tmp_path)
+    assert "one_cells.tif is a result of this program" in words
+
+
+def test_folders_within_a_folder_are_told(trained, image, tmp_path, capsys):
+    (tmp_path / "more").mkdir()
+    (tmp_path / "stack.tif").mkdir()  # a folder, whatever it is called
+    assert run("predict", trained, tmp_path, "--out", tmp_path / "out") == 0
+    assert "more, … is left out" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("encoding", ["ascii", "cp1252", "utf-8"])
+def test_a_name_that_cannot_be_printed_is_no_error(trained, image, tmp_path, monkeypatch, encoding):
+    strange = image.rename(tmp_path / os.fsdecode(b"\xe2\x98\x83\xff.png"))
+    with open(tmp_path / "said", "w", encoding=encoding) as said, monkeypatch.context() as patch:
+        patch.setattr("sys.stdout", said)
+        assert run("predict", trained, strange, "--out", tmp_path / "out") == 0
+    assert len(os.listdir(tmp_path / "out")) == 1 and "cells" in (tmp_path / "said").read_text()
+
+
+def test_nobody_has_to_listen(trained, folder, image, tmp_path, monkeypatch, capsys):
+    """`| head` ends before the program does, and a service has closed its stderr."""
+    reader, writer = os.pipe()
+    os.close(reader)
+    with monkeypatch.context() as patch:
+        patch.setattr("sys.stdout", os.fdopen(writer, "w"))
+        assert run("predict", trained, image, "--out", tmp_path / "out") == 0
+    assert os.listdir(tmp_path / "out") == ["one_cells.tif"] and not capsys.readouterr().err
+    monkeypatch.setattr("sys.stderr", None)
+    assert train(folder, tmp_path / "run", "--steps", 1) == 0
+
+
 def test_bad_images_are_told_at_the_end_and_the_others_are_done(trained, image, tmp_path, capsys):
     (tmp_path / "bad.png").write_bytes(b"half an image")
     files = [tmp_path / "bad.png", tmp_path / "no.png", image]
@@ -618,10 +678,10 @@ def test_both_images_and_data_are_refused(complaint, trained, folder, image, tmp
     assert words == "give either image files or --data"
 
 
-@pytest.mark.parametrize("device", ["toaster", "cuda:99"])
+@pytest.mark.parametrize("device", ["toaster", "cuda:99", "meta", "mps"])
 def test_an_unknown_device_is_refused(complaint, folder, tmp_path, device):
     words = complaint("train", "--data", folder, "--out", tmp_path, "--device", device)
-    assert f"no device '{device}' here" in words
+    assert f"no device '{device}' here" in words and len(words) < 300
 
 
 def test_an_unknown_split_is_refused(complaint, trained, folder):
@@ -645,6 +705,17 @@ def test_a_file_in_the_place_of_the_folder_is_refused_and_kept(complaint, folder
     words = complaint("train", "--data", folder, "--out", tmp_path / "out")
     assert str(tmp_path / "out") in words
     assert (tmp_path / "out").read_text() == "mine"
+
+
+def test_a_link_to_nowhere_is_refused(complaint, trained, image, tmp_path):
+    (tmp_path / "out").symlink_to(tmp_path / "gone")
+    words = complaint("predict", trained, image, "--out", tmp_path / "out")
+    assert "out is a link to nowhere" in words
+
+
+def test_an_empty_argument_is_refused(complaint, trained, image):
+    """As of "$OUT" where OUT is not set; else the results would go where the user stands."""
+    assert "an argument is empty" in complaint("predict", trained, image, "--out", "")
 
 
 def test_a_folder_that_cannot_be_written_is_refused_before_training(complaint, folder, tmp_path):

@@ -929,3 +929,71 @@ def assert_every_cell_reaches_the_field_of_interest(stack):
     for labels in stack.labels:
         inner = labels[m:-m, m:-m]
         assert set(np.unique(labels[labels > 0])) == set(np.unique(inner[inner > 0]))
+
+
+# --- folders as people have them ------------------------------------------------------------------
+
+
+def test_files_that_share_a_name_are_told_apart_by_their_folders(tmp_path):
+    """Else `predict --data` would write the second's cells over the first's."""
+    folder = make_folder(tmp_path, 2)
+    for kind, suffix in (("images", "png"), ("masks", "tif")):
+        for i, path in enumerate(sorted((folder / kind).iterdir())):
+            (folder / kind / f"day{i}").mkdir()
+            path.rename(folder / kind / f"day{i}" / f"a.{suffix}")
+    assert datasets.load(folder, "all").names == ["images/day0/a", "images/day1/a"]
+
+
+def test_frame_0000_has_a_mask_like_the_others(tmp_path):
+    """nnU-Net's "_0000" is a channel, and everybody else's a frame."""
+    folder = make_folder(tmp_path, 2)
+    for i in range(2):
+        (folder / "images" / f"im{i}.png").rename(folder / "images" / f"t_000{i}.png")
+        (folder / "masks" / f"im{i}.tif").rename(folder / "masks" / f"t_000{i}_mask.tif")
+    assert datasets.load(folder, "all").names == ["t_0000", "t_0001"]
+
+
+def test_linked_folders_are_read_and_a_link_back_ends(tmp_path):
+    folder = make_folder(tmp_path, 3)
+    for kind in ("images", "masks"):
+        (tmp_path / kind).mkdir()
+        path = next((folder / kind).glob("im1.*"))
+        path.rename(tmp_path / kind / path.name)
+        (folder / kind / "more").symlink_to(tmp_path / kind)
+        (folder / kind / "back").symlink_to(folder / kind)
+    assert len(datasets.load(folder, "all")) == 3
+
+
+def make_bowl(folder, counts):
+    """The layout of the 2018 Data Science Bowl: a folder an image, with a file a cell."""
+    for i, count in enumerate(counts):
+        for kind in ("images", "masks"):
+            (folder / f"id{i}" / kind).mkdir(parents=True)
+        Image.fromarray(image_like()).save(folder / f"id{i}" / "images" / f"id{i}.png")
+        for k in range(count):
+            mask = np.zeros((24, 32), np.uint8)
+            mask[2:8, 8 * k + 1 : 8 * k + 6] = 255
+            Image.fromarray(mask).save(folder / f"id{i}" / "masks" / f"cell{k}.png")
+    return folder
+
+
+def test_an_image_with_one_cell_has_one_file_for_it(tmp_path):
+    stack = datasets.load(make_bowl(tmp_path / "bowl", [3, 1, 2]), "all")
+    assert [stack[i : i + 1].cell_count() for i in range(3)] == [3, 1, 2]
+
+
+def test_a_folder_beside_others_that_holds_no_images_is_told(tmp_path):
+    folder = make_bowl(tmp_path / "bowl", [3, 2, 2])
+    (folder / "id1" / "images").rename(folder / "id1" / "Images")
+    with pytest.warns(UserWarning, match="id1 left out"):
+        assert len(datasets.load(folder, "all")) == 2
+
+
+def test_what_is_ignored_is_no_cell(tmp_path):
+    folder = make_folder(tmp_path, mask=lambda *_: 255 * (mask_like() > 0).astype(np.uint8))
+    assert "no mask holds a cell" in message(ValueError, datasets.load, folder, ignore=255)
+
+
+def test_the_books_sets_have_labels_and_no_classes():
+    for how in ({"classes": (1,)}, {"ignore": 255}):
+        assert "masks of a folder" in message(ValueError, datasets.load, "nuclei", **how)

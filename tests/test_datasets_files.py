@@ -1,5 +1,8 @@
 """Files as programs write them: every trait that bug reports tell of has its right value."""
 
+import struct
+import zlib
+
 import numpy as np
 import pytest
 import tifffile
@@ -385,3 +388,93 @@ def test_an_array_in_colors_is_no_stack(tmp_path, count):
     assert np.array_equal(datasets.read_image(tmp_path / "a.npy"), datasets.to_unit(gray()))
     np.save(tmp_path / "b.npy", np.stack([gray()] * 3))
     assert len(files.read_frames(tmp_path / "b.npy")) == 3
+
+
+# ---- traits that would be lost in silence
+
+
+def png_of_16_bits(path, pixels):
+    """A PNG of (H, W, C) uint16, which Pillow can't write."""
+    height, width, channels = pixels.shape
+    kind = {1: 0, 2: 4, 3: 2, 4: 6}[channels]
+    rows = b"".join(b"\0" + row.astype(">u2").tobytes() for row in pixels)
+    parts = {
+        b"IHDR": struct.pack(">IIBBBBB", width, height, 16, kind, 0, 0, 0),
+        b"IDAT": zlib.compress(rows),
+        b"IEND": b"",
+    }
+    chunks = [
+        struct.pack(">I", len(data)) + name + data + struct.pack(">I", zlib.crc32(name + data))
+        for name, data in parts.items()
+    ]
+    path.write_bytes(b"\x89PNG\r\n\x1a\n" + b"".join(chunks))
+    return path
+
+
+@pytest.mark.parametrize("channels", [2, 3, 4])
+def test_no_bit_of_a_png_is_lost(tmp_path, channels):
+    """Of 16 bits of colors Pillow keeps 8: cell 300 would be cell 1, and cell 200 background."""
+    labels = np.repeat(gray().astype(np.uint16)[..., None] + 200, channels, axis=2)
+    file = png_of_16_bits(tmp_path / "a.png", labels)
+    for read in (datasets.read_image, datasets.read_labels):
+        assert "16 bits" in said(read, file)
+    file = png_of_16_bits(tmp_path / "b.png", labels[..., :1])
+    assert np.array_equal(datasets.read_labels(file), labels[..., 0])
+
+
+@pytest.mark.parametrize("shape", [(1, 32), (24, 1), (1, 1)])
+def test_one_row_or_column_of_equal_channels_is_gray(tmp_path, shape):
+    line = gray()[: shape[0], : shape[1]]
+    Image.fromarray(np.dstack([line] * 3)).save(tmp_path / "a.png")
+    assert np.array_equal(datasets.read_image(tmp_path / "a.png"), datasets.to_unit(line))
+    assert np.array_equal(datasets.read_labels(tmp_path / "a.png"), line)
+
+
+@pytest.mark.parametrize("size", ["abc", "1e-12", "inf", "nan", "1e30"])
+def test_a_pixels_size_that_makes_no_sense_is_none(tmp_path, size):
+    how = {"axes": "YX", "PhysicalSizeX": size, "PhysicalSizeY": size}
+    tifffile.imwrite(tmp_path / "a.tif", gray(), ome=True, metadata=how)
+    resolution = files.read_resolution(tmp_path / "a.tif")
+    assert resolution in (None, ((1.0, 1.0), 1))
+    datasets.write_labels(tmp_path / "b.tif", gray(), resolution)  # which it can always write
+
+
+def test_a_broken_tiff_was_written_by_nobody(tmp_path):
+    for start in (b"II*\0", b"MM\0*", b"II*\0garbage"):
+        (tmp_path / "a.tif").write_bytes(start)
+        assert files.written_by(tmp_path / "a.tif") == ""
+        assert files.read_resolution(tmp_path / "a.tif") is None
+
+
+def test_no_bit_is_lost_where_pillow_has_to_stand_in(tmp_path):
+    """Fiji's LZW, which tifffile reads with a further package only."""
+    colors = np.dstack([gray().astype(np.uint16) + 200] * 3)
+    tifffile.imwrite(tmp_path / "a.tif", colors, photometric="rgb", compression="zlib")
+    assert "imagecodecs" in said(decode_by_pillow, tmp_path / "a.tif")
+    tifffile.imwrite(tmp_path / "a.tif", colors[..., 0], compression="zlib")
+    assert np.array_equal(decode_by_pillow(tmp_path / "a.tif")[0], colors[..., 0])
+
+
+@pytest.mark.parametrize("compression", [None, "zlib"])
+def test_frames_that_a_stopped_acquisition_never_took_are_not_invented(tmp_path, compression):
+    how = {"ome": True, "metadata": {"axes": "TYX"}, "compression": compression}
+    tifffile.imwrite(tmp_path / "a.ome.tif", np.stack([gray(0), gray(1)]), **how)
+    assert len(files.read_frames(tmp_path / "a.ome.tif")) == 2
+    content = (tmp_path / "a.ome.tif").read_bytes()
+    for word in (b'SizeT="%d"', b'PlaneCount="%d"'):
+        assert word % 2 in content
+        content = content.replace(word % 2, word % 5)
+    (tmp_path / "a.ome.tif").write_bytes(content)
+    assert "3 of the 5 images" in said(files.read_frames, tmp_path / "a.ome.tif")
+
+
+def test_a_damaged_size_is_told_before_terabytes_are_read(tmp_path):
+    tifffile.imwrite(tmp_path / "a.tif", gray(), metadata=None)
+    with tifffile.TiffFile(tmp_path / "a.tif") as file:
+        place = file.pages[0].tags["ImageLength"].valueoffset
+    content = bytearray((tmp_path / "a.tif").read_bytes())
+    content[place + 3] = 13
+    (tmp_path / "a.tif").write_bytes(content)
+    assert "more than its" in said(datasets.read_image, tmp_path / "a.tif")
+    tifffile.imwrite(tmp_path / "a.tif", gray() > 100)  # of bits, eight in a byte
+    assert datasets.read_image(tmp_path / "a.tif").shape == (24, 32)

@@ -274,3 +274,41 @@ def test_a_folder_called_like_a_data_set_is_not_taken_for_it(tmp_path, monkeypat
     with pytest.raises(ValueError, match="'Nuclei' is a data set of the book and a folder here"):
         datasets.load("Nuclei")
     assert len(datasets.load("./Nuclei", "all")) == 2
+
+
+# ---- a background that is not 0, and classes that are
+
+
+@pytest.mark.parametrize("number", [1, 255, 65535])
+def test_a_background_with_a_number_of_its_own_is_refused(number):
+    """OpenCV's watershed gives it 1, and the lines between cells -1."""
+    mask = np.where(cells() == 0, number, cells() + 1)
+    with pytest.raises(ValueError, match=f"the number {number} covers .* like the background"):
+        read(mask, mask)
+    lines = np.where((mask == number) & (np.arange(SIZE[1]) % 40 == 0), -1, mask)
+    with pytest.raises(ValueError, match=f"the number {number} covers"):
+        read(lines)
+
+
+def test_a_large_cell_in_one_mask_and_a_dense_soft_mask_are_no_background():
+    one = cells()
+    one[:, :140] = 99  # in one image a giant covers more than the background
+    with pytest.warns(UserWarning, match="99 covers"):
+        assert read(one, cells(1))[0].max() == 99
+    with pytest.warns(UserWarning, match="gray edges"):  # white covers more than black
+        assert len(read(resized(255 * (cells() == 0)))) == 1
+
+
+def test_zero_can_be_a_class():
+    """The cells of an inverted mask are black."""
+    found = quietly(255 - WHITE, classes=(0,))[0]
+    assert same_cells(found, quietly(WHITE)[0])
+    assert np.array_equal(quietly(WHITE, classes=(0, 255))[0] > 0, np.ones(SIZE, bool))
+
+
+def test_a_class_may_stand_alone_or_in_an_array():
+    for classes in (255, [255], np.array([255, 7])):
+        assert same_cells(quietly(WHITE, classes=classes)[0], quietly(WHITE)[0])
+    for classes in (1.5, "1", (1, -1)):
+        with pytest.raises(ValueError, match="whole numbers, 0 or more, not"):
+            read(WHITE, classes=classes)

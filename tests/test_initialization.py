@@ -86,7 +86,7 @@ def test_fan_in_of_a_linear_layer_is_its_inputs():
 
 
 def test_fan_in_of_a_layer_without_weights_is_refused_by_name():
-    with pytest.raises(TypeError, match="Conv2d, ConvTranspose2d, Linear, not .*ReLU"):
+    with pytest.raises(TypeError, match="Conv2d, .*ConvTranspose3d, Linear, not .*ReLU"):
         fan_in(nn.ReLU())
 
 
@@ -503,3 +503,16 @@ def test_a_forward_that_raises_leaves_mode_and_hooks_as_they_were():
         activation_statistics(model, noise(45))
     assert modes(model) == before
     assert hooks(model) == []
+
+
+@pytest.mark.parametrize("layer", [nn.Conv1d(64, 64, 3), nn.Conv3d(16, 32, 3)])
+def test_layers_of_other_dimensions_are_drawn_too(layer):
+    """Left as PyTorch drew them they would be too small, and nobody would be told."""
+    incoming = layer.in_channels * math.prod(layer.kernel_size)
+    he_normal_(layer, torch.Generator().manual_seed(0))
+    assert layer.weight.var().item() == pytest.approx(2 / incoming, rel=0.05)
+    assert not layer.bias.any()
+
+
+def test_an_up_convolution_of_a_volume_meets_each_voxel_once():
+    assert fan_in(nn.ConvTranspose3d(8, 4, 2, stride=2)) == 8

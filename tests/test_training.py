@@ -516,11 +516,30 @@ def test_weights_that_are_no_numbers_are_not_saved_though_the_loss_still_is_one(
         ({"weight_decay": -0.1}, "weight_decay must be 0 or more, and finite: -0.1"),
         ({"optimizer": "adam", "weight_decay": 0.1}, 'what "adamw" is'),
         ({"clip": 0.0}, "clip must be above 0, and finite, or None: 0.0"),
+        ({"clip": "1"}, "clip must be a number or None, not '1'"),
+        ({"tile": 44.0}, "tile must be a whole number, not 44.0"),
+        ({"steps": True}, "steps must be a whole number, not True"),
+        ({"learning_rate": "1e-3"}, "learning_rate must be a number, not '1e-3'"),
+        ({"balance": "no"}, "balance must be True or False, not 'no'"),
+        ({"augmentation": None}, "augmentation must be an Augmentation, not None"),
+        ({"augmentation": {"sigma": 3}}, "augmentation must be an Augmentation, not {'sigma': 3}"),
     ],
 )
 def test_a_preset_that_cannot_be_is_refused(change, words):
     with pytest.raises(ValueError, match=words):
         replace(TINY, **change)
+
+
+@pytest.mark.parametrize("other", ["nuclei", [np.zeros((9, 9))], ()])
+def test_what_is_no_stack_is_refused(data, other):
+    for parts in ((other, data), (data, other)):
+        with pytest.raises(TypeError, match=r"takes a Stack, not .*datasets.load\(name\)"):
+            train(parts[0], TINY, parts[1], **HOW)
+
+
+def test_a_folder_is_no_checkpoint(data, tmp_path):
+    with pytest.raises(IsADirectoryError, match="is a folder, and a checkpoint is a file"):
+        train(data, TINY, checkpoint=tmp_path, **HOW)
 
 
 @pytest.mark.parametrize("seed", [-1, 2**63, 1.5, "3"])

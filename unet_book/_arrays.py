@@ -40,7 +40,8 @@ def to_numpy(array: ArrayLike) -> np.ndarray:
     Returns
     -------
     ndarray
-        On the CPU; of what is one already, the same memory.
+        On the CPU; of what is one already, the same memory. bfloat16, which numpy does not have,
+        becomes float32.
 
     Raises
     ------
@@ -49,7 +50,8 @@ def to_numpy(array: ArrayLike) -> np.ndarray:
         something masked, which would be plain pixels afterwards.
     """
     if _is_tensor(array):
-        return array.detach().cpu().numpy()
+        plain = array.detach().cpu()
+        return plain.float().numpy() if str(plain.dtype) == "torch.bfloat16" else plain.numpy()
     parts = array if isinstance(array, list | tuple) else [array]
     if any(map(np.ma.is_masked, parts)):
         raise ValueError(

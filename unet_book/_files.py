@@ -2,9 +2,13 @@
 
 import os
 import secrets
+from collections.abc import Iterator
+from glob import escape
 from pathlib import Path
 
-__all__ = ["write_atomically"]
+__all__ = ["write_atomically", "left_over"]
+
+KEPT = 50  # letters of a name that its temporary file has; a name is 255 bytes at most
 
 
 def write_atomically(path: str | os.PathLike, content: bytes) -> None:
@@ -26,7 +30,7 @@ def write_atomically(path: str | os.PathLike, content: bytes) -> None:
     """
     target = Path(path).resolve()
     target.parent.mkdir(parents=True, exist_ok=True)
-    temporary = target.with_name(f".{target.name}.{secrets.token_hex(4)}.partial")
+    temporary = target.with_name(f".{target.name[:KEPT]}.{secrets.token_hex(4)}.partial")
     try:
         with open(temporary, "xb") as file:
             file.write(content)
@@ -38,3 +42,19 @@ def write_atomically(path: str | os.PathLike, content: bytes) -> None:
         if isinstance(error, OSError) and error.filename is None:  # a full disk names no file
             error.filename = str(path)
         raise
+
+
+def left_over(target: Path) -> Iterator[Path]:
+    """What processes that were killed while they wrote a file have left beside it.
+
+    Parameters
+    ----------
+    target : Path
+        The file.
+
+    Returns
+    -------
+    iterator of Path
+        Its temporary files.
+    """
+    return target.parent.glob(f".{escape(target.name[:KEPT])}.{'?' * 8}.partial")

@@ -56,9 +56,13 @@ def opened(path: str | Path, framework: str) -> Iterator[tuple[safe_open, dict]]
     ------
     FileNotFoundError
         If there is no file.
+    IsADirectoryError
+        For a folder.
     ValueError
         If it is damaged, or no checkpoint.
     """
+    if Path(path).is_dir():
+        raise IsADirectoryError(f"{path} is a folder, and a checkpoint is a file")
     if not Path(path).is_file():
         raise FileNotFoundError(f"there is no checkpoint {path}")
     try:

@@ -8,6 +8,7 @@ needs it; labels and weights are read at the very same places (Section 3.1).
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass, fields
+from numbers import Integral, Real
 
 import numpy as np
 import torch
@@ -16,7 +17,43 @@ from torch import Tensor
 from unet_book.elastic import place_factors, resample
 from unet_book.sizes import whole_number
 
-__all__ = ["Augmentation", "tile_coordinates", "change_gray_values", "random_tile", "check_tile"]
+__all__ = [
+    "check_kinds",
+    "Augmentation",
+    "tile_coordinates",
+    "change_gray_values",
+    "random_tile",
+    "check_tile",
+]
+
+KINDS = {  # of a setting: what it may be, and what that is called
+    int: (Integral, "a whole number"),
+    float: (Real, "a number"),
+    float | None: (Real | None, "a number or None"),
+    bool: (bool, "True or False"),
+    str: (str, "a word"),
+}
+
+
+def check_kinds(settings: object) -> None:
+    """Refuse a setting that is not what it is declared as, by its name.
+
+    Parameters
+    ----------
+    settings : object
+        A dataclass.
+
+    Raises
+    ------
+    ValueError
+        For the first that is another; True is no number.
+    """
+    for field in fields(settings):
+        value = getattr(settings, field.name)
+        other = field.type, f"an {getattr(field.type, '__name__', '')}"
+        kind, called = KINDS.get(field.type, other)
+        if not isinstance(value, kind) or (isinstance(value, bool) and kind is not bool):
+            raise ValueError(f"{field.name} must be {called}, not {value!r}")
 
 
 @dataclass(frozen=True)
@@ -60,12 +97,13 @@ class Augmentation:
             value = getattr(self, field.name)
             if hasattr(value, "item"):
                 object.__setattr__(self, field.name, value.item())
+        whole_number("grid", self.grid, least=2)
+        check_kinds(self)
         for name in ("rotation", "sigma", "contrast", "brightness"):
             if not 0 <= getattr(self, name) < math.inf:
                 raise ValueError(f"{name} must be 0 or more, and finite: {getattr(self, name)}")
         if self.contrast >= 1:
             raise ValueError(f"contrast must be below 1, got {self.contrast}")
-        whole_number("grid", self.grid, least=2)
 
     @classmethod
     def none(cls) -> "Augmentation":

@@ -16,7 +16,6 @@ import shutil
 import tempfile
 import time
 from collections.abc import Callable, Iterable
-from glob import escape
 from pathlib import Path
 from typing import Any, BinaryIO
 
@@ -26,7 +25,7 @@ from torch import Tensor
 from torch.optim import Optimizer
 
 from unet_book import _header
-from unet_book._files import write_atomically
+from unet_book._files import left_over, write_atomically
 from unet_book._header import KEY
 from unet_book.unet import UNet
 
@@ -186,7 +185,7 @@ def load_model(
     try:
         with torch.device("meta"):  # shapes and no numbers
             model = build(**theirs)
-    except (TypeError, ValueError) as error:
+    except (TypeError, ValueError, RuntimeError, OverflowError) as error:  # of sizes past counting
         raise ValueError(f"{path} holds no network that can be built: {error}") from error
     tensors, _ = _read(path, model, [prefix])
     _put_weights(model, tensors, prefix, assign=True)
@@ -235,7 +234,7 @@ def check_room(path: str | Path, needed: int) -> None:
     folder = target.parent
     try:
         folder.mkdir(parents=True, exist_ok=True)
-        for left in folder.glob(f".{escape(target.name)}.{'?' * 8}.partial"):
+        for left in left_over(target):
             if time.time() - left.stat().st_mtime > STALE:
                 left.unlink()
         with tempfile.TemporaryFile(dir=folder, prefix=f".{target.name}.") as file:

@@ -38,7 +38,8 @@ __all__ = [
     "activation_statistics",
 ]
 
-LAYERS = (nn.Conv2d, nn.ConvTranspose2d, nn.Linear)
+TRANSPOSED = (nn.ConvTranspose1d, nn.ConvTranspose2d, nn.ConvTranspose3d)
+LAYERS = (nn.Conv1d, nn.Conv2d, nn.Conv3d, *TRANSPOSED, nn.Linear)
 
 
 def fan_in(layer: nn.Module) -> float:
@@ -74,7 +75,7 @@ def fan_in(layer: nn.Module) -> float:
     if not isinstance(layer, LAYERS):
         raise TypeError(f"fan_in knows {', '.join(t.__name__ for t in LAYERS)}, not {type(layer)}")
     connections = layer.in_channels / layer.groups * math.prod(layer.kernel_size)
-    if isinstance(layer, nn.ConvTranspose2d):
+    if isinstance(layer, TRANSPOSED):
         connections /= math.prod(layer.stride)
     return connections
 

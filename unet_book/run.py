@@ -126,7 +126,9 @@ def check_place(folder: str | os.PathLike) -> None:
         If nothing can be written there.
     """
     folder = Path(folder)
-    there = next(place for place in (folder, *folder.absolute().parents) if place.exists())
+    there = next(place for place in (folder, *folder.absolute().parents) if os.path.lexists(place))
+    if there.is_symlink() and not there.exists():
+        raise NotADirectoryError(f"{there} is a link to nowhere, and {folder} should be a folder")
     if not there.is_dir():
         raise NotADirectoryError(f"{there} is a file, and {folder} should be a folder")
     if not os.access(there, os.W_OK):

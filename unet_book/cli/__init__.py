@@ -57,6 +57,9 @@ def main(arguments: Sequence[object] | None = None) -> int:
         The exit status: 0, 1 where some files failed, 2 for bad input, 130 when interrupted.
     """
     arguments = sys.argv[1:] if arguments is None else [str(word) for word in arguments]
+    if "" in arguments:
+        return _complain("an argument is empty: is a variable of the shell not set?")
+    _print_any_name()
     choice = parser().parse_args(arguments)
     choice.command = shlex.join(["unet-book", *arguments])
     try:
@@ -76,6 +79,12 @@ def main(arguments: Sequence[object] | None = None) -> int:
         goes_on = f"; the same command goes on from {there}" if choice.run is _run_train else ""
         _complain((str(stop) or "interrupted") + goes_on)
         return 130
+
+
+def _print_any_name() -> None:
+    """Names that the terminal has no letters for are printed in escapes instead of an error."""
+    if hasattr(sys.stdout, "reconfigure"):
+        sys.stdout.reconfigure(errors="backslashreplace")
 
 
 def _complain(what: object) -> int:

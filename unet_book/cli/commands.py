@@ -1,6 +1,7 @@
 """What the commands do, once their inputs have been looked at."""
 
 import hashlib
+import os
 import sys
 import time
 from argparse import Namespace
@@ -49,7 +50,7 @@ def train(choice: Namespace, data: Stack, held_out: Stack) -> None:
     folder = Folder(choice.out)
     with folder.locked() if first else nullcontext():  # the first of several processes holds it
         resumed = peek(folder.checkpoint).get("step", 0) if folder.checkpoint.exists() else 0
-        watched = sys.stderr.isatty()
+        watched = _is_watched()
         began = time.perf_counter()
         result = training.train(
             data,
@@ -73,14 +74,27 @@ def train(choice: Namespace, data: Stack, held_out: Stack) -> None:
             _print_run(result, held_out, folder, resumed, seconds)
 
 
+def _say(line: str) -> None:
+    """Print a line at once; if nobody reads any more, go on without: what counts are the files."""
+    try:
+        print(line, flush=True)
+    except BrokenPipeError:
+        sys.stdout = open(os.devnull, "w")
+
+
+def _is_watched() -> bool:
+    """Whether a terminal shows what goes to stderr, which a program without one may have closed."""
+    return sys.stderr is not None and sys.stderr.isatty()
+
+
 def _print_run(
     result: training.Result, held_out: Stack, folder: Folder, resumed: int, seconds: float
 ) -> None:
     """Where the network is, and how well it did."""
     last = result.history[-1]
     guess = metrics.majority_error(all_pixels(true_classes(held_out.labels)))
-    print(f"the network: {folder.model}")
-    print(
+    _say(f"the network: {folder.model}")
+    _say(
         f"{last['step'] - resumed} steps in {seconds:.0f} s: {last['error']:.2%} of the "
         f"held-out pixels wrong; guessing the majority class gives {guess:.2%}"
     )
@@ -112,7 +126,7 @@ def write_cells(
         write, images = results[kind]
         path.parent.mkdir(parents=True, exist_ok=True)
         write(path, images[0] if len(frames) == 1 else images, resolution)
-    print(f"{places['cells']}: {sum(int(frame.max()) for frame in cells)} cells")
+    _say(f"{places['cells']}: {sum(int(frame.max()) for frame in cells)} cells")
 
 
 def cell_finder(file: Path, device: str | None) -> UNet:
@@ -148,11 +162,11 @@ def evaluate(choice: Namespace, file: Path, stack: Stack) -> None:
     found = predicted_classes(model, stack.images, best_tile(model))
     cells = [datasets.instances(mask == 1) for mask in found]
     truth, found = all_pixels(true_classes(stack.labels)), all_pixels(found)
-    print(f"{stack.name}, {choice.split}: {len(stack)} images, {stack.cell_count()} cells")
-    print(f"pixel error            {metrics.pixel_error(truth, found):8.2%}")
-    print(f"  of the majority class{metrics.majority_error(truth):8.2%}")
-    print(f"foreground IoU         {metrics.iou(truth, found):8.3f}")
-    print(f"SEG, cell by cell      {_seg_of(stack.labels, cells):>8}")
+    _say(f"{stack.name}, {choice.split}: {len(stack)} images, {stack.cell_count()} cells")
+    _say(f"pixel error            {metrics.pixel_error(truth, found):8.2%}")
+    _say(f"  of the majority class{metrics.majority_error(truth):8.2%}")
+    _say(f"foreground IoU         {metrics.iou(truth, found):8.3f}")
+    _say(f"SEG, cell by cell      {_seg_of(stack.labels, cells):>8}")
 
 
 def _seg_of(truth: Sequence[np.ndarray], found: Sequence[np.ndarray]) -> str:
@@ -179,17 +193,17 @@ def reproduce_parts(choice: Namespace, names: Iterable[str]) -> None:
     device = choose_device(choice.device)
     for name in names:
         run = reproduce.run_part(
-            choice.table, parts[name], choice.out, device, progress=sys.stderr.isatty()
+            choice.table, parts[name], choice.out, device, progress=_is_watched()
         )
-        print(f"{name}: trained in {run['seconds']:.0f} s, and scored")
+        _say(f"{name}: trained in {run['seconds']:.0f} s, and scored")
     missing = reproduce.missing_parts(choice.table, choice.out)
     if missing:
-        print(f"the table still needs {', '.join(missing)}")
+        _say(f"the table still needs {', '.join(missing)}")
         return
     record = reproduce.collect(choice.table, choice.out, f"unet-book reproduce {choice.table}")
     path = choice.out / f"{choice.table}.json"
     reproduce.write_json(path, record, indent=1)
-    print(f"the record: {path}")
+    _say(f"the record: {path}")
 
 
 class _Trained:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from argparse import Namespace
 from collections.abc import Iterable
 from glob import glob
@@ -155,30 +156,15 @@ def places(choice: Namespace, name: str) -> dict[str, Path]:
 
 
 def _image_files(paths: Iterable[Path]) -> list[Path]:
-    """The files that `paths` are, hold if folders, or mean if they have wildcards.
+    """The files that `paths` are, hold if folders, or mean if they have wildcards; each once.
 
-    Results of this program are no images. Raises ValueError where two would give one result.
+    Results of this program are no images. Raises ValueError where two would give one result, or if
+    there is none.
     """
-    files = []
-    for path in paths:
-        found = [path]
-        if path.is_dir():
-            found = [
-                file
-                for file in sorted(path.iterdir(), key=natural)
-                if file.suffix.lower() in datasets.SUFFIXES
-                and not file.name.startswith(".")
-                and not _is_ours(file)
-            ]
-            if not found:
-                known = ", ".join(datasets.SUFFIXES)
-                raise ValueError(f"{path}: no image in it; known are {known}")
-        elif not path.exists() and set("*?[") & set(str(path)):  # a shell that passes them on
-            found = [Path(file) for file in sorted(glob(str(path)), key=natural)]
-            found = [file for file in found if not _is_ours(file)]
-            if not found:
-                raise ValueError(f"{path}: no file has such a name")
-        files += found
+    named = [file for path in paths for file in _files_of(path)]
+    files = [file for file in dict.fromkeys(named) if not _is_ours(file)]
+    if not files:
+        raise ValueError(f"{named[0]} is a result of this program, and no image to predict")
     for file, other in pairwise(sorted(files, key=lambda file: _stem(file))):
         if _stem(file) == _stem(other):
             raise ValueError(
@@ -186,6 +172,36 @@ def _image_files(paths: Iterable[Path]) -> list[Path]:
                 "predict them into two folders"
             )
     return files
+
+
+def _files_of(path: Path) -> list[Path]:
+    """The files that one path stands for; ValueError if there is none."""
+    if path.is_dir():
+        return _images_in(path)
+    if path.exists() or not set("*?[") & set(str(path)):
+        return [path]
+    found = [Path(name) for name in sorted(glob(str(path)), key=natural)]  # a shell passed it on
+    found = [file for file in found if not file.is_dir()]
+    if not found:
+        raise ValueError(f"{path}: no file has such a name")
+    return found
+
+
+def _images_in(folder: Path) -> list[Path]:
+    """The images of a folder, hidden ones and results apart; a warning of folders in it."""
+    inside = [path for path in sorted(folder.iterdir(), key=natural) if path.name[0] != "."]
+    files = [path for path in inside if path.suffix.lower() in datasets.SUFFIXES]
+    found = [file for file in files if not file.is_dir() and not _is_ours(file)]
+    if not found:
+        raise ValueError(f"{folder}: no image in it; known are {', '.join(datasets.SUFFIXES)}")
+    parts = [path for path in inside if path.is_dir()]
+    if parts:
+        warnings.warn(
+            f"{folder}: what is in {parts[0].name}{', …' * (len(parts) > 1)} is left out; name the "
+            "folders within it, too",
+            stacklevel=2,
+        )
+    return found
 
 
 def _stem(path: Path) -> str:

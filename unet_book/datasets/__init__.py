@@ -144,6 +144,8 @@ def load(
         raise ValueError(
             f"{name!r} is a data set of the book and a folder here: say ./{name} for the folder"
         )
+    if key in names() and (np.size(classes) or ignore is not None):
+        raise ValueError(f"classes and ignore are for the masks of a folder; {name!r} has labels")
     if key in CTC:
         return load_ctc(key, split, truth)
     if truth is not None:

@@ -19,7 +19,7 @@ import numpy as np
 import tifffile
 from PIL import Image, ImageOps, ImageSequence, UnidentifiedImageError
 
-from unet_book._arrays import ArrayLike, to_numpy
+from unet_book._arrays import Array, ArrayLike, like, to_numpy
 from unet_book._files import write_atomically
 from unet_book.datasets.checks import check_labels
 
@@ -45,6 +45,7 @@ COMMON = (1, 5, 7, 8, 32773, 32946)  # TIFF's numbers of the compressions that a
 LOSSY = re.compile("JPE?G|JP2|MPO|WEBP|AVIF")  # in names of compressions and of kinds of file
 
 A_CENTIMETER = {"nm": 1e7, "um": 1e4, "µm": 1e4, "μm": 1e4, "micron": 1e4, "mm": 10, "cm": 1}
+A_CENTIMETER |= {"m": 0.01, "inch": 1 / 2.54}
 WHITE_IS_0 = tifffile.PHOTOMETRIC.MINISWHITE
 REDUCED = 254  # TIFF's tag whose lowest bit marks a thumbnail, or a step of a pyramid
 
@@ -61,7 +62,7 @@ TURNS = {
 }
 
 
-def to_unit(image: ArrayLike) -> np.ndarray:
+def to_unit(image: ArrayLike) -> Array:
     """Bring gray values to [0, 1].
 
     8-bit values are divided by 255: the camera used the range as its operator chose, and what is
@@ -72,11 +73,11 @@ def to_unit(image: ArrayLike) -> np.ndarray:
     Parameters
     ----------
     image : array_like
-        Bool, integer or floating point, of any shape.
+        Bool, integer or floating point, of any shape; numpy or torch.
 
     Returns
     -------
-    ndarray of float32
+    ndarray or Tensor of float32
         In [0, 1], same shape; 0 for a constant image that is not 8-bit.
 
     Raises
@@ -89,7 +90,11 @@ def to_unit(image: ArrayLike) -> np.ndarray:
     >>> to_unit(np.array([[0, 51, 255]], dtype=np.uint8))
     array([[0. , 0.2, 1. ]], dtype=float32)
     """
-    image = to_numpy(image)
+    return like(_to_unit(to_numpy(image)), image)
+
+
+def _to_unit(image: np.ndarray) -> np.ndarray:
+    """`to_unit` of a numpy array."""
     if image.dtype == bool:
         return image.astype(np.float32)
     if image.dtype == np.uint8:
@@ -296,19 +301,22 @@ def written_by(path: str | PathLike) -> str:
     Returns
     -------
     str
-        "" if it says none, or is no TIFF.
+        "" if it says none, can't be read, or is no TIFF.
     """
     if not _is_tiff(path):
         return ""
-    with tifffile.TiffFile(path) as file:
-        return str(file.pages[0].software)
+    try:
+        with tifffile.TiffFile(path) as file:
+            return str(file.pages[0].software)
+    except Exception:  # a broken file raises a dozen kinds
+        return ""
 
 
 def read_resolution(path: str | PathLike) -> Resolution | None:
     """How large a TIFF file says that its pixels are.
 
     Fiji and OME keep a unit in words beside the tags; lengths are then given in centimeters, which
-    TIFF knows.
+    TIFF knows. What is said and makes no sense counts as not said.
 
     Parameters
     ----------
@@ -322,6 +330,16 @@ def read_resolution(path: str | PathLike) -> Resolution | None:
     """
     if not _is_tiff(path):
         return None
+    try:
+        found = _said_resolution(path)
+    except Exception:  # words where numbers should be; the pixels may be sound all the same
+        return None
+    # A TIFF holds it as a fraction of two numbers of 32 bits.
+    return found if found and all(2**-31 < size < 2**31 for size in found[0]) else None
+
+
+def _said_resolution(path: str | PathLike) -> Resolution | None:
+    """What the file says, as `read_resolution` gives it; any error where it is nonsense."""
     with tifffile.TiffFile(path) as file:
         tags, said = file.pages[0].tags, (file.imagej_metadata or {}).get("unit", "")
         ome = _ome_resolution(file.ome_metadata or "" if file.is_ome else "")
@@ -425,7 +443,7 @@ def _without_codecs(path: Path, as_shown: bool, error: Exception) -> tuple[np.nd
             raise UnidentifiedImageError
         pixels, axes = _decode_pillow(path, as_shown)
     except Exception as second:
-        if compression in COMMON and not isinstance(second, UnidentifiedImageError):
+        if compression in COMMON and not isinstance(second, UnidentifiedImageError | _Unreadable):
             raise error from None
         name = getattr(compression, "name", compression)
         raise _Unreadable(
@@ -450,6 +468,7 @@ def _decode_tifffile(path: Path, as_shown: bool) -> tuple[np.ndarray, str]:
         page = file.pages[0]
         _refuse_loss(page.compression, as_shown)
         series = file.series[0]
+        _refuse_missing(series, page, Path(path).stat().st_size)
         pixels, axes = series.asarray(), series.axes
         if pixels.size == 0:
             raise ValueError("no image inside")
@@ -460,6 +479,21 @@ def _decode_tifffile(path: Path, as_shown: bool) -> tuple[np.ndarray, str]:
             pixels = _inverse(pixels)
         turn = page.tags["Orientation"].value if "Orientation" in page.tags else 1
     return _upright(pixels, axes, int(turn)), axes
+
+
+def _refuse_missing(series: tifffile.TiffPageSeries, page: tifffile.TiffPage, size: int) -> None:
+    """Images that are named and not there would be read as black; and a damaged size as terabytes.
+
+    An acquisition that was stopped leaves an OME file that names all the images it should have had.
+    """
+    lost = sum(part is None for part in series.pages)
+    if lost:
+        raise _Unreadable(
+            f"{lost} of the {len(series.pages)} images that its description names are not in it; "
+            "open it in Fiji and save those that are"
+        )
+    if page.compression == 1 and series.size * page.bitspersample > 8 * size:
+        raise ValueError(f"{series.shape} pixels are more than its {size:,} bytes hold")
 
 
 def _is_inverted(page: tifffile.TiffPage, as_shown: bool) -> bool:
@@ -537,6 +571,7 @@ def _decode_pillow(path: Path, as_shown: bool) -> tuple[np.ndarray, str]:
     """The frames of a file that have the first one's size."""
     with _any_size(), Image.open(path) as file:
         _refuse_loss(file.format, as_shown)
+        _refuse_halved(file)
         frames = [
             _pixels(frame, as_shown)
             for frame in ImageSequence.Iterator(file)
@@ -547,6 +582,16 @@ def _decode_pillow(path: Path, as_shown: bool) -> tuple[np.ndarray, str]:
     frames = alike
     axes = "YX" if frames[0].ndim == 2 else "YXS"
     return (frames[0], axes) if len(frames) == 1 else (np.stack(frames), "Q" + axes)
+
+
+def _refuse_halved(file: Image.Image) -> None:
+    """Of several channels with 16 bits each Pillow keeps 8."""
+    how = [tile[3] if isinstance(tile[3], str) else tile[3][0] for tile in file.tile if tile[3]]
+    if file.mode in ("LA", "RGB", "RGBA", "CMYK") and any(";16" in str(mode) for mode in how):
+        raise _Unreadable(
+            "it has several channels of 16 bits, of which 8 would be lost; save it as gray, or as "
+            "TIFF without compression"
+        )
 
 
 @contextmanager
@@ -573,8 +618,8 @@ def _frames(pixels: np.ndarray, axes: str, channel: int | None = None) -> list[n
     if len(axes) != pixels.ndim:
         raise ValueError(f"shape {pixels.shape} with the axes {axes}; one gray image is (H, W)")
     keep = [i for i, size in enumerate(pixels.shape) if size > 1]
-    if len(keep) < 2:  # an image of one row or column
-        keep = [axes.index("Y"), axes.index("X")]
+    if sum(axes[i] not in "CS" for i in keep) < 2:  # an image of one row or column
+        keep = sorted({*keep, axes.index("Y"), axes.index("X")})
     pixels, axes = pixels.reshape([pixels.shape[i] for i in keep]), "".join(axes[i] for i in keep)
     colors = [i for i, name in enumerate(axes) if name in "CS"]
     if len(colors) > 1:

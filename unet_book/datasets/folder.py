@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import re
 import unicodedata
-from collections.abc import Iterable, Sequence
+import warnings
+from collections.abc import Iterable, Iterator, Sequence
 from os import PathLike
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -21,7 +22,7 @@ __all__ = ["read_folder", "natural"]
 
 # What programs add to an image's name for its mask, and to a channel's image.
 ADDED = re.compile(
-    r"(\.ome)?([ _-](cp_masks?|masks?|labels?|segmentation|seg|gt|cells|0000))?$", re.IGNORECASE
+    r"(\.ome)?([ _-](cp_masks?|masks?|labels?|segmentation|seg|gt|cells|0000))*$", re.IGNORECASE
 )
 OTHER = (".json", ".geojson", ".zip", ".roi", ".xml")  # outlines, which are no label images
 
@@ -70,13 +71,21 @@ def read_folder(
                 f"{masks[0]}: the mask is {_size(labels)} but its image {image_path.name} is "
                 f"{_size(image)}; both must have the same height x width"
             )
-    if all(labels.max() <= 0 for labels in numbers):
-        where = pairs[0][1][0].parent
-        raise ValueError(f"{where}: no mask holds a cell; every pixel is background")
     labels = to_cells(numbers, [masks[0] for _, masks in pairs], classes, ignore)
+    if all(cells.max() <= 0 for cells in labels):
+        where = pairs[0][1][0].parent
+        raise ValueError(f"{where}: no mask holds a cell; every pixel is background or ignored")
     from unet_book.datasets.stack import Stack  # and torch: what is wrong was told before
 
-    return Stack(folder.name, images, labels, str(folder), [image.stem for image, _ in pairs])
+    return Stack(folder.name, images, labels, str(folder), _names(folder, pairs))
+
+
+def _names(folder: Path, pairs: Sequence[tuple[Path, list[Path]]]) -> list[str]:
+    """What the images are called: as their files, with their folders where files share a name."""
+    paths = [image for image, _ in pairs]
+    if len({path.stem for path in paths}) == len(paths):
+        return [path.stem for path in paths]
+    return [path.relative_to(folder).with_suffix("").as_posix() for path in paths]
 
 
 def natural(path: object) -> list:
@@ -99,13 +108,30 @@ def natural(path: object) -> list:
 def _pairs(folder: Path) -> list[tuple[Path, list[Path]]]:
     """(image, its masks) of a folder: a mask an image, or a folder an image and a mask a cell."""
     if not (folder / "images").is_dir():
-        inside = [part for part in folder.iterdir() if (part / "images").is_dir()]
+        parts = [part for part in sorted(folder.iterdir(), key=natural) if part.is_dir()]
+        inside = [part for part in parts if (part / "images").is_dir()]
+        _warn_of_parts([part for part in parts if part not in inside] if inside else [])
         if inside:
-            return [pair for part in sorted(inside, key=natural) for pair in _pairs(part)]
+            return [pair for part in inside for pair in _pairs_of(part, at_least=1)]
+    return _pairs_of(folder, at_least=2)
+
+
+def _pairs_of(folder: Path, at_least: int) -> list[tuple[Path, list[Path]]]:
+    """The pairs of images/ and masks/; one image with `at_least` other names has a mask a cell."""
     images, masks = _files(folder / "images"), _files(folder / "masks")
-    if len(images) == 1 and len(masks) > 1 and not set(images) & set(masks):
-        return [(*images.values(), [*masks.values()])]  # a mask a cell
+    if len(images) == 1 and len(masks) >= at_least and not set(images) & set(masks):
+        return [(*images.values(), [*masks.values()])]
     return [(image, [mask]) for image, mask in _matched(images, masks, folder)]
+
+
+def _warn_of_parts(left_out: Sequence[Path]) -> None:
+    """Folders beside those that were read may be a slip."""
+    names = [part.name for part in left_out if not part.name.startswith(".")]
+    if names:
+        some = ", ".join(names[:3]) + ", …" * (len(names) > 3)
+        warnings.warn(
+            f"{left_out[0].parent}: {some} left out, since no images/ is in it", stacklevel=4
+        )
 
 
 def _files(folder: Path) -> dict[str, Path]:
@@ -115,7 +141,7 @@ def _files(folder: Path) -> dict[str, Path]:
         raise FileNotFoundError(
             f"{folder} is missing; a data folder holds images/ and masks/{said}"
         )
-    found = [path for path in folder.rglob("*") if not path.name.startswith(".") and path.is_file()]
+    found = [path for path in _walk(folder) if not path.name.startswith(".") and path.is_file()]
     paths = [path for path in found if path.suffix.lower() in SUFFIXES]
     if not paths:
         said = _said_of_outlines(found)
@@ -127,6 +153,16 @@ def _files(folder: Path) -> dict[str, Path]:
             raise ValueError(f"{folder}: more than one file is called {name!r}; keep one")
         named[name] = path
     return named
+
+
+def _walk(folder: Path, within: frozenset[Path] = frozenset()) -> Iterator[Path]:
+    """All files of a folder and of those in it, linked ones too; a link back leads nowhere."""
+    within = within | {folder.resolve()}
+    for path in folder.iterdir():
+        if not path.is_dir():
+            yield path
+        elif path.resolve() not in within:
+            yield from _walk(path, within)
 
 
 def _said_of_outlines(paths: Iterable[Path]) -> str:

@@ -73,13 +73,22 @@ class Look:
         Of how many 4-connected pieces each is.
     background : float
         Share of pixels that are 0.
+    pixels : int
+        How many the mask has.
     """
 
     name: str
     numbers: np.ndarray
     sizes: np.ndarray
     pieces: np.ndarray
-    background: float  # share of pixels that are 0
+    background: float
+    pixels: int
+
+    @property
+    def largest(self) -> tuple[int, int]:
+        """The number above 0 that covers most, and its pixels."""
+        at = np.argmax(self.sizes)
+        return int(self.numbers[at]), int(self.sizes[at])
 
     @property
     def only(self) -> str:
@@ -107,7 +116,7 @@ def look_at(name: object, mask: np.ndarray) -> Look:
     first = np.unique(parts[parts > 0], return_index=True)[1]
     owners = np.searchsorted(numbers, mask[parts > 0][first])
     count = np.bincount(owners, minlength=len(numbers))
-    return Look(str(name), numbers, sizes, count, float(np.mean(mask == 0)))
+    return Look(str(name), numbers, sizes, count, float(np.mean(mask == 0)), mask.size)
 
 
 def pieces(mask: np.ndarray) -> np.ndarray:
@@ -138,7 +147,7 @@ def pieces(mask: np.ndarray) -> np.ndarray:
 def to_cells(
     masks: Sequence[np.ndarray],
     names: Sequence[object],
-    classes: Sequence[int] = (),
+    classes: int | Sequence[int] = (),
     ignore: int | None = None,
 ) -> list[np.ndarray]:
     """Instance labels of the masks of one data set.
@@ -151,9 +160,9 @@ def to_cells(
         The numbers of each mask, as `files.read_labels` gives them.
     names : sequence of object
         What errors call them, a path each.
-    classes : sequence of int
-        Numbers that mean "cell": their 4-connected pieces are the cells, and any other number is
-        background. Without it the numbers are judged.
+    classes : int or sequence of int
+        Numbers, 0 or more, that mean "cell": their 4-connected pieces are the cells, and any other
+        number is background. Without it the numbers are judged.
     ignore : int or None
         A number that means "not annotated"; it becomes -1.
 
@@ -169,9 +178,11 @@ def to_cells(
     """
     if ignore is not None:
         masks = [np.where(mask == ignore, -1, mask) for mask in masks]
-    if classes:
+    if np.size(classes):
+        classes = _checked(classes)
         _refuse_absent(classes, masks, names)
-        chosen = [np.where(np.isin(mask, classes), mask, 0) for mask in masks]
+        # One more, since 0 may be a class, too: of masks whose cells are black.
+        chosen = [np.where(np.isin(mask, classes), mask + 1, 0) for mask in masks]
         return [_with_unknown(pieces(cells), mask) for cells, mask in zip(chosen, masks)]
     looks = [look_at(name, mask) for name, mask in zip(names, masks)]
     full = [look for look in looks if len(look.numbers)]
@@ -187,6 +198,7 @@ def to_cells(
     many = sum(look.pieces.sum() for look in full) > 1.5 * sum(len(look.numbers) for look in full)
     for look in full:
         _refuse_no_instances(look, soft, many)
+    _refuse_numbered_background(full)
     _warn_of_a_huge_number(full)
     return masks
 
@@ -197,6 +209,14 @@ def to_cells(
 def _with_unknown(cells: np.ndarray, mask: np.ndarray) -> np.ndarray:
     """Cells, with -1 where the mask has it."""
     return np.where(mask == -1, -1, cells).astype(np.int32)
+
+
+def _checked(classes: int | Sequence[int]) -> list[int]:
+    """The numbers of classes, one or several, as a list; ValueError for what is no such number."""
+    numbers = np.ravel(classes)
+    if numbers.dtype.kind not in "iu" or numbers.min() < 0:
+        raise ValueError(f"classes are whole numbers, 0 or more, not {classes!r}")
+    return numbers.tolist()
 
 
 def _refuse_absent(
@@ -287,6 +307,25 @@ def _refuse_no_instances(look: Look, soft: list[Look], many: bool) -> None:
         )
     if scattered:
         raise ValueError(f"{said}: a cell has one number and is of one piece. What wrote it?")
+
+
+def _refuse_numbered_background(looks: Sequence[Look]) -> None:
+    """A number that covers more than 0, and in every mask far more than a cell, is no cell."""
+    number, covered = looks[0].largest
+    if all(look.largest[0] == number and _is_ground(look) for look in looks):
+        raise ValueError(
+            f"{looks[0].name}: the number {number} covers {covered:,} pixels, more than 0 does, "
+            "and it is the largest in every mask; it looks like the background. Make that 0, as "
+            f"mask[mask == {number}] = 0, or if nobody annotated it, say so: --ignore {number}"
+        )
+
+
+def _is_ground(look: Look) -> bool:
+    """Whether its largest number covers more than 0 does, and far more than a cell."""
+    number, covered = look.largest
+    cells = look.sizes[look.numbers != number]
+    far = len(cells) and covered > 10 * np.median(cells)
+    return bool(far and covered > look.background * look.pixels)
 
 
 def _is_wrapped(look: Look) -> bool:

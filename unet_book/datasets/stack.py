@@ -116,7 +116,7 @@ class Stack(Dataset):
 def together(
     arrays: Iterable[np.ndarray], dtype: DTypeLike | None = None
 ) -> np.ndarray | list[np.ndarray]:
-    """One array where all have one shape, else the list of them.
+    """One array where all have one shape, else the list of them; copies.
 
     Parameters
     ----------
@@ -129,8 +129,10 @@ def together(
     -------
     ndarray, (N, ...), or list of ndarray
     """
-    arrays = [np.ascontiguousarray(array, dtype=dtype) for array in arrays]
-    return np.stack(arrays) if len({array.shape for array in arrays}) == 1 else arrays
+    arrays = list(arrays)
+    if len({array.shape for array in arrays}) > 1:
+        return [np.array(array, dtype, order="C") for array in arrays]
+    return np.stack([np.ascontiguousarray(array, dtype=dtype) for array in arrays])
 
 
 def _each(name: str, arrays: ArrayLike) -> list[np.ndarray]:

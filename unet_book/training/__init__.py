@@ -149,6 +149,8 @@ def train(
         If no training image holds a cell, if no held-out pixel is annotated, if the checkpoint
         comes from other data, another preset, seed, network, initializer or precision, for a device
         that is not there, or an engine that the device, or several processes, can't have.
+    TypeError
+        If `data` or `held_out` is no `Stack`.
     OSError
         Before the first step, if a checkpoint can't be written where it should go.
     ImportError
@@ -242,7 +244,15 @@ def _check_seed(seed: int) -> int:
 
 
 def _check_parts(data: Stack, held_out: Stack | None) -> None:
-    """ValueError for images from which nothing can be learned, or on which nothing measured."""
+    """ValueError for images from which nothing can be learned, or on which nothing measured.
+
+    TypeError for what is no `Stack`, such as the name of one.
+    """
+    for part in (data, held_out):
+        if not isinstance(part, Stack | None):
+            raise TypeError(
+                f"training takes a Stack, not {type(part).__name__}: datasets.load(name) gives one"
+            )
     if not any((labels > 0).any() for labels in data.labels):
         raise ValueError(f"none of the {len(data)} training images of {data.name} holds a cell")
     if held_out is None:

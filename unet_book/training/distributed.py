@@ -87,9 +87,10 @@ def choose_device(device: str | torch.device | None = None) -> torch.device:
         chosen = torch.device(device)
         if chosen.type == "cuda" and chosen.index is None and "LOCAL_RANK" in os.environ:
             chosen = torch.device("cuda", int(os.environ["LOCAL_RANK"]))
-        torch.empty(1, device=chosen)
+        torch.ones(1, device=chosen).cpu()  # "meta" has no numbers to give back
     except (RuntimeError, AssertionError) as error:
-        raise ValueError(f"no device {str(device)!r} here: {str(error).splitlines()[0]}") from error
+        why = str(error).splitlines()[0].split(". ")[0]  # PyTorch lists all that it knows
+        raise ValueError(f"no device {str(device)!r} here: {why}") from error
     return chosen
 
 

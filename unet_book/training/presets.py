@@ -2,9 +2,8 @@
 
 import math
 from dataclasses import dataclass, field, fields
-from numbers import Integral
 
-from unet_book.augmentation import Augmentation
+from unet_book.augmentation import Augmentation, check_kinds
 from unet_book.overlap_tile import tile_step
 
 __all__ = ["Preset", "named", "learning_rate"]
@@ -94,6 +93,7 @@ class Preset:
             value = getattr(self, setting.name)
             if hasattr(value, "item"):
                 object.__setattr__(self, setting.name, value.item())
+        check_kinds(self)
         tile_step(self.tile, self.depth, self.variant)
         if self.optimizer not in OPTIMIZERS:
             raise ValueError(f"optimizer is {_either(OPTIMIZERS)}, not {self.optimizer!r}")
@@ -101,7 +101,7 @@ class Preset:
             raise ValueError(f"schedule is {_either(SCHEDULES)}, not {self.schedule!r}")
         for name in ("base_channels", "batch_size", "steps", "measure_every"):
             value = getattr(self, name)
-            if not isinstance(value, Integral) or value < 1:
+            if value < 1:
                 raise ValueError(f"{name} must be a whole number, 1 or more, not {value}")
         for name in ("dropout", "momentum", "average"):
             if not 0 <= getattr(self, name) < 1:
@@ -110,7 +110,7 @@ class Preset:
             raise ValueError(f"need w0 >= 0 and sigma > 0, got {self.w0} and {self.sigma}")
         if not 0 < self.learning_rate < math.inf:
             raise ValueError(f"learning_rate must be above 0, and finite: {self.learning_rate}")
-        if not isinstance(self.warmup, Integral) or not 0 <= self.warmup:
+        if self.warmup < 0:
             raise ValueError(f"warmup is a whole number of steps, 0 or more, not {self.warmup}")
         if not 0 <= self.weight_decay < math.inf:
             raise ValueError(f"weight_decay must be 0 or more, and finite: {self.weight_decay}")
