@@ -47,7 +47,7 @@ ERRORS = {
     "predict net.safetensors a-file --out o": "can't be read",
     "predict net.safetensors *.jpg --out o": "no file has such a name",
     "predict net.safetensors empty --out o": "no image in it",
-    "predict net.safetensors good/images good/images --out o": "would both give",
+    "predict net.safetensors good/images good/../good/images --out o": "would both give",
     "predict net.safetensors good/images --out a-file": "a-file is a file",
     "predict net.safetensors good/images/0.tif --out taken": "not of this program",
     "predict net.safetensors --data good --split half --out o": "split='half'",
