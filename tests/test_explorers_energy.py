@@ -9,7 +9,7 @@ import torch
 from unet_book.loss import weighted_cross_entropy
 from unet_book.pages import explorers
 
-GRID = [*itertools.product([-3, 0.25], [-2.5, 1], [-3, 0, 2.5], [0, 1, 2.75], [0, 1])]
+GRID = [*itertools.product([-3, 2], [-2.5, 1], [-3, 0, 2.5], [0, 1, 2.75], [0, 1])]
 
 
 def numbers(text):
