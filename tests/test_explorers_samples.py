@@ -35,23 +35,23 @@ def two_digits(x, at_most):
 
 def test_all_pixels_are_worth_what_the_package_says(move):
     move(explorers.spaced_samples(SETS))
-    for name, numbers in SETS.items():
+    for name, described in SETS.items():
         said = numbers(move(set=name, step=1))
-        assert said[:2] == [numbers["pixels"], numbers["pixels"]]
-        expected = numbers["pixels"] / survey.correlation_area(numbers["class_correlation"])
-        assert said[-1] == two_digits(expected, numbers["pixels"])
+        assert said[:2] == [described["pixels"], described["pixels"]]
+        expected = described["pixels"] / survey.correlation_area(described["class_correlation"])
+        assert said[-1] == two_digits(expected, described["pixels"])
 
 
 @pytest.mark.parametrize("name", SETS)
 def test_a_raster_takes_fewer_and_is_worth_the_same_until_it_is_wide(move, name):
     move(explorers.spaced_samples(SETS), set=name)
-    numbers = SETS[name]
+    described = SETS[name]
     for step in (1, 2, 5, 12, 40, 100):
         taken, pixels, distance, classes, grays, worth = numbers(move(step=step))
         assert taken == pytest.approx(pixels / step**2, abs=0.51) and distance == step
-        assert classes == pytest.approx(numbers["class_correlation"][step], abs=0.0051)
-        assert grays == pytest.approx(numbers["gray_correlation"][step], abs=0.0051)
-        expected = pixels / step**2 / summed(numbers["class_correlation"], step)
+        assert classes == pytest.approx(described["class_correlation"][step], abs=0.0051)
+        assert grays == pytest.approx(described["gray_correlation"][step], abs=0.0051)
+        expected = pixels / step**2 / summed(described["class_correlation"], step)
         assert worth == two_digits(expected, taken)
 
 
