@@ -13,7 +13,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import tifffile
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 from PIL import Image
@@ -154,6 +154,7 @@ def test_to_unit_at_its_edges():
 
 
 @settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
+@example(labels=np.array([[-1, 7]]))
 @given(
     labels=hnp.arrays(
         np.int64,

@@ -5,7 +5,7 @@ import warnings
 import numpy as np
 import pytest
 import tifffile
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 from scipy import ndimage
@@ -133,6 +133,10 @@ def test_warping_follows_its_definition(pair, seed):
             assert KINDS[kinds[y, x]] == (slow_kind(warped, y, x) if differs else "agrees")
 
 
+OPEN_RING = np.array([[1, 1, 0], [1, 0, 1], [1, 1, 1]], bool)  # closing it splits the background
+
+
+@example((OPEN_RING, ~OPEN_RING))
 @given(pairs())
 def test_kinds_of_mistakes_follow_the_table_before_any_warping_too(pair):
     cells, prediction = pair
