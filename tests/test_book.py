@@ -151,9 +151,9 @@ def look(tab, width, scheme):
 def test_page_is_quiet_complete_and_fits(tab, site, page):
     """It is opened on a wide, light screen, which then becomes a phone in the dark."""
     tab, complaints = tab
-    complaints.clear()
     tab.set_viewport_size({"width": WIDE, "height": 900})
     tab.emulate_media(color_scheme="light")
+    complaints.clear()
     tab.goto(f"{site}/{page}.html", wait_until="load")
     for width, scheme in [(WIDE, "light"), (PHONE, "dark")]:
         seen = look(tab, width, scheme)
