@@ -292,7 +292,7 @@ WRONG = {
     "an image": (lambda path: path.write_bytes(b"\x89PNG\r\n" * 99), ValueError, "damaged"),
     "not ours": (lambda path: save_file({"a": torch.ones(2)}, path), ValueError, "not a checkpoi"),
     "missing": (lambda path: None, FileNotFoundError, "there is no checkpoint"),
-    "a folder": (lambda path: path.mkdir(), FileNotFoundError, "there is no checkpoint"),
+    "a folder": (lambda path: path.mkdir(), IsADirectoryError, "is a folder"),
 }
 
 

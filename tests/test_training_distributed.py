@@ -110,7 +110,7 @@ def test_a_device_that_is_not_there_is_named(device):
 )
 def test_each_process_gets_a_gpu_of_its_own(monkeypatch, asked, gpu, local_rank, chosen):
     monkeypatch.setattr(torch.cuda, "is_available", lambda: gpu)
-    monkeypatch.setattr(torch, "empty", lambda *_, device: None)  # as if all were there
+    monkeypatch.setattr(torch, "ones", lambda *_, device: torch.zeros(1))  # as if all were there
     monkeypatch.delenv("LOCAL_RANK", raising=False)
     if local_rank:
         monkeypatch.setenv("LOCAL_RANK", local_rank)
