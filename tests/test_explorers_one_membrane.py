@@ -10,7 +10,7 @@ from unet_book.metrics.segments import segments
 from unet_book.pages import explorers
 from unet_book.pages.explorers.one_membrane import masks
 
-GRID = [*itertools.product([0, 1, 5, 12], [-3, 0, 1], [1, 5], [0, 5])]
+GRID = [*itertools.product([0, 1, 5, 12], [-3, 0, 1], [1, 2, 5], [0, 5, 8])]
 
 
 def errors(truth, found):
