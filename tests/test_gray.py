@@ -47,11 +47,15 @@ def test_two_levels_and_one():
     assert stretch(np.array([[3, 5, 9]])).tolist() == [[0, pytest.approx(1 / 3), 1]]
     assert not stretch(np.full((2, 3), 7)).any()
     assert stretch(np.zeros((0, 3))).shape == (0, 3)
-    assert stretch(torch.tensor([[0.0, 2.0]])).tolist() == [[0, 1]]
+    assert torch.equal(stretch(torch.tensor([[0.0, 2.0]])), torch.tensor([[0.0, 1.0]]))
+    assert stretch(np.array([[-1e308, 0, 1e308]])).tolist() == [[0, 0.5, 1]]
 
 
 def test_what_has_no_range_is_refused():
     with pytest.raises(ValueError, match="NaN or infinity"):
         stretch(np.array([0, np.nan]))
+    for wrong in (np.ones((2, 2), complex), np.array(["a"]), np.array([None])):
+        with pytest.raises(ValueError, match="needed are integers or floating point"):
+            stretch(wrong)
     with pytest.raises(ValueError, match="percentiles are"):
         stretch(TISSUE, 50, 50)

@@ -103,8 +103,8 @@ def test_cells_grow_into_what_is_free_and_to_the_nearer_one():
         ({"threshold": float("nan")}, "threshold is above 0"),
         ({"core": 0.4}, "core is a probability from the threshold"),
         ({"core": 1}, "core is a probability"),
-        ({"smallest": -1}, "smallest is a whole number"),
-        ({"grow": 1.5}, "grow is a whole number"),
+        ({"smallest": -1}, "smallest must be a whole number, 0 or more"),
+        ({"grow": 1.5}, "grow must be a whole number"),
     ],
 )
 def test_a_rule_out_of_range_is_refused(wrong, said):

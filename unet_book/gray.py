@@ -6,14 +6,14 @@ or exposed for half the time, must look the same to it.
 
 import numpy as np
 
-from unet_book._arrays import ArrayLike, to_numpy
+from unet_book._arrays import Array, ArrayLike, like, to_numpy
 
 __all__ = ["stretch"]
 
 LOW, HIGH = 1.0, 99.8  # percentiles that become 0 and 1
 
 
-def stretch(image: ArrayLike, low: float = LOW, high: float = HIGH) -> np.ndarray:
+def stretch(image: ArrayLike, low: float = LOW, high: float = HIGH) -> Array:
     """Spread the gray values of one image over [0, 1], from one percentile to another.
 
     Pixels at the very lowest and the very highest value of the image don't count in the
@@ -29,13 +29,14 @@ def stretch(image: ArrayLike, low: float = LOW, high: float = HIGH) -> np.ndarra
 
     Returns
     -------
-    ndarray of float32
+    ndarray or Tensor of float32
         Of the same shape, in [0, 1]; a constant image becomes 0.
 
     Raises
     ------
     ValueError
-        For percentiles that are not 0 <= low < high <= 100, or values that are not finite.
+        For percentiles that are not 0 <= low < high <= 100, values that are not finite, or a type
+        that is no number.
 
     Examples
     --------
@@ -44,14 +45,24 @@ def stretch(image: ArrayLike, low: float = LOW, high: float = HIGH) -> np.ndarra
     """
     if not 0 <= low < high <= 100:
         raise ValueError(f"percentiles are 0 <= low < high <= 100, not {low} and {high}")
-    values = to_numpy(image).astype(np.float64)
+    return like(_stretch(to_numpy(image), low, high), image)
+
+
+def _stretch(image: np.ndarray, low: float, high: float) -> np.ndarray:
+    """`stretch` of a numpy array."""
+    if image.dtype.kind not in "biuf":
+        raise ValueError(f"image is {image.dtype}; needed are integers or floating point numbers")
+    values = image.astype(np.float64)
     if not np.isfinite(values).all():
         raise ValueError("image holds NaN or infinity; replace them, for instance np.nan_to_num")
+    largest = np.abs(values).max(initial=np.finfo(float).tiny)
+    values /= largest  # so that no difference overflows
     darkest, brightest = values.min(initial=np.inf), values.max(initial=-np.inf)
     within = values[(values > darkest) & (values < brightest)]
     bottom, top = np.percentile(within, [low, high]) if within.size else (darkest, brightest)
-    if not top > bottom:
+    if not top > bottom:  # (almost) all pixels equal: the percentiles say nothing
         bottom, top = darkest, brightest
     if not top > bottom:
         return np.zeros(values.shape, np.float32)
-    return np.clip((values - bottom) / (top - bottom), 0, 1).astype(np.float32)
+    with np.errstate(over="ignore"):  # an outlier far outside the range is clipped all the same
+        return np.clip((values - bottom) / (top - bottom), 0, 1).astype(np.float32)

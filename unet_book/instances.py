@@ -16,6 +16,7 @@ from unet_book import datasets
 from unet_book._arrays import ArrayLike, to_numpy
 from unet_book._compiled import compiled
 from unet_book.metrics import f1, seg
+from unet_book.sizes import whole_number
 
 __all__ = ["Rule", "Choice", "find_cells", "score", "choose_rule", "flood", "fill_holes"]
 
@@ -66,10 +67,7 @@ class Rule:
                 f"{self.core}"
             )
         for name in ("smallest", "grow"):
-            if getattr(self, name) < 0 or getattr(self, name) != int(getattr(self, name)):
-                raise ValueError(
-                    f"{name} is a whole number of pixels, 0 or more, not {getattr(self, name)}"
-                )
+            object.__setattr__(self, name, whole_number(name, getattr(self, name), least=0))
 
 
 @dataclass(frozen=True)

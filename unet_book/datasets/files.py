@@ -22,6 +22,7 @@ from PIL import Image, ImageOps, ImageSequence, UnidentifiedImageError
 from unet_book._arrays import Array, ArrayLike, like, to_numpy
 from unet_book._files import write_atomically
 from unet_book.datasets.checks import check_labels
+from unet_book.gray import stretch
 
 __all__ = [
     "to_unit",
@@ -69,6 +70,7 @@ def to_unit(image: ArrayLike) -> Array:
     dark stays dark. Any other type (12 bits in uint16, float, …) says nothing about its range, so
     its 0.1th percentile becomes 0 and its 99.8th 1, and what lies outside is clipped. Each image is
     taken by itself, so that a single image at prediction is treated as it was in training.
+    `gray.stretch` does it.
 
     Parameters
     ----------
@@ -99,21 +101,7 @@ def _to_unit(image: np.ndarray) -> np.ndarray:
         return image.astype(np.float32)
     if image.dtype == np.uint8:
         return image / np.float32(255)
-    if image.dtype.kind not in "iuf":
-        raise ValueError(f"image is {image.dtype}; needed are integers or floating point numbers")
-    if not np.all(np.isfinite(image)):
-        raise ValueError("image holds NaN or infinity; replace them, for instance np.nan_to_num")
-    if image.size == 0:
-        return image.astype(np.float32)
-    values = image.astype(np.float64)
-    values /= max(np.abs(values).max(), np.finfo(float).tiny)  # so that no difference overflows
-    low, high = np.percentile(values, [0.1, 99.8])
-    if not high > low:  # (almost) all pixels equal: the percentiles say nothing
-        low, high = values.min(), values.max()
-    if not high > low:
-        return np.zeros(image.shape, np.float32)
-    with np.errstate(over="ignore"):  # an outlier far outside the range is clipped all the same
-        return np.clip((values - low) / (high - low), 0, 1).astype(np.float32)
+    return stretch(image, 0.1, 99.8)
 
 
 def read_image(path: str | PathLike, channel: int | None = None) -> np.ndarray:
