@@ -237,6 +237,15 @@ def test_the_refusal_names_a_setting_that_only_the_file_knows(data, tmp_path):
         train(data, replace(TINY, steps=2), checkpoint=tmp_path / "a", **HOW)
 
 
+def test_the_same_bytes_in_other_rows_are_other_data(data, tmp_path):
+    train(data, TINY, checkpoint=tmp_path / "a", **HOW)
+    count, height, width = data.images.shape
+    rows = (count, height // 2, 2 * width)
+    other = Stack("rows", data.images.reshape(rows), data.labels.reshape(rows))
+    with pytest.raises(ValueError, match=r"trained with another shape \(of the images\)"):
+        train(other, TINY, checkpoint=tmp_path / "a", **HOW)
+
+
 def test_a_change_of_one_pixel_makes_other_data(data, tmp_path):
     train(data, TINY, checkpoint=tmp_path / "a", **HOW)
     images = data.images.copy()

@@ -18,6 +18,9 @@ from unet_book.unet import UNet
 
 __all__ = ["identity", "save", "resume", "check_room"]
 
+# Of these a checksum is kept, which tells nobody what differs.
+IN_WORDS = {"data": "other images or masks", "shape": "of the images"}
+
 
 def identity(tiles: Tiles, model: UNet, initialize: Callable) -> dict:
     """What makes a training the one it is; a checkpoint of another one is refused.
@@ -109,9 +112,7 @@ def _check_identity(path: str | os.PathLike, theirs: dict, mine: dict) -> None:
     for name in mine:
         saved = theirs.get(name, mine[name])  # older checkpoints know less of themselves
         if saved != mine[name]:
-            what = _difference(saved, mine[name])
-            if name == "data":  # of which a checksum is kept
-                what = "other images or masks"
+            what = IN_WORDS.get(name) or _difference(saved, mine[name])
             raise ValueError(
                 f"{path} was trained with another {name} ({what}): go on as it began, delete that "
                 "file, or start at another place; there --from begins with these weights"

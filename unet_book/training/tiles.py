@@ -67,8 +67,14 @@ class Tiles:
         content = 0
         for array in (*data.images, *data.labels):
             content = zlib.crc32(array.tobytes(), content)
+        shapes = repr([image.shape for image in data.images])  # the same bytes in other rows differ
         recipe = asdict(preset) | {"batch_size": self.whole}
-        self.identity = {"preset": recipe, "seed": seed, "data": content}
+        self.identity = {
+            "preset": recipe,
+            "seed": seed,
+            "data": content,
+            "shape": zlib.crc32(shapes.encode()),
+        }
 
     def batch(self, step: int) -> tuple[Tensor, Tensor, Tensor]:
         """The augmented tiles of one step.
