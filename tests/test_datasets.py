@@ -19,7 +19,7 @@ from hypothesis.extra import numpy as hnp
 from PIL import Image
 from scipy import ndimage
 
-from unet_book import _files, _package, datasets
+from unet_book import _files, _package, datasets, gray
 
 REAL = os.environ.get("UNET_BOOK_DATA")
 ROOT = Path(datasets.__file__).resolve().parents[2]
@@ -320,8 +320,37 @@ def test_a_folder_is_read_by_name(tmp_path):
     stack = datasets.load(folder, "all")
     assert stack.name == "mine" and len(stack) == 3
     for i in range(3):
-        assert np.array_equal(stack.images[i], datasets.to_unit(image_like(seed=i)))
+        assert np.array_equal(stack.images[i], gray.stretch(image_like(seed=i)))
         assert np.array_equal(stack.labels[i], mask_like())
+
+
+def test_the_same_pixels_in_any_type_give_the_same_images(tmp_path):
+    """Once 8 bits were divided by 255 and others stretched: worse results, for the file's type."""
+    pixels = image_like() // 2
+    for name, dtype in (("8", np.uint8), ("16", np.uint16), ("float", np.float32)):
+        folder = make_folder(tmp_path / name)
+        for path in (folder / "images").iterdir():
+            tifffile.imwrite(
+                path.with_suffix(".tif"), pixels.astype(dtype) * dtype(name == "8" or 9)
+            )
+            path.unlink() if path.suffix != ".tif" else None
+    stacks = [datasets.load(tmp_path / name / "mine", "all") for name in ("8", "16", "float")]
+    first = stacks[0].images[0]
+    assert (first == 1).any() and np.array_equal(first, gray.stretch(pixels))
+    for stack in stacks[1:]:
+        assert np.allclose(stack.images[0], first, atol=1e-6)
+
+
+def test_percentiles_decide_how_gray_values_are_spread(tmp_path):
+    folder = make_folder(tmp_path)
+    for percentiles in ((1, 99.8), (5, 90)):
+        stack = datasets.load(folder, "all", percentiles=percentiles)
+        assert np.array_equal(stack.images[0], gray.stretch(image_like(seed=0), *percentiles))
+        of_the_book = datasets.load("nuclei", percentiles=percentiles).images[0]
+        unit = datasets.load("nuclei").images[0]
+        assert np.array_equal(of_the_book, gray.stretch(unit, *percentiles))
+    plain = datasets.load(folder, "all", percentiles=None)
+    assert np.array_equal(plain.images[0], datasets.to_unit(image_like(seed=0)))
 
 
 @pytest.mark.parametrize("white", [1, 255])

@@ -106,17 +106,17 @@ def test_axes_of_one_are_dropped_and_frames_are_counted(tmp_path):
     )
     for name in ("z.tif", "1hw.tif", "hw1.tif"):
         assert np.array_equal(datasets.read_image(tmp_path / name), datasets.to_unit(gray(0)))
-    frames = files.read_frames(tmp_path / "t.tif")
-    assert len(frames) == 4 and np.array_equal(frames[2], datasets.to_unit(gray(2)))
+    frames = files.read_gray(tmp_path / "t.tif")
+    assert len(frames) == 4 and np.array_equal(frames[2], gray(2))
     assert "4 images in one file" in said(datasets.read_image, tmp_path / "t.tif")
 
 
 def test_channels_of_a_composite_are_no_frames(tmp_path):
     pair = np.stack([gray(0), gray(1)])
     tifffile.imwrite(tmp_path / "c.tif", pair, imagej=True, metadata={"axes": "CYX"})
-    assert "2 channels" in said(files.read_frames, tmp_path / "c.tif")
-    (frame,) = files.read_frames(tmp_path / "c.tif", 1)
-    assert np.array_equal(frame, datasets.to_unit(gray(1)))
+    assert "2 channels" in said(files.read_gray, tmp_path / "c.tif")
+    (frame,) = files.read_gray(tmp_path / "c.tif", 1)
+    assert np.array_equal(frame, gray(1))
 
 
 def test_a_file_that_names_its_sisters_is_one_page(tmp_path):
@@ -155,9 +155,9 @@ def test_channels_of_a_file_that_names_itself_are_no_frames(tmp_path, name):
     with tifffile.TiffWriter(tmp_path / name) as file:
         file.write(gray(0), description=text, metadata=None)
         file.write(gray(1), metadata=None)
-    assert "2 channels" in said(files.read_frames, tmp_path / name)
-    (frame,) = files.read_frames(tmp_path / name, 1)
-    assert np.array_equal(frame, datasets.to_unit(gray(1)))
+    assert "2 channels" in said(files.read_gray, tmp_path / name)
+    (frame,) = files.read_gray(tmp_path / name, 1)
+    assert np.array_equal(frame, gray(1))
 
 
 def test_of_a_pyramid_the_full_page_is_read(tmp_path):
@@ -387,7 +387,7 @@ def test_an_array_in_colors_is_no_stack(tmp_path, count):
     np.save(tmp_path / "a.npy", np.stack([gray()] * count, -1))
     assert np.array_equal(datasets.read_image(tmp_path / "a.npy"), datasets.to_unit(gray()))
     np.save(tmp_path / "b.npy", np.stack([gray()] * 3))
-    assert len(files.read_frames(tmp_path / "b.npy")) == 3
+    assert len(files.read_gray(tmp_path / "b.npy")) == 3
 
 
 # ---- traits that would be lost in silence
@@ -459,13 +459,13 @@ def test_no_bit_is_lost_where_pillow_has_to_stand_in(tmp_path):
 def test_frames_that_a_stopped_acquisition_never_took_are_not_invented(tmp_path, compression):
     how = {"ome": True, "metadata": {"axes": "TYX"}, "compression": compression}
     tifffile.imwrite(tmp_path / "a.ome.tif", np.stack([gray(0), gray(1)]), **how)
-    assert len(files.read_frames(tmp_path / "a.ome.tif")) == 2
+    assert len(files.read_gray(tmp_path / "a.ome.tif")) == 2
     content = (tmp_path / "a.ome.tif").read_bytes()
     for word in (b'SizeT="%d"', b'PlaneCount="%d"'):
         assert word % 2 in content
         content = content.replace(word % 2, word % 5)
     (tmp_path / "a.ome.tif").write_bytes(content)
-    assert "3 of the 5 images" in said(files.read_frames, tmp_path / "a.ome.tif")
+    assert "3 of the 5 images" in said(files.read_gray, tmp_path / "a.ome.tif")
 
 
 def test_a_damaged_size_is_told_before_terabytes_are_read(tmp_path):

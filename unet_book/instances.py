@@ -69,6 +69,22 @@ class Rule:
         for name in ("smallest", "grow"):
             object.__setattr__(self, name, whole_number(name, getattr(self, name), least=0))
 
+    def in_words(self) -> str:
+        """The rule as a sentence's end: "what is above 0.5, with at least 20 px".
+
+        Returns
+        -------
+        str
+        """
+        parts = [f"what is above {self.threshold:g}"]
+        if self.core is not None:
+            parts.append(f"one for each core above {self.core:g}")
+        if self.smallest:
+            parts.append(f"with at least {self.smallest} px")
+        if self.grow:
+            parts.append(f"grown by {self.grow} px")
+        return ", ".join(parts)
+
 
 @dataclass(frozen=True)
 class Choice:

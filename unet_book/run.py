@@ -41,6 +41,20 @@ class Folder:
         self.checkpoint = self.path / CHECKPOINT
         self.record = self.path / RECORD
 
+    def checkpoint_of(self, name: str) -> Path:
+        """The checkpoint of one training of several: of a fold, or (without a name) of the last.
+
+        Parameters
+        ----------
+        name : str
+            The fold's, or "".
+
+        Returns
+        -------
+        Path
+        """
+        return self.path / f"{name}.{CHECKPOINT}" if name else self.checkpoint
+
     def check(self) -> None:
         """Refuse a folder in which no training could begin or go on; nothing is made or changed.
 

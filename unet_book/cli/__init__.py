@@ -12,6 +12,7 @@ from pathlib import Path
 
 from unet_book import __version__, _header, datasets
 from unet_book.cli import inputs
+from unet_book.gray import HIGH, LOW
 from unet_book.run import Folder, check_place, find_model
 
 # What is wrong with a command should be told in less than a second, and importing torch takes
@@ -140,6 +141,14 @@ def _add_train(commands: argparse._SubParsersAction) -> None:
     )
     command.add_argument(
         "--steps", type=int, help="train for so many steps instead of the preset's"
+    )
+    command.add_argument(
+        "--hold-out",
+        nargs="+",
+        default=[],
+        metavar="NAME",
+        help="keep these images (or day3*, ...) from the training, to choose and measure on "
+        "(default: the last fifth; each in turn where a folder has less than ten)",
     )
     command.add_argument("--seed", type=int, default=0, help="another seed, another training")
     command.add_argument("--device", help="cpu, cuda, ... (default: the GPU if there is one)")
@@ -289,10 +298,13 @@ def _run_train(choice: argparse.Namespace) -> None:
     Folder(choice.out).check()
     if choice.from_:
         _header.read(find_model(choice.from_))
-    data, held_out = (inputs.load(choice, split) for split in ("train", "test"))
-    from unet_book.cli import commands
+    percentiles = (LOW, HIGH)
+    if choice.from_ and inputs.percentiles(find_model(choice.from_)):
+        percentiles = inputs.percentiles(find_model(choice.from_))
+    data, held_out = inputs.parts(choice, percentiles)
+    from unet_book.cli import train
 
-    commands.train(choice, data, held_out)
+    train.train(choice, data, held_out, percentiles)
 
 
 def _run_predict(choice: argparse.Namespace) -> int:
@@ -303,10 +315,10 @@ def _run_predict(choice: argparse.Namespace) -> int:
     """
     if bool(choice.images) == bool(choice.data):
         raise ValueError("give either image files or --data")
-    network, model = inputs.cell_network(choice.model), None
+    network, finder = inputs.cell_network(choice.model), None
     check_place(choice.out)
     failed = []
-    for name, source in inputs.images(choice):
+    for name, source in inputs.images(choice, inputs.percentiles(network)):
         try:
             places = inputs.places(choice, name)
             frames, resolution = inputs.frames(source, choice.channel)
@@ -314,10 +326,12 @@ def _run_predict(choice: argparse.Namespace) -> int:
             failed.append(error)
             continue
         from unet_book.cli import commands
+        from unet_book.finder import CellFinder
 
-        model = model or commands.cell_finder(network, choice.device)
+        finder = finder or CellFinder.load(network, choice.device)
         try:
-            commands.write_cells(model, frames, places, resolution)
+            ask = finder.probability if isinstance(source, Path) else finder.answer
+            commands.write_cells([*map(ask, frames)], finder.rule, places, resolution)
         except (ValueError, OSError) as error:
             failed.append(error)
     for error in failed:
@@ -327,11 +341,12 @@ def _run_predict(choice: argparse.Namespace) -> int:
 
 def _run_evaluate(choice: argparse.Namespace) -> None:
     """Print the network's errors on a data set."""
-    network = inputs.cell_network(choice.model)
-    stack = inputs.load(choice, choice.split)
+    file = inputs.cell_network(choice.model)
+    stack = inputs.load(choice, choice.split, inputs.percentiles(file))
     from unet_book.cli import commands
+    from unet_book.finder import CellFinder
 
-    commands.evaluate(choice, network, stack)
+    commands.evaluate(choice, CellFinder.load(file, choice.device), stack)
 
 
 def _run_reproduce(choice: argparse.Namespace) -> None:

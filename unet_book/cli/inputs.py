@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import warnings
 from argparse import Namespace
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
+from fnmatch import fnmatch
 from glob import glob
 from itertools import pairwise
 from pathlib import Path
@@ -13,14 +14,27 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from unet_book import _header, datasets
-from unet_book.datasets.files import SOFTWARE, Resolution, read_frames, read_resolution, written_by
+from unet_book.datasets.files import SOFTWARE, Resolution, read_gray, read_resolution, written_by
 from unet_book.datasets.folder import natural
+from unet_book.datasets.splits import cut
 from unet_book.run import find_model
 
 if TYPE_CHECKING:
     from unet_book.datasets.stack import Stack
 
-__all__ = ["check_numbers", "cell_network", "load", "images", "frames", "places"]
+__all__ = [
+    "check_numbers",
+    "cell_network",
+    "percentiles",
+    "parts",
+    "held_out",
+    "load",
+    "images",
+    "frames",
+    "places",
+]
+
+FEW = 10  # images, below which each is held out in turn
 
 
 def check_numbers(choice: Namespace) -> None:
@@ -68,7 +82,88 @@ def cell_network(path: Path) -> Path:
     return file
 
 
-def load(choice: Namespace, split: str) -> Stack:
+def percentiles(file: Path) -> tuple | None:
+    """How gray values reach the network of a file.
+
+    Parameters
+    ----------
+    file : Path
+        As `cell_network` gives it.
+
+    Returns
+    -------
+    tuple or None
+        As for `finder.CellFinder`.
+    """
+    found = _header.read(file)["state"].get("finder", {}).get("percentiles")
+    return found and tuple(found)
+
+
+def parts(choice: Namespace, percentiles: tuple) -> tuple[Stack, Stack | None]:
+    """The images to learn from, and those kept from the training.
+
+    Parameters
+    ----------
+    choice : Namespace
+        With `data`, `classes`, `ignore` and `hold_out`.
+    percentiles : tuple
+        As for `datasets.load`.
+
+    Returns
+    -------
+    data : Stack
+    held_out : Stack or None
+        None where there are so few images that each should take its turn: less than ten in a
+        folder, if none are named.
+
+    Raises
+    ------
+    ValueError
+        If a name fits no image, or all of them.
+    """
+    if choice.data.lower() in datasets.names() and not choice.hold_out:
+        return load(choice, "train", percentiles), load(choice, "test", percentiles)
+    whole = load(choice, "all", percentiles)
+    if choice.hold_out:
+        return held_out(whole, choice.hold_out)
+    if 1 < len(whole) < FEW:
+        return whole, None
+    return cut(whole, "train"), cut(whole, "test")
+
+
+def held_out(stack: Stack, names: Sequence[str]) -> tuple[Stack, Stack]:
+    """A stack without the named images, and these.
+
+    Parameters
+    ----------
+    stack : Stack
+        All images.
+    names : sequence of str
+        Names of images, or patterns such as ``day3*``.
+
+    Returns
+    -------
+    rest : Stack
+    held_out : Stack
+
+    Raises
+    ------
+    ValueError
+        If a name fits no image, or all of them.
+    """
+    kept = set()
+    for name in names:
+        fits = [i for i, image in enumerate(stack.names) if name == image or fnmatch(image, name)]
+        if not fits:
+            some = ", ".join(stack.names[:3]) + ", …" * (len(stack) > 3)
+            raise ValueError(f"--hold-out {name}: no image is called so; there are {some}")
+        kept.update(fits)
+    if len(kept) == len(stack):
+        raise ValueError(f"--hold-out keeps all {len(stack)} images; none is left to learn from")
+    return stack.pick(i for i in range(len(stack)) if i not in kept), stack.pick(sorted(kept))
+
+
+def load(choice: Namespace, split: str, percentiles: tuple | None = None) -> Stack:
     """The data set or the folder that was asked for.
 
     Parameters
@@ -77,30 +172,37 @@ def load(choice: Namespace, split: str) -> Stack:
         With `data`, `classes` and `ignore`.
     split : str
         Which part.
+    percentiles : tuple or None
+        As for `datasets.load`.
 
     Returns
     -------
     Stack
     """
-    return datasets.load(choice.data, split, classes=choice.classes, ignore=choice.ignore)
+    how = {"classes": choice.classes, "ignore": choice.ignore, "percentiles": percentiles}
+    return datasets.load(choice.data, split, **how)
 
 
-def images(choice: Namespace) -> list[tuple[str, Path | np.ndarray]]:
+def images(
+    choice: Namespace, percentiles: tuple | None
+) -> list[tuple[str, Path | np.ndarray]]:
     """The files, or the data set's images, that were asked for.
 
     Parameters
     ----------
     choice : Namespace
         The options of ``unet-book predict``.
+    percentiles : tuple or None
+        As for `datasets.load`.
 
     Returns
     -------
     list of tuple of str and Path or ndarray
-        Name, and file or image (H, W).
+        Name, and file or normalized image (H, W).
     """
     if choice.images:
         return [(_stem(path), path) for path in _image_files(choice.images)]
-    stack = load(choice, choice.split)
+    stack = load(choice, choice.split, percentiles)
     return list(zip(stack.names, stack.images))
 
 
@@ -118,12 +220,13 @@ def frames(
 
     Returns
     -------
-    frames : list of ndarray of float32, (H, W)
+    frames : list of ndarray, (H, W)
+        With the file's gray values, or the data set's normalized ones.
     resolution : tuple or None
         If the file has one.
     """
     if isinstance(source, Path):
-        return read_frames(source, channel), read_resolution(source)
+        return read_gray(source, channel), read_resolution(source)
     return [source], None
 
 

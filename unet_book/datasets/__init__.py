@@ -27,11 +27,18 @@ from unet_book.datasets.challenges import CTC_MARGIN as CTC_MARGIN
 from unet_book.datasets.challenges import load_ctc, load_isbi2012
 from unet_book.datasets.download import ORIGINS, data_folder, fetch, find
 from unet_book.datasets.files import SUFFIXES as SUFFIXES
-from unet_book.datasets.files import read_image, read_labels, to_unit, write_labels
+from unet_book.datasets.files import (
+    read_gray,
+    read_image,
+    read_labels,
+    to_unit,
+    write_labels,
+)
 from unet_book.datasets.folder import read_folder
 from unet_book.datasets.masks import instances
 from unet_book.datasets.splits import cut as cut
 from unet_book.datasets.splits import train_count
+from unet_book.gray import stretch
 
 if TYPE_CHECKING:
     from unet_book.datasets.stack import Stack
@@ -47,6 +54,7 @@ __all__ = [
     "to_unit",
     "instances",
     "read_image",
+    "read_gray",
     "read_labels",
     "write_labels",
     "train_count",
@@ -76,6 +84,7 @@ def load(
     truth: str | None = None,
     classes: Sequence[int] = (),
     ignore: int | None = None,
+    percentiles: Sequence[float] | None = (),
 ) -> Stack:
     """Bring a data set to the one form.
 
@@ -118,6 +127,9 @@ def load(
         How to read the masks of a folder, as for `masks.to_cells`.
     ignore : int or None
         As for `masks.to_cells`.
+    percentiles : sequence of float, or None
+        Which gray values of each image become 0 and 1, as for `gray.stretch`. None: `to_unit`. (),
+        the usual: 1 and 99.8 for a folder, None for the sets of the book.
 
     Returns
     -------
@@ -147,18 +159,27 @@ def load(
     if key in names() and (np.size(classes) or ignore is not None):
         raise ValueError(f"classes and ignore are for the masks of a folder; {name!r} has labels")
     if key in CTC:
-        return load_ctc(key, split, truth)
+        return _stretched(load_ctc(key, split, truth), percentiles)
     if truth is not None:
         raise ValueError(f"truth={truth!r}: only {' and '.join(map(repr, CTC))} offer a choice")
     if key in READERS:
-        return READERS[key](split)
+        return _stretched(READERS[key](split), percentiles)
     if not Path(name).is_dir():
         known = ", ".join(map(repr, names()))
         raise ValueError(
             f"{str(name)!r} is neither a data set nor a folder. Data sets: {known}. "
             "A folder of your own holds images/ and masks/"
         )
-    return cut(read_folder(name, classes, ignore), split)
+    usual = {} if percentiles == () else {"percentiles": percentiles}
+    return cut(read_folder(name, classes, ignore, **usual), split)
+
+
+def _stretched(stack: Stack, percentiles: Sequence[float] | None) -> Stack:
+    """A set of the book, each image stretched if percentiles are given."""
+    if not percentiles:
+        return stack
+    images = [stretch(image, *percentiles) for image in stack.images]
+    return type(stack)(stack.name, images, stack.labels, stack.source, stack.names)
 
 
 def names() -> list[str]:

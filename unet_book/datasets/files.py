@@ -9,11 +9,11 @@ from __future__ import annotations
 import io
 import re
 import warnings
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from os import PathLike
 from pathlib import Path
-from typing import TypeAlias
+from typing import Any, TypeAlias
 
 import numpy as np
 import tifffile
@@ -27,7 +27,7 @@ from unet_book.gray import stretch
 __all__ = [
     "to_unit",
     "read_image",
-    "read_frames",
+    "read_gray",
     "read_labels",
     "write_labels",
     "write_tiff",
@@ -104,8 +104,12 @@ def _to_unit(image: np.ndarray) -> np.ndarray:
     return stretch(image, 0.1, 99.8)
 
 
-def read_image(path: str | PathLike, channel: int | None = None) -> np.ndarray:
-    """Read one gray image, brought to [0, 1] by `to_unit`.
+def read_image(
+    path: str | PathLike,
+    channel: int | None = None,
+    percentiles: tuple[float, float] | None = None,
+) -> np.ndarray:
+    """Read one gray image, brought to [0, 1].
 
     Parameters
     ----------
@@ -114,6 +118,8 @@ def read_image(path: str | PathLike, channel: int | None = None) -> np.ndarray:
     channel : int or None
         Which channel of a colored image to take, from 0. None takes what equal channels show, and
         refuses others.
+    percentiles : tuple of two float, or None
+        Which of its gray values become 0 and 1, as for `gray.stretch`. None: `to_unit`.
 
     Returns
     -------
@@ -127,17 +133,19 @@ def read_image(path: str | PathLike, channel: int | None = None) -> np.ndarray:
     ValueError
         If it can't be read (truncated, not an image), has colors, is a stack, or holds NaN.
     """
-    frames = read_frames(path, channel)
+    frames = read_gray(path, channel)
     if len(frames) > 1:
         raise ValueError(
             f"{path}: {len(frames)} images in one file, where one gray image (H, W) is needed. "
             "Save each slice as a file of its own"
         )
-    return frames[0]
+    if percentiles is None:
+        return _said_of(path, to_unit, frames[0])
+    return _said_of(path, stretch, frames[0], *percentiles)
 
 
-def read_frames(path: str | PathLike, channel: int | None = None) -> list[np.ndarray]:
-    """Read all gray images of a file, such as a time-lapse.
+def read_gray(path: str | PathLike, channel: int | None = None) -> list[np.ndarray]:
+    """Read all gray images of a file, with the values that stand there.
 
     Parameters
     ----------
@@ -148,19 +156,24 @@ def read_frames(path: str | PathLike, channel: int | None = None) -> list[np.nda
 
     Returns
     -------
-    list of ndarray of float32, (H, W)
-        Each in [0, 1].
+    list of ndarray, (H, W)
+        Of the file's type; as a viewer shows it, so that what is larger is brighter.
 
     Raises
     ------
     FileNotFoundError
         If there is no such file.
     ValueError
-        If it can't be read, has colors, or holds NaN.
+        If it can't be read, or has colors.
     """
     pixels, axes = decode(path, as_shown=True)
+    return _said_of(path, _frames, pixels, axes, channel)
+
+
+def _said_of(path: str | PathLike, function: Callable, *arguments: object) -> Any:
+    """What a function gives; an error of it names the file."""
     try:
-        return [to_unit(frame) for frame in _frames(pixels, axes, channel)]
+        return function(*arguments)
     except ValueError as error:
         raise ValueError(f"{path}: {error}") from None
 

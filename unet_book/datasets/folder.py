@@ -14,6 +14,7 @@ import numpy as np
 
 from unet_book.datasets.files import SUFFIXES, read_image, read_labels
 from unet_book.datasets.masks import to_cells
+from unet_book.gray import HIGH, LOW
 
 if TYPE_CHECKING:
     from unet_book.datasets.stack import Stack
@@ -28,7 +29,10 @@ OTHER = (".json", ".geojson", ".zip", ".roi", ".xml")  # outlines, which are no 
 
 
 def read_folder(
-    folder: str | PathLike, classes: Sequence[int] = (), ignore: int | None = None
+    folder: str | PathLike,
+    classes: Sequence[int] = (),
+    ignore: int | None = None,
+    percentiles: tuple[float, float] | None = (LOW, HIGH),
 ) -> Stack:
     """Read your own images: ``images/`` and ``masks/``, a mask for each image by its name.
 
@@ -47,6 +51,9 @@ def read_folder(
         As for `masks.to_cells`.
     ignore : int or None
         As for `masks.to_cells`.
+    percentiles : tuple of two float, or None
+        Which gray values of each image become 0 and 1, as for `gray.stretch`, whatever the type of
+        the file. None: `files.to_unit`.
 
     Returns
     -------
@@ -63,7 +70,7 @@ def read_folder(
     """
     folder = Path(folder)
     pairs = _pairs(folder)
-    images = [read_image(image) for image, _ in pairs]
+    images = [read_image(image, percentiles=percentiles) for image, _ in pairs]
     numbers = [_read_mask(masks) for _, masks in pairs]
     for image, labels, (image_path, masks) in zip(images, numbers, pairs):
         if labels.shape != image.shape:

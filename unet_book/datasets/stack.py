@@ -98,6 +98,7 @@ class Stack(Dataset):
         -------
         Stack
         """
+        indices = list(indices)
         images, labels, names = (
             [values[i] for i in indices] for values in (self.images, self.labels, self.names)
         )

@@ -1,0 +1,128 @@
+"""``unet-book train``, once its inputs have been looked at."""
+
+import hashlib
+import time
+from argparse import Namespace
+from contextlib import nullcontext
+from dataclasses import asdict, replace
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from unet_book import metrics, training
+from unet_book.checkpoint import load_model, peek
+from unet_book.cli.terminal import is_watched, say
+from unet_book.datasets import Stack
+from unet_book.fitting import Fit, cross_fit, fit
+from unet_book.provenance import circumstances, revision
+from unet_book.run import Folder, find_model
+from unet_book.training.distributed import choose_device, is_main_process
+from unet_book.training.evaluation import all_pixels, true_classes
+from unet_book.unet import UNet
+
+__all__ = ["train"]
+
+
+def train(
+    choice: Namespace, data: Stack, held_out: Stack | None, percentiles: tuple[float, float]
+) -> None:
+    """Train, and write the cell finder, a checkpoint and the record of the run.
+
+    Parameters
+    ----------
+    choice : Namespace
+        The options of ``unet-book train``.
+    data : Stack
+        To learn from.
+    held_out : Stack or None
+        To measure and to choose on; None is a cross-validation.
+    percentiles : tuple of two float
+        How the gray values of both were normalized.
+    """
+    preset = training.named(choice.preset)
+    if choice.steps is not None:
+        preset = replace(preset, steps=choice.steps)
+    device = choose_device(choice.device)
+    engine = training.Engine(choice.precision, compile=choice.compile)
+    first = is_main_process()
+    folder = Folder(choice.out)
+    with folder.locked() if first else nullcontext():  # the first of several processes holds it
+        resumed = peek(folder.checkpoint).get("step", 0) if folder.checkpoint.exists() else 0
+        began = time.perf_counter()
+        how = _how(choice, device, engine)
+        if held_out is None:
+            found = cross_fit(data, preset, percentiles, checkpoint=folder.checkpoint_of, **how)
+        else:
+            watch = training.Live(held_out) if is_watched() else None
+            place = folder.checkpoint
+            found = fit(data, held_out, preset, percentiles, checkpoint=place, watch=watch, **how)
+        seconds = time.perf_counter() - began
+        if first:
+            found.finder.save(folder.model)
+            settled = engine.settled(device, preset.base_channels)
+            record = _describe_run(found, choice, device, resumed, seconds)
+            folder.write_record(record | {"engine": asdict(settled)}, resumed >= preset.steps)
+            _print_run(found, folder, resumed, seconds)
+
+
+def _how(choice: Namespace, device: torch.device, engine: training.Engine) -> dict[str, Any]:
+    """The arguments of each training."""
+    how = {"initialize": _Trained(find_model(choice.from_))} if choice.from_ else {}
+    how |= {"seed": choice.seed, "device": device, "engine": engine, "log": choice.log}
+    return how | {"progress": is_watched()}
+
+
+def _print_run(found: Fit, folder: Folder, resumed: int, seconds: float) -> None:
+    """Where the network is, and how well it did."""
+    steps = found.result.history[-1]["step"] - resumed
+    truth = all_pixels(true_classes(found.judged.labels))
+    guess = metrics.majority_error(truth)
+    answers = all_pixels([(answer > 0.5).astype(int) for answer in found.probabilities])
+    error = metrics.pixel_error(truth, answers)
+    say(f"the network: {folder.model}")
+    say(
+        f"{steps} steps in {seconds:.0f} s: {error:.2%} of the held-out pixels wrong; guessing the "
+        f"majority class gives {guess:.2%}"
+    )
+    say(f"cells are {found.finder.rule.in_words()}")
+
+
+def _describe_run(
+    found: Fit, choice: Namespace, device: torch.device, resumed: int, seconds: float
+) -> dict:
+    """What one has to know to make the same run again; `seconds` passed since step `resumed`."""
+    return {
+        "command": choice.command,
+        "data": str(choice.data),
+        "preset": asdict(found.result.preset),
+        "seed": choice.seed,
+        **circumstances(revision(), seconds, device),
+        "resumed_from_step": resumed,
+        "history": found.result.history,
+        "held_out": found.judged.names,
+        "rule": asdict(found.finder.rule),
+        "score": found.choice.score if found.choice else None,
+    }
+
+
+class _Trained:
+    """An initializer that begins with the weights of a trained network."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self.name = f"weights of {hashlib.sha256(path.read_bytes()).hexdigest()[:12]}"
+
+    def __call__(self, model: UNet, generator: torch.Generator) -> None:
+        """Give the network the weights; nothing is drawn."""
+        trained = load_model(self.path)
+        mine, theirs = (
+            {name: tuple(weight.shape) for name, weight in network.state_dict().items()}
+            for network in (model, trained)
+        )
+        if mine != theirs:
+            raise ValueError(
+                f"{self.path} has {trained.base_channels} channels and depth {trained.depth}, the "
+                f"preset {model.base_channels} and {model.depth}: they must be alike to go on from"
+            )
+        model.load_state_dict(trained.state_dict())

@@ -1,0 +1,181 @@
+"""From labelled images to a cell finder: train, and choose the rule where nobody trained.
+
+A rule chosen on images that trained the network would be chosen for answers that are too sure: it
+knows those images by heart. So some images are kept from it. Where there are few, each takes its
+turn at being kept, and the network that is given back trains on all.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from unet_book.datasets import Stack
+from unet_book.finder import CellFinder, fingerprint
+from unet_book.instances import Choice, Rule, choose_rule
+from unet_book.training import Preset, Result, train
+from unet_book.training.distributed import is_main_process
+
+__all__ = ["Fit", "fit", "cross_fit", "folds"]
+
+FOLDS = 3  # of a cross-validation
+
+
+@dataclass(frozen=True)
+class Fit:
+    """A cell finder, and what it was chosen by.
+
+    Parameters
+    ----------
+    finder : CellFinder
+        Network, gray values, rule.
+    result : Result
+        The training of its network.
+    judged : Stack
+        The images on which the rule was chosen; a network answered each that had not trained on it.
+    probabilities : list of ndarray of float32, (H, W)
+        Those answers.
+    choice : Choice or None
+        The rule and all that was tried; None where no true cell is on those images, and the rule is
+        the plain one.
+    """
+
+    finder: CellFinder
+    result: Result
+    judged: Stack
+    probabilities: list[np.ndarray]
+    choice: Choice | None
+
+
+def fit(
+    data: Stack,
+    held_out: Stack,
+    preset: Preset,
+    percentiles: tuple[float, float] | None = None,
+    **how: Any,
+) -> Fit:
+    """Train on some images, and choose the rule on others.
+
+    Parameters
+    ----------
+    data : Stack
+        To learn from.
+    held_out : Stack
+        To choose on.
+    preset : Preset
+        The recipe.
+    percentiles : tuple of two float, or None
+        How the gray values of both were normalized, to be stored; as for `CellFinder`.
+    **how : any
+        Handed on to `training.train`.
+
+    Returns
+    -------
+    Fit
+
+    Raises
+    ------
+    ValueError, TypeError, OSError, FloatingPointError, KeyboardInterrupt
+        As `training.train` does.
+    """
+    result = train(data, preset, held_out, **how)
+    return _judged(result, percentiles, data, held_out, _answers(result, held_out))
+
+
+def cross_fit(
+    data: Stack,
+    preset: Preset,
+    percentiles: tuple[float, float] | None = None,
+    *,
+    checkpoint: Callable[[str], str] | None = None,
+    **how: Any,
+) -> Fit:
+    """Train on all images, and choose the rule by cross-validation.
+
+    For each fold a network trains on the other images and answers those of the fold; the rule is
+    chosen on all answers. All trainings have the same recipe.
+
+    Parameters
+    ----------
+    data : Stack
+        Two images or more.
+    preset : Preset
+        The recipe of each training.
+    percentiles : tuple of two float, or None
+        As for `fit`.
+    checkpoint : callable or None
+        Called as ``checkpoint(name)`` with "fold0", ... and "", gives the training's file.
+    **how : any
+        Handed on to `training.train`.
+
+    Returns
+    -------
+    Fit
+
+    Raises
+    ------
+    ValueError, TypeError, OSError, FloatingPointError, KeyboardInterrupt
+        As `training.train` does, and for a single image.
+    """
+    place = checkpoint or (lambda name: None)
+    answers: dict[int, np.ndarray] = {}
+    for number, kept in enumerate(folds(len(data))):
+        others = data.pick(i for i in range(len(data)) if i not in kept)
+        part = data.pick(kept)
+        result = train(others, preset, part, checkpoint=place(f"fold{number}"), **how)
+        answers |= dict(zip(kept, _answers(result, part)))
+    result = train(data, preset, checkpoint=place(""), **how)
+    return _judged(result, percentiles, data, data, [answers[i] for i in sorted(answers)])
+
+
+def folds(count: int) -> list[list[int]]:
+    """Which images each fold of a cross-validation keeps from its training.
+
+    Parameters
+    ----------
+    count : int
+        How many images there are.
+
+    Returns
+    -------
+    list of list of int
+
+    Raises
+    ------
+    ValueError
+        For a single image.
+
+    Examples
+    --------
+    >>> folds(5)
+    [[0, 3], [1, 4], [2]]
+    """
+    if count < 2:
+        raise ValueError("a cross-validation needs two images or more")
+    parts = min(FOLDS, count)
+    return [list(range(part, count, parts)) for part in range(parts)]
+
+
+def _answers(result: Result, stack: Stack) -> list[np.ndarray]:
+    """What a trained network says of images that it has not seen; the first process asks."""
+    finder = CellFinder(result.model)
+    return [finder.answer(image) for image in stack.images] if is_main_process() else []
+
+
+def _judged(
+    result: Result,
+    percentiles: tuple[float, float] | None,
+    data: Stack,
+    judged: Stack,
+    probabilities: list[np.ndarray],
+) -> Fit:
+    """The network with the rule that the answers call for."""
+    choice = None
+    if probabilities and judged.cell_count():
+        choice = choose_rule(probabilities, judged.labels)
+    seen = (*map(fingerprint, data.images),)
+    finder = CellFinder(result.model, percentiles, choice.rule if choice else Rule(), seen=seen)
+    return Fit(finder, result, judged, probabilities, choice)
