@@ -183,9 +183,7 @@ def load(choice: Namespace, split: str, percentiles: tuple | None = None) -> Sta
     return datasets.load(choice.data, split, **how)
 
 
-def images(
-    choice: Namespace, percentiles: tuple | None
-) -> list[tuple[str, Path | np.ndarray]]:
+def images(choice: Namespace, percentiles: tuple | None) -> list[tuple[str, Path | np.ndarray]]:
     """The files, or the data set's images, that were asked for.
 
     Parameters
