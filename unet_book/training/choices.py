@@ -1,0 +1,148 @@
+"""What is left to choose when the images are one's own: a recipe from the size of the cells.
+
+A network has to see a cell and what lies around it, a tile has to hold some cells, and the border
+term has to reach across the gaps between them. All three are lengths, and the length that one's own
+images bring along is the diameter of a cell.
+"""
+
+import math
+import os
+
+import torch
+
+from unet_book.augmentation import Augmentation
+from unet_book.costs import layer_costs
+from unet_book.sizes import border, nearest_valid_sizes, receptive_field, whole_number
+from unet_book.training.engine import Engine, cpu_vectors
+from unet_book.training.presets import Preset
+from unet_book.unet import UNet
+
+__all__ = ["recipe", "steps_for"]
+
+DEPTHS = (3, 4)
+STEPS = 3000
+ANSWER = 196  # px a side that a tile answers: four cells of 50 px, or ten of 20
+GAP = 1 / 7  # sigma of the border term, as a share of the diameter
+LEAST_GAP, LARGEST_GAP = 2.0, 5.0  # px; the paper's is 5
+BENT = 0.05  # standard deviation of the elastic vectors over their spacing
+FEWEST, MOST = 200, 100_000
+
+# What a step of training takes: operations at this speed, and milliseconds for all the rest. The
+# first two lines were measured on one core; a GPU's line is a guess at an old one.
+SPEEDS = {  # (GFLOP a second, of a core or of a GPU; ms)
+    "bf16": (300.0, 16.0),
+    "AVX512": (100.0, 16.0),
+    "other": (40.0, 20.0),
+    "cuda": (3000.0, 12.0),
+    "mps": (1000.0, 20.0),
+}
+SECOND_CORE = 0.85  # what each core after the first adds
+
+
+def recipe(diameter: float, largest: int | None = None, steps: int | None = None) -> Preset:
+    """The recipe for images with cells of this size; what was tried is told in chapter 13.
+
+    Parameters
+    ----------
+    diameter : float
+        Of the cell in the middle, by size, px: that of a circle with as many pixels.
+    largest : int or None
+        The shorter side of the largest image, px; a tile answers no more than that. None: unknown.
+    steps : int or None
+        How many steps are made; None is `STEPS`. `steps_for` says how many fit into some minutes.
+
+    Returns
+    -------
+    Preset
+
+    Raises
+    ------
+    ValueError
+        For a diameter that is not above 0, or numbers that are not whole and positive.
+
+    Examples
+    --------
+    >>> recipe(22).depth, recipe(22).tile, recipe(60).depth
+    (3, 284, 4)
+    """
+    if not 0 < diameter < math.inf:
+        raise ValueError(f"diameter is a number of pixels above 0, not {diameter}")
+    steps = STEPS if steps is None else whole_number("steps", steps, least=1)
+    depth = next((d for d in DEPTHS if receptive_field(d) >= 2 * diameter), DEPTHS[-1])
+    answer = ANSWER if largest is None else min(ANSWER, whole_number("largest", largest, least=1))
+    tile = nearest_valid_sizes(max(answer, 2**depth) + 2 * border(depth), depth)[1]
+    return Preset(
+        base_channels=16,
+        depth=depth,
+        dropout=0.0,
+        tile=tile,
+        steps=steps,
+        optimizer="adamw",
+        learning_rate=1e-3,
+        schedule="cosine",
+        warmup=min(100, steps // 10),
+        weight_decay=0.01,
+        clip=1.0,
+        average=0.999,
+        balance=False,
+        w0=10.0,
+        sigma=min(max(GAP * diameter, LEAST_GAP), LARGEST_GAP),
+        augmentation=Augmentation(sigma=BENT * (tile - 1) / 2),
+        measure_every=max(steps // 10, 1),
+    )
+
+
+def steps_for(preset: Preset, minutes: float, device: str | torch.device = "cpu") -> int:
+    """About how many steps of a recipe fit into some minutes.
+
+    It follows from the operations of a step and from a table of speeds, and nothing is timed: a
+    training that is broken off and goes on must have the same recipe both times.
+
+    Parameters
+    ----------
+    preset : Preset
+        The recipe; its own `steps` don't count.
+    minutes : float
+        For the training alone.
+    device : str or torch.device
+        Where it runs; on a CPU as many cores as PyTorch takes threads.
+
+    Returns
+    -------
+    int
+        Two digits and zeros, at least 200.
+
+    Raises
+    ------
+    ValueError
+        For minutes that are not above 0.
+    """
+    if not 0 < minutes < math.inf:
+        raise ValueError(f"minutes must be above 0, and finite: {minutes}")
+    steps = 60 * minutes / _seconds_a_step(preset, torch.device(device))
+    steps = min(max(steps, FEWEST), MOST)
+    unit = 10 ** (len(str(int(steps))) - 2)
+    return int(steps // unit * unit)
+
+
+def _seconds_a_step(preset: Preset, device: torch.device) -> float:
+    """How long a step takes, from its operations: forward, and twice as many backward."""
+    shape = preset.base_channels, preset.depth, preset.variant
+    with torch.device("meta"):
+        model = UNet(1, 2, *shape)
+    flop = 3 * preset.batch_size * sum(layer.flop for layer in layer_costs(model, preset.tile))
+    speed, rest = SPEEDS[_kind(device, preset.base_channels)]
+    cores = 1.0
+    if device.type == "cpu":
+        threads = min(torch.get_num_threads(), os.cpu_count() or 1)
+        cores += SECOND_CORE * (threads - 1)
+    return flop / (1e9 * speed * cores) + preset.batch_size * rest / 1e3 / cores
+
+
+def _kind(device: torch.device, base_channels: int) -> str:
+    """The row of `SPEEDS` for a device."""
+    if device.type != "cpu":
+        return device.type if device.type in SPEEDS else "other"
+    if Engine().settled(device, base_channels).precision == "bf16":
+        return "bf16"
+    return "AVX512" if cpu_vectors() == "AVX512" else "other"
