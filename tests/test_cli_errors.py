@@ -13,6 +13,7 @@ import torch
 
 import unet_book
 from unet_book import checkpoint, cli, training
+from unet_book.cli import train
 from unet_book.pages import reproduce
 from unet_book.unet import UNet
 
@@ -146,7 +147,7 @@ def test_nothing_is_made_by_a_command_that_is_refused(place, told):
 
 
 def test_the_words_of_the_command_line_are_those_of_what_it_calls():
-    assert list(cli.PRESETS) == list(training.PRESETS)
+    assert list(cli.PRESETS) == [train.OWN, *training.PRESETS]
     assert cli.PRECISIONS == training.engine.WORDS["precision"]
     parts = {name: [part.name for part in table.parts] for name, table in reproduce.TABLES.items()}
     assert cli.PARTS == parts

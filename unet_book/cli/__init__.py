@@ -21,7 +21,7 @@ from unet_book.run import Folder, check_place, find_model
 
 __all__ = ["main", "parser"]
 
-PRESETS = ("quick", "colab", "modern", "paper")  # the names in training.PRESETS
+PRESETS = ("own", "quick", "colab", "modern", "paper")  # and the names in training.PRESETS
 PRECISIONS = ("auto", "fp32", "bf16")  # the words of training.Engine
 PARTS = {  # of each table of pages.reproduce the trainings that make it
     "isbi2012": [f"fold{k}-seed0" for k in range(5)],
@@ -127,10 +127,11 @@ def _add_train(commands: argparse._SubParsersAction) -> None:
     _add_data(command, "what to learn from")
     command.add_argument(
         "--preset",
-        default="quick",
+        default="own",
         choices=PRESETS,
-        help="quick: a CPU, about a minute; colab: a GPU, minutes; modern: a GPU, "
-        "longer; paper: the paper's network and recipe, hours (default: quick)",
+        help="own: follows from the size of the cells, and takes --minutes; quick: small, on a "
+        "CPU, about a minute; colab: a GPU, minutes; modern: a GPU, longer; paper: the paper's "
+        "network and recipe, hours (default: own)",
     )
     command.add_argument(
         "--out",
@@ -140,8 +141,11 @@ def _add_train(commands: argparse._SubParsersAction) -> None:
         help="where the trained network goes; an unfinished training there goes on",
     )
     command.add_argument(
-        "--steps", type=int, help="train for so many steps instead of the preset's"
+        "--minutes",
+        type=float,
+        help="about how long to train: more give a better network, up to a point (default: 2)",
     )
+    command.add_argument("--steps", type=int, help="train for so many steps instead")
     command.add_argument(
         "--hold-out",
         nargs="+",

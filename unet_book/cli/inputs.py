@@ -48,8 +48,13 @@ def check_numbers(choice: Namespace) -> None:
     Raises
     ------
     ValueError
-        For steps below 1, or a seed that PyTorch does not take.
+        For steps below 1, minutes that are not above 0, both of them, or a seed that PyTorch does
+        not take.
     """
+    if choice.minutes is not None and choice.steps is not None:
+        raise ValueError("give --minutes or --steps, not both")
+    if choice.minutes is not None and not 0 < choice.minutes < np.inf:
+        raise ValueError(f"minutes must be above 0, and finite: {choice.minutes}")
     if choice.steps is not None and choice.steps < 1:
         raise ValueError(f"steps must be a whole number, 1 or more, not {choice.steps}")
     if not 0 <= choice.seed < 2**63:

@@ -10,18 +10,23 @@ from typing import Any
 
 import torch
 
-from unet_book import metrics, training
+from unet_book import _header, metrics, training
 from unet_book.checkpoint import load_model, peek
 from unet_book.cli.terminal import is_watched, say
 from unet_book.datasets import Stack
-from unet_book.fitting import Fit, cross_fit, fit
+from unet_book.fitting import Fit, cross_fit, fit, folds
 from unet_book.provenance import circumstances, revision
 from unet_book.run import Folder, find_model
+from unet_book.sizes import nearest_valid_sizes
+from unet_book.training import choices
 from unet_book.training.distributed import choose_device, is_main_process
 from unet_book.training.evaluation import all_pixels, true_classes
 from unet_book.unet import UNet
 
-__all__ = ["train"]
+__all__ = ["train", "preset_of"]
+
+OWN = "own"  # the preset that follows from the images
+MINUTES = 2.0  # of two cores, if nothing else is asked for
 
 
 def train(
@@ -40,10 +45,8 @@ def train(
     percentiles : tuple of two float
         How the gray values of both were normalized.
     """
-    preset = training.named(choice.preset)
-    if choice.steps is not None:
-        preset = replace(preset, steps=choice.steps)
     device = choose_device(choice.device)
+    preset = preset_of(choice, data, held_out, device)
     engine = training.Engine(choice.precision, compile=choice.compile)
     first = is_main_process()
     folder = Folder(choice.out)
@@ -64,6 +67,76 @@ def train(
             record = _describe_run(found, choice, device, resumed, seconds)
             folder.write_record(record | {"engine": asdict(settled)}, resumed >= preset.steps)
             _print_run(found, folder, resumed, seconds)
+
+
+def preset_of(
+    choice: Namespace, data: Stack, held_out: Stack | None, device: torch.device
+) -> training.Preset:
+    """The recipe: a preset that was asked for, or one that follows from the cells.
+
+    Parameters
+    ----------
+    choice : Namespace
+        The options of ``unet-book train``.
+    data : Stack
+        To learn from.
+    held_out : Stack or None
+        None is a cross-validation, whose trainings share the minutes.
+    device : torch.device
+        Where to train.
+
+    Returns
+    -------
+    Preset
+
+    Raises
+    ------
+    ValueError
+        If no training image holds a cell.
+    """
+    preset = _recipe(choice, data)
+    steps = _steps(choice, preset, held_out, len(data), device)
+    return preset if steps is None else _recipe(choice, data, steps)
+
+
+def _recipe(choice: Namespace, data: Stack, steps: int | None = None) -> training.Preset:
+    """The recipe for so many steps; None are its own."""
+    if choice.preset == OWN:
+        largest = max(min(image.shape) for image in data.images)
+        preset = choices.recipe(choices.median_diameter(data.labels), largest, steps)
+    else:
+        preset = training.named(choice.preset)
+        preset = preset if steps is None else replace(preset, steps=steps)
+    if choice.from_:
+        preset = _in_the_shape_of(_header.read(find_model(choice.from_))["network"], preset)
+    return preset
+
+
+def _steps(
+    choice: Namespace,
+    preset: training.Preset,
+    held_out: Stack | None,
+    count: int,
+    device: torch.device,
+) -> int | None:
+    """How many steps were asked for; None leaves them to the preset."""
+    if choice.steps is not None:
+        return choice.steps
+    checkpoint = Folder(choice.out).checkpoint
+    if choice.minutes is None and checkpoint.exists():  # it goes on as it began, on any machine
+        began_as = peek(checkpoint).get("identity", {}).get("preset", {})
+        return began_as.get("steps", choice.steps)
+    if choice.minutes is None and choice.preset != OWN:
+        return None
+    trainings = 1 if held_out is not None else 1 + len(folds(count))
+    return choices.steps_for(preset, (choice.minutes or MINUTES) / trainings, device)
+
+
+def _in_the_shape_of(network: dict, preset: training.Preset) -> training.Preset:
+    """The recipe for a network that is there already."""
+    shape = {name: network[name] for name in ("base_channels", "depth", "variant")}
+    tile = nearest_valid_sizes(preset.tile, network["depth"], network["variant"])[1]
+    return replace(preset, tile=tile, **shape)
 
 
 def _how(choice: Namespace, device: torch.device, engine: training.Engine) -> dict[str, Any]:

@@ -7,7 +7,9 @@ images bring along is the diameter of a cell.
 
 import math
 import os
+from collections.abc import Sequence
 
+import numpy as np
 import torch
 
 from unet_book.augmentation import Augmentation
@@ -17,7 +19,7 @@ from unet_book.training.engine import Engine, cpu_vectors
 from unet_book.training.presets import Preset
 from unet_book.unet import UNet
 
-__all__ = ["recipe", "steps_for"]
+__all__ = ["recipe", "steps_for", "median_diameter"]
 
 DEPTHS = (3, 4)
 STEPS = 3000
@@ -123,6 +125,36 @@ def steps_for(preset: Preset, minutes: float, device: str | torch.device = "cpu"
     steps = min(max(steps, FEWEST), MOST)
     unit = 10 ** (len(str(int(steps))) - 2)
     return int(steps // unit * unit)
+
+
+def median_diameter(labels: Sequence[np.ndarray]) -> float:
+    """The diameter of the cell in the middle, by size: that of a circle with as many pixels.
+
+    Parameters
+    ----------
+    labels : sequence of ndarray of int, (H, W)
+        Instance labels of some images.
+
+    Returns
+    -------
+    float
+        px.
+
+    Raises
+    ------
+    ValueError
+        If there is no cell.
+
+    Examples
+    --------
+    >>> round(median_diameter([np.ones((8, 8), int)]), 2)
+    9.03
+    """
+    sizes = [np.unique(image[image > 0], return_counts=True)[1] for image in labels]
+    sizes = np.concatenate(sizes)
+    if not sizes.size:
+        raise ValueError("a diameter is that of cells, and there is none on these images")
+    return 2 * math.sqrt(float(np.median(sizes)) / math.pi)
 
 
 def _seconds_a_step(preset: Preset, device: torch.device) -> float:
