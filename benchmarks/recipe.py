@@ -69,7 +69,6 @@ def membranes(preset: Preset, stretch: bool = False, images: int | None = None) 
 
 MEMBRANES = {
     "base": membranes(replace(BASE, measure_every=250)),  # its curves are chapter 9's
-    "together": membranes(BEST, stretch=True),
     "dropout 0.5": membranes(replace(BASE, dropout=0.5)),
     "elastic 0": membranes(elastic(0, BASE)),
     "elastic 0.07": membranes(elastic(0.07, BASE)),
@@ -85,6 +84,7 @@ MEMBRANES = {
     "twice the gray values": membranes(
         replace(BASE, augmentation=replace(BASE.augmentation, contrast=0.4, brightness=0.2))
     ),
+    "together": membranes(BEST, stretch=True),
 }
 
 # Does elastic deformation help, and from how many slices? The best recipe at half its width and
