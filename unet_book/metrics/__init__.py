@@ -17,8 +17,10 @@ from unet_book.metrics.challenge import challenge_scores
 from unet_book.metrics.matching import (
     Matches,
     Mistakes,
+    Outcomes,
     average_precision,
     cell_mistakes,
+    cell_outcomes,
     f1,
     matches,
 )
@@ -36,10 +38,12 @@ __all__ = [
     "seg",
     "Matches",
     "Mistakes",
+    "Outcomes",
     "matches",
     "f1",
     "average_precision",
     "cell_mistakes",
+    "cell_outcomes",
     "overlap_table",
     "contingency",
     "rand_error",

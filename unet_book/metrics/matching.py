@@ -13,7 +13,16 @@ from unet_book._arrays import ArrayLike
 from unet_book.metrics.overlaps import Contingency, contingency
 from unet_book.metrics.segments import slices
 
-__all__ = ["Matches", "Mistakes", "matches", "f1", "average_precision", "cell_mistakes"]
+__all__ = [
+    "Matches",
+    "Mistakes",
+    "Outcomes",
+    "matches",
+    "f1",
+    "average_precision",
+    "cell_mistakes",
+    "cell_outcomes",
+]
 
 IOUS = np.arange(10, 20) / 20  # 0.5, 0.55, ..., 0.95
 
@@ -72,6 +81,38 @@ class Mistakes(NamedTuple):
     split: int
     missed: int
     invented: int
+
+
+class Outcomes(NamedTuple):
+    """What became of each cell of one image; `Mistakes` are its sums.
+
+    Parameters
+    ----------
+    true_ids : ndarray of int, (K,)
+        The numbers of the true cells, in order.
+    partner : ndarray of int, (K,)
+        The number of the predicted cell by which each is found; 0 for none.
+    merged, split, missed : ndarray of bool, (K,)
+        Whether each is, as `Mistakes` says; one may be found and merged, too.
+    predicted_ids : ndarray of int, (L,)
+        The numbers of the predicted cells, in order.
+    joins : ndarray of bool, (L,)
+        Whether each holds more than half of two true cells, or more.
+    piece : ndarray of bool, (L,)
+        Whether each lies for more than half in a true cell that is split.
+    invented : ndarray of bool, (L,)
+        Whether each is, as `Mistakes` says.
+    """
+
+    true_ids: np.ndarray
+    partner: np.ndarray
+    merged: np.ndarray
+    split: np.ndarray
+    missed: np.ndarray
+    predicted_ids: np.ndarray
+    joins: np.ndarray
+    piece: np.ndarray
+    invented: np.ndarray
 
 
 def matches(truth_labels: ArrayLike, predicted_labels: ArrayLike, iou: float = 0.5) -> Matches:
@@ -200,6 +241,40 @@ def cell_mistakes(truth_labels: ArrayLike, predicted_labels: ArrayLike) -> Mista
     return _sum(_mistakes(table) for table in tables)
 
 
+def cell_outcomes(
+    truth_labels: ArrayLike, predicted_labels: ArrayLike, iou: float = 0.5
+) -> Outcomes:
+    """What became of each cell of one image: found, merged, split, missed, or invented.
+
+    Parameters
+    ----------
+    truth_labels, predicted_labels : array_like, (H, W)
+        As for `matches`.
+    iou : float
+        As for `matches`.
+
+    Returns
+    -------
+    Outcomes
+
+    Raises
+    ------
+    ValueError
+        If `iou` is out of range, for more than one image, and as `matches` does.
+    TypeError
+        For values that are not integers.
+
+    Examples
+    --------
+    >>> cell_outcomes([[1, 1, 0, 2, 2, 0, 0]], [[1, 1, 1, 1, 1, 0, 3]]).merged
+    array([ True,  True])
+    """
+    images = slices(truth_labels, predicted_labels)
+    if len(images) > 1:
+        raise ValueError(f"cells are named in one image, (H, W), not in {len(images)}: give each")
+    return _outcomes(contingency(*images[0]), _check_iou(iou))
+
+
 def _sum(counts: Iterable[Matches | Mistakes]) -> Matches | Mistakes:
     """Counts of several images, added up."""
     counts = list(counts)
@@ -218,36 +293,64 @@ def _check_iou(iou: float) -> float:
     return iou
 
 
-def _cells_that_meet(table: Contingency) -> np.ndarray:
-    """The rows of a contingency in which both are cells, and neither background."""
-    return (table.true_ids[table.i] > 0) & (table.predicted_ids[table.j] > 0)
-
-
 def _matches(table: Contingency, iou: float) -> Matches:
     """The matches of one image."""
-    union = table.true_sizes[table.i] + table.predicted_sizes[table.j] - table.shared
-    found = int((_cells_that_meet(table) & (table.shared > iou * union)).sum())
+    found = int(_partners(table, iou).sum())
     true, predicted = ((ids > 0).sum() for ids in (table.true_ids, table.predicted_ids))
     return Matches(found, int(true) - found, int(predicted) - found)
 
 
 def _mistakes(table: Contingency) -> Mistakes:
     """The mistakes in one image."""
-    both = _cells_that_meet(table)
-    holds = both & (2 * table.shared > table.true_sizes[table.i])  # the predicted cell the true one
-    inside = both & (2 * table.shared > table.predicted_sizes[table.j])
-    held = np.bincount(table.j[holds], minlength=len(table.predicted_ids))
-    pieces = np.bincount(table.i[inside], minlength=len(table.true_ids))
-    true, predicted = table.true_ids > 0, table.predicted_ids > 0
-    missed = true[table.i] & ~predicted[table.j] & (2 * table.shared > table.true_sizes[table.i])
-    invented = (
-        ~true[table.i] & predicted[table.j] & (2 * table.shared > table.predicted_sizes[table.j])
-    )
+    each = _outcomes(table)
     return Mistakes(
-        cells=int(true.sum()),
-        predicted=int(predicted.sum()),
-        merged=int(held[held > 1].sum()),
-        split=int((pieces > 1).sum()),
-        missed=int(missed.sum()),
-        invented=int(invented.sum()),
+        cells=len(each.true_ids),
+        predicted=len(each.predicted_ids),
+        merged=int(each.merged.sum()),
+        split=int(each.split.sum()),
+        missed=int(each.missed.sum()),
+        invented=int(each.invented.sum()),
     )
+
+
+def _outcomes(table: Contingency, iou: float = 0.5) -> Outcomes:
+    """What became of each cell of one image, from the pairs that meet.
+
+    Rows and columns are all segments, background too, until the cells are picked at the end.
+    """
+    i, j = table.i, table.j
+    true, predicted = table.true_ids > 0, table.predicted_ids > 0
+    most_of_true = 2 * table.shared > table.true_sizes[i]
+    most_of_predicted = 2 * table.shared > table.predicted_sizes[j]
+    both = true[i] & predicted[j]
+    holds, inside = both & most_of_true, both & most_of_predicted
+    joins = np.bincount(j[holds], minlength=len(predicted)) > 1
+    split = np.bincount(i[inside], minlength=len(true)) > 1
+    partners = _partners(table, iou)
+    partner = np.zeros(len(true), np.int64)
+    partner[i[partners]] = table.predicted_ids[j[partners]]
+    return Outcomes(
+        true_ids=table.true_ids[true],
+        partner=partner[true],
+        merged=_any(i[holds & joins[j]], len(true))[true],
+        split=split[true],
+        missed=_any(i[true[i] & ~predicted[j] & most_of_true], len(true))[true],
+        predicted_ids=table.predicted_ids[predicted],
+        joins=joins[predicted],
+        piece=_any(j[inside & split[i]], len(predicted))[predicted],
+        invented=_any(j[~true[i] & predicted[j] & most_of_predicted], len(predicted))[predicted],
+    )
+
+
+def _partners(table: Contingency, iou: float) -> np.ndarray:
+    """The rows of a contingency that are a true and a predicted cell, one found by the other."""
+    union = table.true_sizes[table.i] + table.predicted_sizes[table.j] - table.shared
+    both = (table.true_ids[table.i] > 0) & (table.predicted_ids[table.j] > 0)
+    return both & (table.shared > iou * union)
+
+
+def _any(indices: np.ndarray, length: int) -> np.ndarray:
+    """A row of bool, True at the indices."""
+    marks = np.zeros(length, bool)
+    marks[indices] = True
+    return marks
