@@ -79,10 +79,12 @@ REFUSE = {
 OWN_TEST = {
     *("class_balance", "weight_map", "majority_error", "warping_error", "challenge_scores"),
     *("correlations", "autocorrelation", "describe", "gallery"),
-    *("matches", "f1", "average_precision", "cell_mistakes"),  # tests/test_metrics_matching.py
+    # tests/test_metrics_matching.py
+    *("matches", "f1", "average_precision", "cell_mistakes", "cell_outcomes"),
 }
 NO_IMAGES = {
-    *("correlation_area", "error_curves", "u_shape", "source", "Matches", "Mistakes"),
+    *("correlation_area", "error_curves", "u_shape", "source"),
+    *("Matches", "Mistakes", "Outcomes"),
     *(set(explorers.__all__) - {"film", "nine_vectors"}),
 }
 
