@@ -140,20 +140,20 @@ def _too_small_for_the_rule(evidence: Evidence) -> dict | None:
 
 
 def _small_ones(evidence: Evidence) -> dict | None:
-    """Most of the missed cells are among the smallest quarter, though the rule would keep them."""
+    """Most of the missed cells are small, though the rule would keep them."""
     if not evidence.cells.size.size or _too_small_for_the_rule(evidence):
         return None
-    quarter = np.quantile(evidence.cells.size, 0.25)
-    numbers = _most(evidence, lambda of: of.cells.size <= quarter)
-    return None if numbers is None else numbers | {"size": int(quarter)}
+    typical = np.median(evidence.cells.size)
+    numbers = _most(evidence, lambda of: of.cells.size < typical / 2)
+    return None if numbers is None else numbers | {"typical": int(typical)}
 
 
 def _faint_ones(evidence: Evidence) -> dict | None:
-    """Most of the missed cells are among the faintest quarter."""
+    """Most of the missed cells hardly differ from the background."""
     if not evidence.cells.size.size:
         return None
-    quarter = np.quantile(evidence.cells.contrast, 0.25)
-    return _most(evidence, lambda of: of.cells.contrast <= quarter)
+    typical = np.median(evidence.cells.contrast)
+    return _most(evidence, lambda of: of.cells.contrast < typical / 2)
 
 
 def _cut_ones(evidence: Evidence) -> dict | None:
@@ -249,13 +249,13 @@ ADVICE: list[tuple[Callable[[Evidence], dict | None], str]] = [
     ),
     (
         _small_ones,
-        "{part} of the {missed} missed cells are among the smallest quarter (up to {size} px): "
-        "enlarge the images, or annotate more small cells.",
+        "{part} of the {missed} missed cells are less than half as large as a typical one "
+        "({typical} px): enlarge the images, or annotate more small cells.",
     ),
     (
         _faint_ones,
-        "{part} of the {missed} missed cells are among the faintest quarter: annotate more faint "
-        "ones, and make sure that faint ones are annotated in every image.",
+        "{part} of the {missed} missed cells are faint: they stand out less than half as much as "
+        "a typical one. Annotate more of these, and make sure that no image leaves them out.",
     ),
     (
         _cut_ones,

@@ -20,7 +20,7 @@ from unet_book import gray
 from unet_book.metrics import Outcomes
 from unet_book.report.evidence import NETWORK, HeldOut, count
 
-__all__ = ["panels", "symbol", "picked", "counted"]
+__all__ = ["picked", "panels", "counted", "symbol"]
 
 LARGEST = 560  # px of the longer side, as stored
 GRAYS = 64  # as many as an eye tells apart, and half the bytes of 256

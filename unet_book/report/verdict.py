@@ -53,7 +53,7 @@ def judge(evidence: Evidence) -> Verdict:
 
 
 def share(part: int, whole: int) -> str:
-    """A share in percent, in words, where there are enough to speak of percents.
+    """A share in percent, where there are enough to speak of percents.
 
     Parameters
     ----------
@@ -63,19 +63,17 @@ def share(part: int, whole: int) -> str:
     Returns
     -------
     str
-        With a blank before it; nothing below twenty. Neither all nor nothing by rounding alone.
+        With a blank before it, and nothing below twenty. Only all are 100%, and only none are 0%.
 
     Examples
     --------
-    >>> share(199, 200), share(1999, 2000), share(2, 3)
-    (' (99%)', ' (over 99%)', '')
+    >>> share(30, 40), share(1999, 2000), share(2, 3)
+    (' (75%)', ' (99%)', '')
     """
     if whole < 20:
         return ""
-    percent = 100 * part / whole
-    if 99 < percent < 100 and round(percent, 1) > 99.4:
-        return " (over 99%)"
-    return " (under 1%)" if 0 < percent < 0.5 else f" ({int(percent + 0.5)}%)"
+    percent = int(100 * part / whole + 0.5)
+    return f" ({min(max(percent, 1), 99) if 0 < part < whole else percent}%)"
 
 
 def beaten(evidence: Evidence, method: str) -> tuple[int, int, int]:
