@@ -103,13 +103,10 @@ def _risen(evidence: Evidence) -> dict | None:
 
 def _learned_by_heart(evidence: Evidence) -> dict | None:
     """Half as many wrong pixels again on the held-out images as on those trained on."""
-    _, errors = _errors(evidence)
-    known = evidence.training_error
-    if known is None or not len(errors) or _still_falling(evidence):
+    known, now = evidence.training_error, evidence.errors[NETWORK]
+    if known is None or _still_falling(evidence) or now < 1.5 * known or now - known < 0.002:
         return None
-    if errors[-1] < 1.5 * known or errors[-1] - known < 0.002:
-        return None
-    return {"known": known, "now": errors[-1]}
+    return {"known": known, "now": now}
 
 
 def _one_image_apart(evidence: Evidence) -> dict | None:

@@ -18,6 +18,7 @@ from unet_book.metrics import (
     Outcomes,
     cell_mistakes,
     cell_outcomes,
+    majority_error,
     matches,
     pixel_error,
     seg,
@@ -138,8 +139,13 @@ class Evidence:
         As `training.Result` has it.
     choice : Choice
         How the rule was chosen.
+    errors : dict of str to float
+        Pixel error of each method, measured as in the history: of the network's probabilities above
+        one half, against cells parted where they touch; and that of guessing one class.
     training_error : float or None
         Pixel error on images that were trained on.
+    crossed : bool
+        Whether each image was held out in its turn, by a cross-validation.
     """
 
     images: list[HeldOut]
@@ -147,7 +153,9 @@ class Evidence:
     cells: Cells
     history: list[dict]
     choice: instances.Choice
+    errors: dict[str, float]
     training_error: float | None = None
+    crossed: bool = False
 
     @property
     def annotated(self) -> list[HeldOut]:
@@ -161,6 +169,7 @@ def gather(
     probabilities: Sequence[np.ndarray],
     choice: instances.Choice,
     training_error: float | None = None,
+    crossed: bool = False,
 ) -> Evidence:
     """Find the cells of all held-out images in three ways, and count what went right and wrong.
 
@@ -176,6 +185,8 @@ def gather(
         The rule that makes cells of these.
     training_error : float or None
         Pixel error on images that were trained on.
+    crossed : bool
+        Whether each image was held out in its turn, by a cross-validation.
 
     Returns
     -------
@@ -197,7 +208,9 @@ def gather(
     ]
     parts = [_cells_of(each) for each in images if each.outcomes is not None]
     together = Cells(*(np.concatenate(column) for column in zip(*parts)))
-    return Evidence(images, totals, together, history, choice, training_error)
+    masks = {method: [each > 0 for each in cells] for method, cells in ways.items()}
+    errors = _errors(truth, masks | {NETWORK: [each > 0.5 for each in probabilities]})
+    return Evidence(images, totals, together, history, choice, errors, training_error, crossed)
 
 
 def scores(truth: Sequence[np.ndarray], cells: Sequence[np.ndarray]) -> Scores:
@@ -289,6 +302,18 @@ def count(number: int, noun: str) -> str:
     ('1 cell', '1,200 cells')
     """
     return f"{number:,} {noun}{'' if number == 1 else 's'}"
+
+
+def _errors(truth: Sequence[np.ndarray], masks: dict[str, list[np.ndarray]]) -> dict[str, float]:
+    """Pixel errors as a training measures them."""
+    from unet_book.training.evaluation import (
+        true_classes,
+    )  # torch, without which a place is checked
+
+    classes = true_classes(truth)
+    found = {name: [mask.astype(int) for mask in each] for name, each in masks.items()}
+    errors = {name: pixel_error(classes, each) for name, each in found.items()}
+    return errors | {"guessing": majority_error(classes)}
 
 
 def _held_out(

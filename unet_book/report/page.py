@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from unet_book._files import write_atomically
-from unet_book.instances import Choice
+from unet_book.instances import Choice, Rule
 from unet_book.report import pictures, sections
 from unet_book.report.evidence import NETWORK, Evidence, count, gather, printable
 from unet_book.report.verdict import Verdict, judge
@@ -33,7 +33,7 @@ def write(
     history: list[dict],
     stack: Stack,
     probabilities: Sequence[np.ndarray],
-    choice: Choice,
+    choice: Choice | None,
     percentiles: tuple[float, float] | None,
     names_of_training: Sequence[str],
     seconds: float,
@@ -53,12 +53,13 @@ def write(
         The held-out images, as the network was given them, and their true cells.
     probabilities : sequence of ndarray, (H, W)
         Its answers: the probability of a cell at each pixel.
-    choice : Choice
-        The rule that makes cells of these, and how it was chosen.
+    choice : Choice or None
+        The rule that makes cells of these, and how it was chosen; None is the plain rule.
     percentiles : tuple of float, or None
-        What became black and white in each image; None if gray values were left as they are.
+        What became black and white in each image; None if `datasets.to_unit` scaled them.
     names_of_training : sequence of str
-        What the images are called that it was trained on.
+        What the images are called that it was trained on. If the held-out ones are among them, each
+        was held out in its turn: a cross-validation.
     seconds : float
         That the training took.
     preset : Preset
@@ -77,14 +78,16 @@ def write(
     Raises
     ------
     ValueError
-        If there are as many answers as images, or if no held-out pixel is annotated.
+        If images and answers differ in number, or if no held-out pixel is annotated.
     FileExistsError
         As `check` does.
     OSError
         If the file can't be written.
     """
     check(path)
-    evidence = gather(history, stack, probabilities, choice, training_error)
+    choice = choice or Choice(Rule(), 0.0, [])
+    crossed = {*stack.names} <= {*names_of_training}
+    evidence = gather(history, stack, probabilities, choice, training_error, crossed)
     verdict = judge(evidence)
     made = _how_it_was_made(
         command=command,
@@ -92,6 +95,7 @@ def write(
         seconds=seconds,
         percentiles=percentiles,
         held_out=[held.name for held in evidence.images],
+        crossed=crossed,
         trained_on=[printable(name) for name in names_of_training],
     )
     page = _page(evidence, verdict, made)
@@ -186,19 +190,21 @@ def _how_it_was_made(
     seconds: float,
     percentiles: tuple[float, float] | None,
     held_out: list[str],
+    crossed: bool,
     trained_on: list[str],
 ) -> str:
     """What one has to know to make the same again."""
-    gray = "as they are in the images"
+    gray = "8 bits divided by 255; of each image of another type spread over its own range"
     if percentiles is not None:
         low, high = percentiles
         gray = f"of each image spread from its percentile {low:g} (black) to {high:g} (white)"
+    turn = " in turn" if crossed else ""
     facts = {
         "Command": f"<code>{escape(printable(command))}</code>",
         "Recipe": escape(_recipe_in_words(recipe)),
         "Gray values": gray,
         "Time": _time_in_words(seconds),
-        f"Held out, {count(len(held_out), 'image')}": _list_of(held_out),
+        f"Held out{turn}, {count(len(held_out), 'image')}": _list_of(held_out),
         f"Trained on, {count(len(trained_on), 'image')}": _list_of(trained_on),
     }
     items = "".join(f"<dt>{name}</dt><dd>{value}</dd>" for name, value in facts.items())

@@ -6,7 +6,6 @@ from dataclasses import replace
 from html import escape
 
 from unet_book.instances import Choice, Rule
-from unet_book.metrics import majority_error, pixel_error
 from unet_book.report import charts, pictures
 from unet_book.report.evidence import METHODS, NETWORK, OTSU, Evidence, HeldOut, Scores, count
 
@@ -159,7 +158,8 @@ def learning(evidence: Evidence) -> str:
     str
         An element ``<section>``.
     """
-    drawn = "".join(charts.curves(evidence.history, _levels(evidence)))
+    levels = {name: evidence.errors[name] for name in (OTSU, "guessing")}
+    drawn = "".join(charts.curves(evidence.history, levels))
     known = evidence.training_error
     told = (
         f" On images it was trained on {known:.2%} of the pixels are wrong in the end."
@@ -172,15 +172,6 @@ def learning(evidence: Evidence) -> str:
         f"of wrong pixels on the held-out images.{told}</p>\n"
         f'<div class="charts">{drawn}</div>\n</section>'
     )
-
-
-def _levels(evidence: Evidence) -> dict[str, float]:
-    """The errors that the curve has to come below, measured as it was."""
-    from unet_book.training.evaluation import true_classes  # torch, which a check does not need
-
-    truth = true_classes([held.truth for held in evidence.images])
-    otsu = [(held.cells[OTSU] > 0).astype(int) for held in evidence.images]
-    return {"Otsu": pixel_error(truth, otsu), "guessing": majority_error(truth)}
 
 
 def choosing(choice: Choice) -> str:
@@ -196,33 +187,21 @@ def choosing(choice: Choice) -> str:
     str
         An element ``<section>``.
     """
+    title = '<section class="wide">\n<h2>How cells are made of probabilities</h2>\n'
+    rule = f"Cells are {choice.rule.in_words()}."
+    if not choice.tried:
+        return f"{title}<p>{rule} Without a true cell there was nothing to choose by.</p></section>"
     plain = dict(choice.tried).get(Rule())
-    gain = f" Plain parts above one half score {plain:.3f}." if plain is not None else ""
+    beside = f"; plain parts above one half score {plain:.3f}" if plain is not None else ""
     return (
-        '<section class="wide">\n<h2>How cells are made of probabilities</h2>\n'
-        f"<p>{_rule_in_words(choice.rule)} It scores {choice.score:.3f}, the best of "
-        f"{len(choice.tried)} rules tried.{gain} A rule is taken only if it is better than a "
-        "simpler one by half a hundredth.</p>\n"
+        f"{title}<p>{rule} Of {count(len(choice.tried), 'rule')} tried this one scores best, "
+        f"{choice.score:.3f}{beside}. A rule is taken only if it is better than a simpler one by "
+        "half a hundredth.</p>\n"
         f'<div class="charts"><figure>{charts.threshold_chart(choice)}<figcaption>Each line is '
         "one height of the cores, and the gray one with dots does without. Scores far below the "
         "best are left out. The ring is what was chosen, with smallest size and growth."
-        "</figcaption></figure>"
-        f"{_later_choices(choice)}</div>\n</section>"
+        f"</figcaption></figure>{_later_choices(choice)}</div>\n</section>"
     )
-
-
-def _rule_in_words(rule: Rule) -> str:
-    """What a rule does."""
-    parts = [f"A pixel lies in a cell where the network gives it more than {rule.threshold:g}."]
-    if rule.core is None:
-        parts.append("What hangs together is one cell.")
-    else:
-        parts.append(f"Each part above {rule.core:g} is the core of one cell, and grows to it.")
-    if rule.smallest:
-        parts.append(f"Cells below {rule.smallest} px are dropped.")
-    if rule.grow:
-        parts.append(f"Cells grow by {rule.grow} px at the end.")
-    return " ".join(parts)
 
 
 def _later_choices(choice: Choice) -> str:

@@ -111,17 +111,18 @@ def _headline(evidence: Evidence) -> str:
 def _found(evidence: Evidence) -> str:
     """Found, missed, invented."""
     cells, invented = evidence.cells, evidence.totals[NETWORK].mistakes.invented
-    images = count(len(evidence.annotated), "image")
+    images = count(len(evidence.annotated), "image") + (
+        ", each seen by a network that did not train on it"
+        if evidence.crossed
+        else " that the network did not train on"
+    )
     if not cells.size.size:
-        return (
-            f"There is no cell on the {images} that the network did not train on; it invents "
-            f"{invented:,}."
-        )
+        return f"There is no cell on the {images}; it invents {invented:,}."
     found, missed = int(cells.found.sum()), int(cells.missed.sum())
     text = (
-        f"Of {count(len(cells.size), 'cell')} on {images} that the network did not train on, it "
-        f"finds {found:,}{share(found, len(cells.size))} with their outline (IoU above 0.5), "
-        f"misses {missed:,}, and invents {invented:,}."
+        f"Of {count(len(cells.size), 'cell')} on {images}, it finds {found:,}"
+        f"{share(found, len(cells.size))} with their outline (IoU above 0.5), misses {missed:,}, "
+        f"and invents {invented:,}."
     )
     rest = len(cells.size) - found - missed
     if rest:
