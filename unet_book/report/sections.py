@@ -192,11 +192,11 @@ def choosing(choice: Choice) -> str:
     if not choice.tried:
         return f"{title}<p>{rule} Without a true cell there was nothing to choose by.</p></section>"
     plain = dict(choice.tried).get(Rule())
-    beside = f"; plain parts above one half score {plain:.3f}" if plain is not None else ""
+    beside = f", plain parts above one half {plain:.3f}" if plain is not None else ""
     return (
-        f"{title}<p>{rule} Of {count(len(choice.tried), 'rule')} tried this one scores best, "
-        f"{choice.score:.3f}{beside}. A rule is taken only if it is better than a simpler one by "
-        "half a hundredth.</p>\n"
+        f"{title}<p>{rule} This rule scores {choice.score:.3f}{beside}. "
+        f"{count(len(choice.tried), 'rule')} were tried, and one is taken only if it is better "
+        "than a simpler one by half a hundredth.</p>\n"
         f'<div class="charts"><figure>{charts.threshold_chart(choice)}<figcaption>Each line is '
         "one height of the cores, and the gray one with dots does without. Scores far below the "
         "best are left out. The ring is what was chosen, with smallest size and growth."
