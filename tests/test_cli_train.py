@@ -96,6 +96,9 @@ def test_a_folder_of_few_images_gives_a_finder_that_trained_on_all(tmp_path, cap
     record = json.loads((out / run.RECORD).read_text())
     assert len(record["held_out"]) == 3 and record["rule"]["threshold"] == finder.rule.threshold
     assert len([*out.glob("fold*")]) == 3
+    page = (out / run.REPORT).read_text()
+    said = capsys.readouterr().out
+    assert "day1-1" in page and "cells" in page and str(out / run.REPORT) in said
     before = (out / run.MODEL).read_bytes()
     assert cli.main(words) == 0 and (out / run.MODEL).read_bytes() == before
 
@@ -128,3 +131,15 @@ def test_one_image_is_refused(tmp_path):
     with pytest.raises(ValueError, match="one image"):
         chosen(write_folder(tmp_path / "mine", 1))
     assert fitting.folds(2) == [[0], [1]]
+
+
+@pytest.mark.usefixtures("arithmetic")
+def test_a_report_that_is_somebodys_own_is_told_before_the_training(tmp_path, capsys):
+    folder, out = write_folder(tmp_path / "mine", 3), tmp_path / "out"
+    out.mkdir()
+    (out / run.REPORT).write_text("my own notes")
+    words = ["train", "--data", folder, "--out", out, "--device", "cpu", "--steps", 2]
+    assert cli.main(words) == 2
+    assert "report.html" in capsys.readouterr().err
+    assert (out / run.REPORT).read_text() == "my own notes"
+    assert not (out / run.CHECKPOINT).exists()

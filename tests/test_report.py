@@ -629,3 +629,12 @@ def test_mergers_pieces_inventions_and_rough_outlines():
 def test_a_threshold_at_the_edge_of_what_was_tried(threshold, words):
     (said,) = advice_on(PAIRS, PAIRS, choice=replace(PLAIN, rule=Rule(threshold)))
     assert said == NOTHING if not words else f"{threshold}, is {words} that was tried" in said
+
+
+@given(st.floats(1e-6, 1), st.floats(1e-6, 1))
+def test_ticks_in_powers_lie_around_what_is_drawn(one_end, other_end):
+    """A network that has learned nothing may have 70 % wrong, between ticks at 50 and at 100."""
+    low, high = sorted((one_end, other_end))
+    ticks = charts._log_ticks(low, high)
+    assert ticks[0] <= low and ticks[-1] >= high and ticks == sorted(ticks)
+    assert all(f"{tick:.0e}"[0] in "125" for tick in ticks)

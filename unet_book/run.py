@@ -20,11 +20,12 @@ except ImportError:  # Windows has none
 
 __all__ = ["Folder", "check_place", "find_model"]
 
-MODEL, CHECKPOINT, RECORD = "model.safetensors", "checkpoint.safetensors", "run.json"
+MODEL, CHECKPOINT = "model.safetensors", "checkpoint.safetensors"
+RECORD, REPORT = "run.json", "report.html"
 
 
 class Folder:
-    """The folder of one training: its checkpoint, the trained network, the record of the run.
+    """The folder of one training: checkpoint, trained network, the record of the run, its report.
 
     ``with Folder(path).locked():`` keeps every other training out of it. What stands there is
     replaced only by what the same training makes of it (`training.identity`).
@@ -40,6 +41,7 @@ class Folder:
         self.model = self.path / MODEL
         self.checkpoint = self.path / CHECKPOINT
         self.record = self.path / RECORD
+        self.report = self.path / REPORT
 
     def checkpoint_of(self, name: str) -> Path:
         """The checkpoint of one training of several: of a fold, or (without a name) of the last.

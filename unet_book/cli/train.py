@@ -1,6 +1,7 @@
 """``unet-book train``, once its inputs have been looked at."""
 
 import hashlib
+import math
 import time
 from argparse import Namespace
 from contextlib import nullcontext
@@ -10,17 +11,18 @@ from typing import Any
 
 import torch
 
-from unet_book import _header, metrics, training
+from unet_book import _header, metrics, report, training
 from unet_book.checkpoint import load_model, peek
 from unet_book.cli.terminal import is_watched, say
 from unet_book.datasets import Stack
+from unet_book.finder import best_tile
 from unet_book.fitting import Fit, cross_fit, fit, folds
 from unet_book.provenance import circumstances, revision
 from unet_book.run import Folder, find_model
 from unet_book.sizes import nearest_valid_sizes
 from unet_book.training import choices
 from unet_book.training.distributed import choose_device, is_main_process
-from unet_book.training.evaluation import all_pixels, true_classes
+from unet_book.training.evaluation import all_pixels, held_out_error, true_classes
 from unet_book.unet import UNet
 
 __all__ = ["train", "preset_of"]
@@ -50,6 +52,7 @@ def train(
     engine = training.Engine(choice.precision, compile=choice.compile)
     first = is_main_process()
     folder = Folder(choice.out)
+    report.check(folder.report)
     with folder.locked() if first else nullcontext():  # the first of several processes holds it
         resumed = peek(folder.checkpoint).get("step", 0) if folder.checkpoint.exists() else 0
         began = time.perf_counter()
@@ -67,6 +70,41 @@ def train(
             record = _describe_run(found, choice, device, resumed, seconds)
             folder.write_record(record | {"engine": asdict(settled)}, resumed >= preset.steps)
             _print_run(found, folder, resumed, seconds)
+            if found.judged.cell_count():
+                _report(found, choice, data, folder, percentiles, seconds)
+
+
+def _report(
+    found: Fit,
+    choice: Namespace,
+    data: Stack,
+    folder: Folder,
+    percentiles: tuple[float, float],
+    seconds: float,
+) -> None:
+    """Write the report, and say what it found."""
+    verdict = report.write(
+        folder.report,
+        history=found.result.history,
+        stack=found.judged,
+        probabilities=found.probabilities,
+        choice=found.choice,
+        percentiles=percentiles,
+        names_of_training=data.names,
+        seconds=seconds,
+        preset=found.result.preset,
+        command=choice.command,
+        training_error=_training_error(found, data),
+    )
+    for line in verdict.lines:
+        say(line)
+    say(f"the report: {folder.report}")
+
+
+def _training_error(found: Fit, data: Stack) -> float:
+    """Pixel error on some of the images that were trained on, as many as were held out."""
+    some = data.pick(range(0, len(data), math.ceil(len(data) / len(found.judged))))
+    return held_out_error(found.result.model, some, best_tile(found.result.model))
 
 
 def preset_of(
@@ -158,7 +196,7 @@ def _print_run(found: Fit, folder: Folder, resumed: int, seconds: float) -> None
         f"{steps} steps in {seconds:.0f} s: {error:.2%} of the held-out pixels wrong; guessing the "
         f"majority class gives {guess:.2%}"
     )
-    say(f"cells are {found.finder.rule.in_words()}")
+    say(f"a cell is {found.finder.rule.in_words()}")
 
 
 def _describe_run(

@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from html import escape
 
-from matplotlib.ticker import LogLocator, MaxNLocator
+from matplotlib.ticker import MaxNLocator
 
 from unet_book.instances import Choice, Rule
 
@@ -160,10 +160,11 @@ def _ticks(low: float, high: float) -> list[float]:
 
 def _log_ticks(low: float, high: float) -> list[float]:
     """1, 2, 5, 10, ... around both."""
-    ticks = LogLocator(subs=(1, 2, 5), numticks=20).tick_values(low, high)
+    powers = range(math.floor(math.log10(low)), math.ceil(math.log10(high)) + 1)
+    ticks = [step * 10.0**power for power in powers for step in (1, 2, 5)]
     first = max(tick for tick in ticks if tick <= low)
     last = min(tick for tick in ticks if tick >= high)
-    return [float(tick) for tick in ticks if first <= tick <= last]
+    return [tick for tick in ticks if first <= tick <= last]
 
 
 def _axis(
