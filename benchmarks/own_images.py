@@ -7,7 +7,8 @@ sizes as they come, and finds the cells of the unseen ones: by this package with
 for one's own images, by Otsu's threshold alone and with a watershed, by a random forest on features
 of pixels, and by a network of MONAI's with three classes. All see the same stretched gray values.
 What learns does so on 24 of the 30, from three seeds, and chooses how to make cells of its
-probabilities on the other six; MONAI gets the seconds of the processor that this package took.
+probabilities on the other six. MONAI makes as many steps as take as long as this package's, both
+timed in turn, since a processor that others use is not twice the same.
 
 Each part, a draw by one method from one seed, is stored at once in parts/own_images, and one that
 is there is not made again: it may be broken off at any moment. --only WORD ... makes the parts that
@@ -18,10 +19,9 @@ written: numbers only. About two hours on one core.
 
 import json
 import os
-import sys
 import time
 from collections.abc import Callable, Iterable
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass
 from itertools import product
 from pathlib import Path
 
@@ -30,20 +30,22 @@ import numpy as np
 import own_images_peers as peers
 import torch
 
-from unet_book import datasets, instances, metrics, otsu
+from unet_book import datasets, fitting, instances, metrics, otsu
 from unet_book._files import write_atomically
 from unet_book.datasets import Stack
 from unet_book.gray import stretch
-from unet_book.overlap_tile import predict
+from unet_book.initialization import he_normal_
 from unet_book.pages import records
 from unet_book.provenance import processor, revision
-from unet_book.training import Engine, choices, train
+from unet_book.training import Engine, Preset, Tiles, choices, start, training_step
+from unet_book.unet import UNet
 
 PARTS = Path(__file__).parent / "parts" / "own_images"
 DRAWS, SEEDS = (0, 1, 2), (0, 1, 2)
 TRAINED = ("ours", "forest", "monai")
 METHODS = ("ours", "otsu", "otsu-watershed", "forest", "monai")
 MINUTES = 2.0
+ROUNDS, STEPS_A_ROUND = 7, 4
 STEPS_A_MINUTE = 1600  # of this package, of about two cores of a laptop; the same on every machine
 
 
@@ -133,43 +135,34 @@ def split(part: Part, count: int) -> tuple[list[int], list[int], list[int]]:
     return mine[:trains], mine[trains:], unseen
 
 
-def diameter(labels: Iterable[np.ndarray]) -> float:
-    """Of the cell in the middle by size, px."""
-    return 2 * (instances.median_size(labels) / np.pi) ** 0.5
-
-
 # ---- the methods: each gives the cells of the unseen images and what else is to be recorded
 
 Found = tuple[list[np.ndarray], dict]
 
 
-def ours(part: Part, learn: Stack, choose: Stack, unseen: Stack) -> Found:
-    """This package, with its default choices."""
+def recipe(part: Part, learn: Stack) -> Preset:
+    """The tool's own, with steps instead of minutes."""
     largest = max(min(image.shape) for image in learn.images)
     steps = round(STEPS_A_MINUTE * part.minutes)
-    preset = choices.recipe(diameter(learn.labels), largest, steps)
+    return choices.recipe(choices.median_diameter(learn.labels), largest, steps)
+
+
+def ours(part: Part, learn: Stack, choose: Stack, unseen: Stack) -> Found:
+    """This package, with its default choices."""
+    preset = recipe(part, learn)
+    how = {"seed": part.seed, "device": "cpu", "progress": False, "engine": Engine()}
     began = time.process_time()
-    model = train(
-        learn, preset, seed=part.seed, device="cpu", progress=False, engine=Engine()
-    ).model
-    took = time.process_time() - began
-
-    def answers(images: Iterable[np.ndarray]) -> list[np.ndarray]:
-        return [predict(model, image)[1] for image in images]
-
-    choice = instances.choose_rule(answers(choose.images), choose.labels)
-    cells = [instances.find_cells(answer, choice.rule) for answer in answers(unseen.images)]
-    return cells, {
-        "training_cpu_seconds": round(took, 1),
-        "preset": asdict(preset),
-        "rule": asdict(choice.rule),
-    }
+    finder = fitting.fit(learn, choose, preset, **how).finder
+    took = round(time.process_time() - began, 1)
+    cells = [instances.find_cells(finder.answer(image), finder.rule) for image in unseen.images]
+    rule = asdict(finder.rule)
+    return cells, {"training_cpu_seconds": took, "preset": asdict(preset), "rule": rule}
 
 
 def by_otsu(part: Part, learn: Stack, choose: Stack, unseen: Stack) -> Found:
     """Otsu's threshold; nothing is learned but which side of it cells are on, and their size."""
     dark = np.mean([image[cells > 0].mean() < image.mean() for image, cells in learn]) > 0.5
-    size = diameter(learn.labels) if part.method == "otsu-watershed" else None
+    size = choices.median_diameter(learn.labels) if part.method == "otsu-watershed" else None
     return [otsu.find_cells(image, dark, size) for image in unseen.images], {}
 
 
@@ -184,15 +177,37 @@ def forest(part: Part, learn: Stack, choose: Stack, unseen: Stack) -> Found:
 
 
 def monai(part: Part, learn: Stack, choose: Stack, unseen: Stack) -> Found:
-    """MONAI's network of three classes, in as many seconds of the processor as this package's."""
-    same = replace(part, method="ours").file
-    if not same.exists():
-        sys.exit(f"{same.name} comes first: {part.name} gets the seconds that it took")
-    seconds = json.loads(same.read_text())["training_cpu_seconds"]
-    answer, how = peers.monai_network(learn, part.seed, seconds)
+    """MONAI's network of three classes, in as much of the processor's time as this package."""
+    preset = recipe(part, learn)
+    network = peers.Monai(learn, part.seed)
+    ratio = in_turn(our_step(learn, preset), lambda: network.step(1e-5))
+    began = time.process_time()
+    answer = peers.trained(peers.Monai(learn, part.seed), steps := round(preset.steps * ratio))
+    took = round(time.process_time() - began, 1)
     levels = peers.choose_levels([answer(image) for image in choose.images], choose.labels)
     cells = [peers.cells_of(answer(image), *levels) for image in unseen.images]
-    return cells, how | {"rule": dict(zip(("threshold", "core", "smallest"), levels))}
+    rule = dict(zip(("threshold", "core", "smallest"), levels))
+    return cells, {"training_cpu_seconds": took, "steps": steps, "rule": rule}
+
+
+def our_step(learn: Stack, preset: Preset) -> Callable[[], object]:
+    """Makes a step of this package's training, whenever it is called."""
+    tiles = Tiles(learn, preset, 0, "cpu", Engine())
+    model, optimizer = start(preset, 0, tiles.device, UNet, he_normal_, tiles.engine)
+    return lambda: training_step(model, optimizer, tiles, 0)
+
+
+def in_turn(one: Callable[[], object], other: Callable[[], object]) -> float:
+    """How often the other is done in the time of one, by the median of some rounds."""
+    ratios = []
+    for _ in range(ROUNDS + 1):
+        times = [time.process_time()]
+        for run in (one, other):
+            for _ in range(STEPS_A_ROUND):
+                run()
+            times.append(time.process_time())
+        ratios.append((times[1] - times[0]) / (times[2] - times[1]))
+    return float(np.median(ratios[1:]))  # the first round compiles
 
 
 RUN: dict[str, Callable[[Part, Stack, Stack, Stack], Found]] = {

@@ -6,7 +6,6 @@ scales. The network follows MONAI's tutorial on segmentation of 2D images, with 
 best entries of the Data Science Bowl had them: background, the inside of cells, and their borders.
 """
 
-import time
 from collections.abc import Callable, Iterable, Sequence
 
 import numpy as np
@@ -18,7 +17,7 @@ from skimage.morphology import remove_small_objects
 from unet_book import datasets, instances
 from unet_book.datasets import Stack
 from unet_book.instances import fill_holes, flood
-from unet_book.training import Engine
+from unet_book.training import Engine, choices
 
 SIGMAS = (0.7, 1.0, 1.6, 3.5, 5.0, 10.0)  # ilastik's
 PIXELS = 4000  # that each image gives to the forest
@@ -74,45 +73,51 @@ def three_classes(cells: np.ndarray) -> np.ndarray:
     return np.where(cells > 0, np.where(inside, 1, 2), np.minimum(cells, 0))
 
 
-def monai_network(
-    learn: Stack, seed: int, seconds: float
-) -> tuple[Callable[[np.ndarray], np.ndarray], dict]:
-    """MONAI's `UNet` after so many seconds of the processor; gives probabilities (3, H, W).
+class Monai:
+    """MONAI's `UNet` in training.
 
     Crops of 128 px around cells and around background, mirrored, turned and changed in contrast;
-    Dice and cross-entropy; Adam whose rate falls along a cosine of the time that is over; bf16
-    where this package takes it.
+    Dice and cross-entropy; Adam; bf16 where this package takes it.
     """
-    from monai.data import list_data_collate
-    from monai.inferers import sliding_window_inference
-    from monai.losses import DiceCELoss
-    from monai.networks.nets import UNet
-    from monai.utils import set_determinism
 
-    engine = Engine().settled("cpu", 16)
-    set_determinism(seed)
-    network = UNet(2, 1, 3, (16, 32, 64, 128, 256), (2, 2, 2, 2), num_res_units=2)
-    optimizer = torch.optim.Adam(network.parameters(), 1e-3)
-    loss_of = DiceCELoss(include_background=True, to_onehot_y=True, softmax=True)
-    draw, random = _crops(), np.random.default_rng(seed)
-    items = [
-        {"image": image[None], "classes": three_classes(cells)[None]}
-        for image, cells in zip(learn.images, learn.labels)
-    ]
-    began, steps = time.process_time(), 0
-    while (share := (time.process_time() - began) / seconds) < 1:
-        for group in optimizer.param_groups:
-            group["lr"] = 1e-3 * 0.5 * (1 + np.cos(np.pi * share))
-        picked = random.choice(len(items), BATCH // 2)
-        batch = list_data_collate([crop for i in picked for crop in draw(items[i])])
-        optimizer.zero_grad(set_to_none=True)
-        with engine.autocast("cpu"):
-            logits = network(batch["image"].as_tensor())
-        loss_of(logits.float(), batch["classes"].as_tensor().clamp_min(0)).backward()
-        optimizer.step()
-        steps += 1
-    took = time.process_time() - began
-    network.eval()
+    def __init__(self, learn: Stack, seed: int) -> None:
+        from monai.losses import DiceCELoss
+        from monai.networks.nets import UNet
+        from monai.utils import set_determinism
+
+        set_determinism(seed)
+        self.network = UNet(2, 1, 3, (16, 32, 64, 128, 256), (2, 2, 2, 2), num_res_units=2)
+        self.optimizer = torch.optim.Adam(self.network.parameters(), 1e-3)
+        self.loss_of = DiceCELoss(include_background=True, to_onehot_y=True, softmax=True)
+        self.draw, self.random = _crops(), np.random.default_rng(seed)
+        self.engine = Engine().settled("cpu", 16)
+        self.items = [
+            {"image": image[None], "classes": three_classes(cells)[None]}
+            for image, cells in zip(learn.images, learn.labels)
+        ]
+
+    def step(self, rate: float) -> None:
+        """A step at this learning rate, on two crops of each of four images."""
+        from monai.data import list_data_collate
+
+        for group in self.optimizer.param_groups:
+            group["lr"] = rate
+        picked = self.random.choice(len(self.items), BATCH // 2)
+        batch = list_data_collate([crop for i in picked for crop in self.draw(self.items[i])])
+        self.optimizer.zero_grad(set_to_none=True)
+        with self.engine.autocast("cpu"):
+            logits = self.network(batch["image"].as_tensor())
+        self.loss_of(logits.float(), batch["classes"].as_tensor().clamp_min(0)).backward()
+        self.optimizer.step()
+
+
+def trained(monai: Monai, steps: int) -> Callable[[np.ndarray], np.ndarray]:
+    """The network after so many steps, whose rate falls along a cosine; gives (3, H, W)."""
+    from monai.inferers import sliding_window_inference
+
+    for step in range(steps):
+        monai.step(1e-3 * 0.5 * (1 + np.cos(np.pi * step / steps)))
+    network = monai.network.eval()
 
     @torch.no_grad()
     def answer(image: np.ndarray) -> np.ndarray:
@@ -120,8 +125,7 @@ def monai_network(
         logits = sliding_window_inference(pixels, (256, 256), 4, network, overlap=0.25)
         return logits.softmax(1)[0].numpy()
 
-    set_determinism(None)
-    return answer, {"training_cpu_seconds": round(took, 1), "steps": steps}
+    return answer
 
 
 def _crops() -> Callable[[dict], list[dict]]:
@@ -155,7 +159,7 @@ def choose_levels(
 ) -> tuple[float, float, int]:
     """Threshold, core and smallest size with the best score, as this package chooses its rule."""
     truth = list(truth)
-    median = instances.median_size(truth)
+    median = np.pi * (choices.median_diameter(truth) / 2) ** 2
 
     def score(levels: tuple[float, float, int]) -> float:
         return instances.score(truth, [cells_of(image, *levels) for image in probabilities])

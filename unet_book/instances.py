@@ -24,7 +24,6 @@ __all__ = [
     "find_cells",
     "score",
     "choose_rule",
-    "median_size",
     "flood",
     "fill_holes",
 ]
@@ -100,6 +99,8 @@ class Rule:
         parts = [f"what is above {self.threshold:g}"]
         if self.core is not None:
             parts.append(f"one for each core above {self.core:g}")
+        if self.waist is not None:
+            parts.append(f"cut where they narrow by {self.waist:.2g} px")
         if self.smallest:
             parts.append(f"with at least {self.smallest} px")
         if self.grow:
@@ -208,7 +209,7 @@ def choose_rule(probabilities: Sequence[np.ndarray], truth: Sequence[np.ndarray]
         Where no true cell is on the images, or as `find_cells` and `score` do.
     """
     probabilities, truth = [*map(to_numpy, probabilities)], [*map(to_numpy, truth)]
-    median = median_size(truth)
+    median = _median_size(truth)
     radius = (median / np.pi) ** 0.5
     tried: dict[Rule, float] = {}
 
@@ -228,28 +229,8 @@ def choose_rule(probabilities: Sequence[np.ndarray], truth: Sequence[np.ndarray]
     return Choice(rule, tried[rule], list(tried.items()))
 
 
-def median_size(labels: Iterable[np.ndarray]) -> float:
-    """Pixels of the cell in the middle, by size, of all images.
-
-    Parameters
-    ----------
-    labels : iterable of ndarray of int, (H, W)
-        Instance labels of each image.
-
-    Returns
-    -------
-    float
-
-    Raises
-    ------
-    ValueError
-        Where no cell is on the images.
-
-    Examples
-    --------
-    >>> median_size([np.array([[1, 1, 0, 2]]), np.array([[0, 3, 3, 3]])])
-    2.0
-    """
+def _median_size(labels: Iterable[np.ndarray]) -> float:
+    """Pixels of the cell in the middle, by size, of all images."""
     sizes = [np.bincount(cells[cells > 0])[1:] for cells in labels]
     sizes = np.concatenate([of_image[of_image > 0] for of_image in sizes])
     if not sizes.size:
