@@ -24,6 +24,7 @@ __all__ = [
     "find_cells",
     "score",
     "choose_rule",
+    "summits",
     "flood",
     "fill_holes",
 ]
