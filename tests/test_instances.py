@@ -155,3 +155,76 @@ def test_specks_are_dropped_and_threads_cut():
 def test_an_image_without_a_cell_can_choose_nothing():
     with pytest.raises(ValueError, match="images with cells"):
         choose_rule([np.zeros((4, 4))], [np.zeros((4, 4), int)])
+
+
+def brute_summits(heights, least):
+    """Summits that stand out, by the passes between each two of them (`lowest_place`)."""
+    places = sorted(zip(*np.nonzero(heights >= 0)), key=lambda p: -heights[p])
+    kept = []
+    for place in places:
+        ways = lowest_place(
+            heights,
+            np.arange(heights.size).reshape(heights.shape)
+            == (place[0] * heights.shape[1] + place[1]),
+        )
+        passes = [min(heights[place], ways[other]) for other in kept]
+        if all(heights[place] - low >= least or low < 0 for low in passes):
+            kept.append(place)
+    return kept
+
+
+@given(arrays(np.float64, (6, 7), elements=st.integers(-1, 6).map(float)), st.integers(1, 3))
+def test_as_many_summits_as_stand_out_and_each_pixel_belongs_to_one(heights, least):
+    parts = instances.summits(heights, float(least))
+    kept = brute_summits(heights, least)
+    assert np.array_equal(parts > 0, heights >= 0)
+    assert parts.max() == len(kept)
+    for number in range(1, parts.max() + 1):
+        assert datasets.instances(parts == number).max() == 1  # in one piece
+
+
+def eight(gap):
+    """Two discs of radius 8 whose centers are `gap` px apart."""
+    rows, columns = np.mgrid[:24, :48]
+    discs = [(rows - 12) ** 2 + (columns - 15 - k * gap) ** 2 <= 64 for k in (0, 1)]
+    return (discs[0] | discs[1]).astype(np.float32)
+
+
+def test_a_figure_of_eight_is_two_cells_cut_at_its_waist():
+    assert find_cells(eight(14)).max() == 1
+    cells = find_cells(eight(14), Rule(waist=1.0))
+    assert cells.max() == 2 and np.array_equal(cells > 0, eight(14) > 0)
+    assert (cells[:, :21] != cells[12, 10]).sum() == (cells[:, :21] == 0).sum()
+    assert cells[12, 10] != cells[12, 34]
+
+
+def test_a_waist_that_is_hardly_thinner_is_none():
+    # Two circles that cross 3 px beside each center have a neck of sqrt(64 - 9) = 7.4 px.
+    assert find_cells(eight(6), Rule(waist=2.0)).max() == 1
+    assert find_cells(eight(14), Rule(waist=7.0)).max() == 1
+    one = (np.hypot(*(np.mgrid[:24, :48] - np.array([12, 24])[:, None, None])) < 9) * 1.0
+    assert find_cells(one, Rule(waist=0.3)).max() == 1
+
+
+def test_an_image_full_of_cell_and_one_without_any_are_cut_nowhere():
+    assert find_cells(np.ones((9, 9)), Rule(waist=1.0)).max() == 1
+    assert find_cells(np.zeros((9, 9)), Rule(waist=1.0)).max() == 0
+
+
+def test_where_cells_touch_a_waist_is_chosen():
+    truth = np.zeros((24, 48), int)
+    truth[eight(14) > 0] = 1
+    truth[:, 22:][truth[:, 22:] > 0] = 2
+    choice = choose_rule([0.9 * eight(14)], [truth])
+    assert choice.rule.waist is not None and choice.score > 0.9
+
+
+@pytest.mark.parametrize("waist", [0, -1.0, float("nan"), float("inf")])
+def test_a_waist_that_is_no_length_is_refused(waist):
+    with pytest.raises(ValueError, match="waist"):
+        Rule(waist=waist)
+
+
+def test_cells_are_parted_one_way_only():
+    with pytest.raises(ValueError, match="one of the two"):
+        Rule(core=0.8, waist=1.0)

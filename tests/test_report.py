@@ -497,6 +497,15 @@ def test_the_choice_is_drawn_with_its_yardstick():
     assert picture.count('<circle class="chosen"') == 1
 
 
+def test_a_choice_of_waists_is_drawn_as_such():
+    rules = [(Rule(t, waist=w), 0.9 - t + (w or 0) / 9) for t in (0.2, 0.5) for w in (None, 1.0)]
+    chosen = Rule(0.2, waist=1.0, smallest=9)
+    picture = charts.threshold_chart(Choice(chosen, 0.8, [*rules, (chosen, 0.8)]))
+    assert sorted(re.findall(r'<text class="name[^>]*>([^<]*)', picture)) == [
+        *("chosen", "cut where 1 px narrower", "plain parts")
+    ]
+
+
 # ---- what to try next
 
 

@@ -1,7 +1,7 @@
 """From probabilities to cells: what a threshold leaves, parted, cleaned, and chosen on images.
 
 A network says of each pixel how probably it lies in a cell. Which pixels are *one* cell is decided
-here, by a `Rule` of five numbers, and the numbers are chosen where the truth is known and nobody
+here, by a `Rule` of a few numbers, and the numbers are chosen where the truth is known and nobody
 trained.
 """
 
@@ -18,12 +18,23 @@ from unet_book._compiled import compiled
 from unet_book.metrics import f1, seg
 from unet_book.sizes import whole_number
 
-__all__ = ["Rule", "Choice", "find_cells", "score", "choose_rule", "flood", "fill_holes"]
+__all__ = [
+    "Rule",
+    "Choice",
+    "find_cells",
+    "score",
+    "choose_rule",
+    "summits",
+    "flood",
+    "fill_holes",
+]
 
 THRESHOLDS = (0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9)
 CORES = (None, 0.6, 0.7, 0.8, 0.9, 0.95, 0.98)
+WAISTS = (None, 1 / 32, 1 / 16, 1 / 8, 1 / 4)  # of the median true cell's radius
 SIZES = (0, 1 / 32, 1 / 16, 1 / 8, 1 / 4)  # of the median true cell
 GROWTHS = (0, 1, 2)
+SMOOTH = 1.0  # px; a distance between pixels is a staircase, and every step a summit
 ROUNDING = 1e-6  # by which a mean of probabilities may leave [0, 1]
 WORTH = 0.005  # what a rule must score above a simpler one
 
@@ -41,6 +52,11 @@ class Rule:
         between the two goes to the core that it can be reached from over the highest probabilities,
         a watershed, and a part without a core is no cell. None: each part above the threshold is a
         cell.
+    waist : float or None
+        With a number a cell is cut in two where it is thinner, by more than so many pixels of half
+        its width, than on both sides: two cells that touch make a figure of eight. In terms of the
+        distance to the cell's edge: each summit that stands that high above the pass to a higher
+        one is a cell. None: nothing is cut.
     smallest : int
         Cells with fewer pixels are dropped.
     grow : int
@@ -57,6 +73,7 @@ class Rule:
     core: float | None = None
     smallest: int = 0
     grow: int = 0
+    waist: float | None = None
 
     def __post_init__(self) -> None:
         if not 0 < self.threshold < 1:
@@ -66,6 +83,10 @@ class Rule:
                 f"core is a probability from the threshold, {self.threshold}, to 1, or None: "
                 f"{self.core}"
             )
+        if self.waist is not None and not 0 < self.waist < np.inf:
+            raise ValueError(f"waist is a number of pixels above 0, or None: {self.waist}")
+        if self.core is not None and self.waist is not None:
+            raise ValueError("cells are parted by cores or at waists: one of the two is None")
         for name in ("smallest", "grow"):
             object.__setattr__(self, name, whole_number(name, getattr(self, name), least=0))
 
@@ -79,6 +100,8 @@ class Rule:
         parts = [f"what is above {self.threshold:g}"]
         if self.core is not None:
             parts.append(f"one for each core above {self.core:g}")
+        if self.waist is not None:
+            parts.append(f"cut where they narrow by {self.waist:.2g} px")
         if self.smallest:
             parts.append(f"with at least {self.smallest} px")
         if self.grow:
@@ -108,7 +131,8 @@ class Choice:
 def find_cells(probability: ArrayLike, rule: Rule | None = None) -> np.ndarray:
     """The cells of one image.
 
-    Holes in a cell are filled before small cells are dropped and the others grow.
+    Holes in a cell are filled before it is cut at its waists; then small cells are dropped, and the
+    others grow.
 
     Parameters
     ----------
@@ -137,6 +161,8 @@ def find_cells(probability: ArrayLike, rule: Rule | None = None) -> np.ndarray:
         raise ValueError(f"probabilities are (H, W), from 0 to 1; got {probability.shape}")
     cells = _parts(probability, rule.threshold, rule.core)
     fill_holes(cells)
+    if rule.waist is not None:
+        cells = _cut(cells, rule.waist)
     cells = _without_small(cells, rule.smallest)
     return _grown(cells, rule.grow)
 
@@ -162,9 +188,9 @@ def score(truth: Sequence[np.ndarray], cells: Sequence[np.ndarray]) -> float:
 def choose_rule(probabilities: Sequence[np.ndarray], truth: Sequence[np.ndarray]) -> Choice:
     """The rule with the best `score` on images that the network was not trained on.
 
-    First threshold and core together, then the smallest size, then the growth, each with the best
-    of what came before. A rule is taken only if it is better than the simpler one by more than a
-    chance of so few cells: half a hundredth.
+    First the threshold, then threshold and core or threshold and waist together, then the smallest
+    size, then the growth, each with the best of what came before. A rule is taken only if it is
+    better than the simpler one by more than a chance of so few cells: half a hundredth.
 
     Parameters
     ----------
@@ -185,6 +211,7 @@ def choose_rule(probabilities: Sequence[np.ndarray], truth: Sequence[np.ndarray]
     """
     probabilities, truth = [*map(to_numpy, probabilities)], [*map(to_numpy, truth)]
     median = _median_size(truth)
+    radius = (median / np.pi) ** 0.5
     tried: dict[Rule, float] = {}
 
     def best_of(rules: Iterable[Rule], than: Rule) -> Rule:
@@ -196,15 +223,16 @@ def choose_rule(probabilities: Sequence[np.ndarray], truth: Sequence[np.ndarray]
 
     rule = best_of([Rule(threshold) for threshold in THRESHOLDS], Rule())
     cores = [Rule(t, core) for t in THRESHOLDS for core in CORES if core is None or core > t]
-    rule = best_of(cores, rule)
+    waists = [Rule(t, waist=share and share * radius) for t in THRESHOLDS for share in WAISTS]
+    rule = best_of(cores + waists, rule)
     rule = best_of([replace(rule, smallest=round(share * median)) for share in SIZES], rule)
     rule = best_of([replace(rule, grow=pixels) for pixels in GROWTHS], rule)
     return Choice(rule, tried[rule], list(tried.items()))
 
 
-def _median_size(truth: Sequence[np.ndarray]) -> float:
+def _median_size(labels: Iterable[np.ndarray]) -> float:
     """Pixels of the cell in the middle, by size, of all images."""
-    sizes = [np.bincount(labels[labels > 0])[1:] for labels in truth]
+    sizes = [np.bincount(cells[cells > 0])[1:] for cells in labels]
     sizes = np.concatenate([of_image[of_image > 0] for of_image in sizes])
     if not sizes.size:
         raise ValueError("a rule is chosen on images with cells, and these have none")
@@ -252,6 +280,81 @@ def flood(cells: np.ndarray, heights: np.ndarray) -> None:
                 cells[i, j] = cells[row, column]
                 turn += 1
                 heappush(waiting, (-heights[i, j], turn, i, j))
+
+
+def _cut(cells: np.ndarray, waist: float) -> np.ndarray:
+    """The 4-connected cells, each cut at its waists, numbered anew."""
+    inside = np.pad(cells > 0, 1)  # the image's edge is one of the cell's
+    distance = ndimage.gaussian_filter(ndimage.distance_transform_edt(inside), SMOOTH)
+    return summits(np.where(inside, distance, -1.0), waist)[1:-1, 1:-1]
+
+
+@compiled
+def summits(heights: np.ndarray, least: float) -> np.ndarray:
+    """Which summit each pixel belongs to, where only those count that stand out.
+
+    Water falls. Each pixel that comes up beside dry land belongs to the land beside it that is
+    highest, or is a summit of its own. Where two lands meet, the lower summit's becomes part of the
+    other if it stands less than `least` above the pass.
+
+    Parameters
+    ----------
+    heights : ndarray of float64, (H, W)
+        Below 0 is outside.
+    least : float
+        How high a summit has to stand above the pass to a higher one.
+
+    Returns
+    -------
+    ndarray of int32, (H, W)
+        1 ... K, 0 outside.
+    """
+    height, width = heights.shape
+    flat = heights.ravel()
+    land = np.zeros(flat.size, np.int32)  # of each pixel; 0 is under water
+    parent, top = np.zeros(flat.size + 1, np.int32), np.zeros(flat.size + 1)
+    count = 0
+    for pixel in np.argsort(-flat, kind="mergesort"):
+        if flat[pixel] < 0:
+            break
+        row, column = pixel // width, pixel % width
+        best = -1
+        for down, right in ((-1, 0), (0, -1), (0, 1), (1, 0)):
+            i, j = row + down, column + right
+            if 0 <= i < height and 0 <= j < width and land[i * width + j] > 0:
+                beside = i * width + j
+                if best < 0 or flat[beside] > flat[best]:
+                    best = beside
+        if best < 0:
+            count += 1
+            land[pixel], parent[count], top[count] = count, count, flat[pixel]
+            continue
+        land[pixel] = land[best]
+        for down, right in ((-1, 0), (0, -1), (0, 1), (1, 0)):
+            i, j = row + down, column + right
+            if 0 <= i < height and 0 <= j < width and land[i * width + j] > 0:
+                one, other = _root(parent, land[pixel]), _root(parent, land[i * width + j])
+                if top[one] < top[other]:
+                    one, other = other, one
+                if one != other and top[other] - flat[pixel] < least:
+                    parent[other] = one
+    numbers, last = np.zeros(count + 1, np.int32), 0
+    for pixel in range(flat.size):
+        if land[pixel] > 0:
+            root = _root(parent, land[pixel])
+            if numbers[root] == 0:
+                last += 1
+                numbers[root] = last
+            land[pixel] = numbers[root]
+    return land.reshape(height, width)
+
+
+@compiled
+def _root(parent: np.ndarray, land: int) -> int:
+    """The land that a land has become part of."""
+    while parent[land] != land:
+        land = parent[land]
+    return land
 
 
 def fill_holes(cells: np.ndarray) -> None:

@@ -120,7 +120,7 @@ def curves(history: Sequence[dict], levels: dict[str, float]) -> list[str]:
 
 
 def threshold_chart(choice: Choice) -> str:
-    """The score of every threshold that was tried, with and without cores.
+    """The score of every threshold that was tried, with cores, with waists, and plain.
 
     Parameters
     ----------
@@ -132,17 +132,17 @@ def threshold_chart(choice: Choice) -> str:
     str
         An element ``<svg>``.
     """
-    plain = [each for each in choice.tried if each[0] == Rule(each[0].threshold, each[0].core)]
-    of_core, best = {}, max((score for _, score in plain), default=0)
-    for rule, score in plain:
+    raw = [(r, score) for r, score in choice.tried if r == Rule(r.threshold, r.core, waist=r.waist)]
+    of_way, best = {}, max((score for _, score in raw), default=0)
+    for rule, score in raw:
         if score > best - LOW:
-            of_core.setdefault(rule.core, []).append((rule.threshold, score))
-    core = choice.rule.core
-    names = {core: f"cores above {core:g}" if core else "", None: "plain parts"}
-    kinds = {None: "yardstick", core: "main"}
+            of_way.setdefault((rule.core, rule.waist), []).append((rule.threshold, score))
+    chosen_way = choice.rule.core, choice.rule.waist
+    names = {chosen_way: _way_in_words(choice.rule), (None, None): "plain parts"}
+    kinds = {(None, None): "yardstick", chosen_way: "main"}
     lines = [
-        Line(names.get(level, ""), *zip(*sorted(points)), kinds.get(level, "faint"))
-        for level, points in sorted(of_core.items(), key=lambda item: item[0] in names)
+        Line(names.get(way, ""), *zip(*sorted(points)), kinds.get(way, "faint"))
+        for way, points in sorted(of_way.items(), key=lambda item: item[0] in names)
     ]
     chosen = Line("chosen", [choice.rule.threshold], [choice.score], "chosen")
     says = (
@@ -150,6 +150,13 @@ def threshold_chart(choice: Choice) -> str:
         f"with a score of {choice.score:.3f}."
     )
     return chart([*lines, chosen], "threshold", "score on the held-out images", says)
+
+
+def _way_in_words(rule: Rule) -> str:
+    """How a rule parts cells, in a word or two."""
+    if rule.waist is not None:
+        return f"cut where {rule.waist:.2g} px narrower"
+    return f"cores above {rule.core:g}" if rule.core else ""
 
 
 def _ticks(low: float, high: float) -> list[float]:

@@ -198,8 +198,9 @@ def choosing(choice: Choice) -> str:
         f"{count(len(choice.tried), 'rule')} were tried, and one is taken only if it is better "
         "than a simpler one by half a hundredth.</p>\n"
         f'<div class="charts"><figure>{charts.threshold_chart(choice)}<figcaption>Each line is '
-        "one height of the cores, and the gray one with dots does without. Scores far below the "
-        "best are left out. The ring is what was chosen, with smallest size and growth."
+        "one height of the cores or one depth of the waists, and the gray one with dots does "
+        "without. Scores far below the best are left out. The ring is what was chosen, with "
+        "smallest size and growth."
         f"</figcaption></figure>{_later_choices(choice)}</div>\n</section>"
     )
 

@@ -87,7 +87,7 @@ def recipe(diameter: float, largest: int | None = None, steps: int | None = None
         clip=1.0,
         average=0.999,
         balance=False,
-        w0=10.0,
+        w0=20.0,
         sigma=min(max(GAP * diameter, LEAST_GAP), LARGEST_GAP),
         augmentation=Augmentation(sigma=BENT * (tile - 1) / 2),
         measure_every=max(steps // 10, 1),
