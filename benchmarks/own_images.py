@@ -33,7 +33,7 @@ import torch
 from unet_book import datasets, fitting, instances, metrics, otsu
 from unet_book._files import write_atomically
 from unet_book.datasets import Stack
-from unet_book.gray import stretch
+from unet_book.gray import DEEP, stretch
 from unet_book.initialization import he_normal_
 from unet_book.pages import records
 from unet_book.provenance import processor, revision
@@ -114,7 +114,7 @@ def images_of(data: str) -> Stack:
         stack = datasets.read_folder(Path(os.environ["UNET_BOOK_DATA"]) / data)
     else:
         stack = datasets.load({"hela": "dic-hela", "isbi": "isbi2012"}[data], "all")
-    return Stack(data, [stretch(image) for image in stack.images], stack.labels)
+    return Stack(data, [stretch(image, least=DEEP) for image in stack.images], stack.labels)
 
 
 def split(part: Part, count: int) -> tuple[list[int], list[int], list[int]]:

@@ -360,7 +360,7 @@ def test_predict_writes_the_cells_of_each_image(trained, tmp_path, capsys, netwo
         assert cells.shape == shape
         assert np.array_equal(skimage.io.imread(path), cells)
         loaded = checkpoint.load_model(trained / run_room.MODEL)
-        image = gray.stretch(skimage.io.imread(file))
+        image = gray.stretch(skimage.io.imread(file), least=gray.DEEP)
         probability = predict(loaded, image, best_tile(loaded))[1]
         rule = json.loads((trained / run_room.RECORD).read_text())["rule"]
         assert np.array_equal(cells, find_cells(probability, Rule(**rule)))

@@ -59,3 +59,33 @@ def test_what_has_no_range_is_refused():
             stretch(wrong)
     with pytest.raises(ValueError, match="percentiles are"):
         stretch(TISSUE, 50, 50)
+
+
+def test_the_noise_is_that_of_pixels_and_not_of_cells():
+    random = np.random.default_rng(0)
+    grain = random.normal(0, 3, (200, 300))
+    assert gray.noise(grain) == pytest.approx(3, rel=0.03)
+    cells = np.zeros((200, 300))
+    cells[40:120, 50:90] = cells[30:90, 150:250] = 500
+    assert gray.noise(grain + cells + np.arange(300)) == pytest.approx(3, rel=0.05)
+    hot = np.where(random.random(grain.shape) < 0.001, 10_000, grain)
+    assert gray.noise(hot) == pytest.approx(3, rel=0.05)
+    assert gray.noise(np.arange(5)) == gray.noise(np.ones((1, 9))) == gray.noise(3) == 0
+
+
+def test_an_empty_image_stays_dark_and_one_with_cells_as_it_was():
+    empty = np.random.default_rng(0).normal(100, 3, (128, 128))
+    assert stretch(empty).std() > 0.15 and stretch(empty).max() == 1
+    dark = stretch(empty, least=gray.DEEP)
+    # The percentiles are 5.2 standard deviations apart, and the range has become 25.
+    assert dark.max() < 0.3 and dark.std() == pytest.approx(1 / 25, rel=0.1)
+    cells = empty.copy()
+    cells[20:50, 20:50] += 100
+    assert np.array_equal(stretch(cells, least=gray.DEEP), stretch(cells))
+    assert np.allclose(stretch(7 * empty + 5, least=gray.DEEP), dark, atol=1e-6)
+
+
+@pytest.mark.parametrize("least", [-1.0, float("nan"), float("inf")])
+def test_a_least_range_that_is_none_is_refused(least):
+    with pytest.raises(ValueError, match="least"):
+        stretch(TISSUE, least=least)

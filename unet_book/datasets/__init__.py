@@ -38,7 +38,7 @@ from unet_book.datasets.folder import read_folder
 from unet_book.datasets.masks import instances
 from unet_book.datasets.splits import cut as cut
 from unet_book.datasets.splits import train_count
-from unet_book.gray import stretch
+from unet_book.gray import DEEP, stretch
 
 if TYPE_CHECKING:
     from unet_book.datasets.stack import Stack
@@ -178,7 +178,7 @@ def _stretched(stack: Stack, percentiles: Sequence[float] | None) -> Stack:
     """A set of the book, each image stretched if percentiles are given."""
     if not percentiles:
         return stack
-    images = [stretch(image, *percentiles) for image in stack.images]
+    images = [stretch(image, *percentiles, DEEP) for image in stack.images]
     return type(stack)(stack.name, images, stack.labels, stack.source, stack.names)
 
 

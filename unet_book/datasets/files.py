@@ -22,7 +22,7 @@ from PIL import Image, ImageOps, ImageSequence, UnidentifiedImageError
 from unet_book._arrays import Array, ArrayLike, like, to_numpy
 from unet_book._files import write_atomically
 from unet_book.datasets.checks import check_labels
-from unet_book.gray import stretch
+from unet_book.gray import DEEP, stretch
 
 __all__ = [
     "to_unit",
@@ -141,7 +141,7 @@ def read_image(
         )
     if percentiles is None:
         return _said_of(path, to_unit, frames[0])
-    return _said_of(path, stretch, frames[0], *percentiles)
+    return _said_of(path, stretch, frames[0], *percentiles, DEEP)
 
 
 def read_gray(path: str | PathLike, channel: int | None = None) -> list[np.ndarray]:
