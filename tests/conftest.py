@@ -8,6 +8,7 @@ import pytest
 import torch
 from hypothesis import settings
 
+from unet_book import cli
 from unet_book.training import engine
 
 # A property is tried on the same few examples every time, and weekly on many, drawn anew.
@@ -128,3 +129,19 @@ def move(page):
 
     move.each = lambda settings: page.evaluate(EACH, settings)
     return move
+
+
+@pytest.fixture
+def complaint(capsys):
+    """Runs a command that must fail, and gives the one line that it says."""
+
+    def of(*arguments, status=2):
+        capsys.readouterr()
+        assert cli.main([*map(str, arguments)]) == status
+        said = capsys.readouterr()
+        assert said.out == ""
+        assert said.err.startswith("unet-book: ")
+        assert said.err.count("\n") == 1
+        return said.err.removeprefix("unet-book: ").strip()
+
+    return of

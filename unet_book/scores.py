@@ -4,15 +4,15 @@ A score alone says little. Otsu's threshold, and Otsu with a watershed, cost not
 is not better than these was not worth its training.
 """
 
-from collections.abc import Iterator, Sequence
-from dataclasses import astuple, dataclass, fields
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, fields
 
 import numpy as np
 
 from unet_book import metrics, otsu
 from unet_book._arrays import to_numpy
 
-__all__ = ["Score", "score", "is_dark", "median_diameter", "yardsticks", "table"]
+__all__ = ["Score", "score", "is_dark", "median_diameter", "yardsticks", "rows"]
 
 ALL = "(all)"  # what the row of all images is called
 
@@ -52,6 +52,9 @@ class Score:
     split: int
     missed: int
     invented: int
+
+
+HEADER = ("image", "method", *(field.name for field in fields(Score)))  # of a table in a file
 
 
 def score(truth: Sequence[np.ndarray], found: Sequence[np.ndarray]) -> Score:
@@ -162,10 +165,10 @@ def yardsticks(
     }
 
 
-def table(
-    names: Sequence[str], truth: Sequence[np.ndarray], found: dict[str, Sequence[np.ndarray]]
-) -> Iterator[tuple]:
-    """A table of scores, for a CSV file: a row for each image and way, and for all images.
+def rows(
+    names: Sequence[str], truth: Sequence[np.ndarray], found: Mapping[str, Sequence[np.ndarray]]
+) -> list[tuple[str, str, Score]]:
+    """The scores of several ways to find cells, on each image and on all of them.
 
     Parameters
     ----------
@@ -173,18 +176,18 @@ def table(
         Of the images.
     truth : sequence of ndarray of int, (H, W)
         Instance labels.
-    found : dict of str to sequence of ndarray of int, (H, W)
-        Of each way to find cells what it found on the images.
+    found : mapping of str to sequence of ndarray of int, (H, W)
+        Of each way what it found on the images.
 
-    Yields
-    ------
-    tuple
-        First the header: "image", "method" and the fields of `Score`. The images come in turn, then
-        "(all)" of them.
+    Returns
+    -------
+    list of tuple of str, str and Score
+        Image, way and score: the images in turn, and at the end "(all)" of them.
     """
-    yield ("image", "method", *(field.name for field in fields(Score)))
-    for i, name in enumerate(names):
-        for method, cells in found.items():
-            yield (name, method, *astuple(score([truth[i]], [cells[i]])))
-    for method, cells in found.items():
-        yield (ALL, method, *astuple(score(truth, cells)))
+    ways = found.items()
+    each = [
+        (name, way, score([truth[i]], [cells[i]]))
+        for i, name in enumerate(names)
+        for way, cells in ways
+    ]
+    return each + [(ALL, way, score(truth, cells)) for way, cells in ways]
