@@ -6,9 +6,9 @@ import shutil
 
 import pytest
 import torch
+from command_line import run
 from hypothesis import settings
 
-from unet_book import cli
 from unet_book.training import engine
 
 # A property is tried on the same few examples every time, and weekly on many, drawn anew.
@@ -137,7 +137,7 @@ def complaint(capsys):
 
     def of(*arguments, status=2):
         capsys.readouterr()
-        assert cli.main([*map(str, arguments)]) == status
+        assert run(*arguments) == status
         said = capsys.readouterr()
         assert said.out == ""
         assert said.err.startswith("unet-book: ")

@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 import tifffile
 import torch
-from command_line import write_folder
+from command_line import run, write_folder
 from PIL import Image
 
 import unet_book
@@ -46,14 +46,6 @@ TINY = Preset(
 def tiny_preset(monkeypatch):
     monkeypatch.setitem(training.PRESETS, "quick", TINY)
     monkeypatch.setattr(inputs, "FEW", 0)  # no cross-validation, but where a test asks for it
-
-
-def run(*arguments):
-    """A command; `train` with the preset that is tiny here, if it is given none."""
-    words = [*map(str, arguments)]
-    if words[0] == "train" and not {"--preset", "--help"} & set(words):
-        words += ["--preset", "quick"]
-    return cli.main(words)
 
 
 def train(folder, out, *more):
