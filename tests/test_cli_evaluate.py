@@ -93,7 +93,7 @@ def test_somebodys_own_table_is_refused(complaint, trained, folder, tmp_path):
 
 @pytest.mark.parametrize(
     "which, first",
-    [([], "data: 6 images, "), (["--split", "test"], "data: 1 images, ")],
+    [([], "data: 6 images, "), (["--split", "test"], "data: 1 image, ")],
 )
 def test_all_of_a_foreign_folder_is_meant(trained, tmp_path, capsys, which, first):
     data = write_folder(tmp_path / "data", 6)
@@ -104,7 +104,7 @@ def test_all_of_a_foreign_folder_is_meant(trained, tmp_path, capsys, which, firs
 def test_of_a_named_set_the_test_is_meant(trained, capsys):
     assert run("evaluate", trained, "--data", "nuclei") == 0
     cells = datasets.load("nuclei", "test").cell_count()
-    assert capsys.readouterr().out.startswith(f"nuclei: 1 images, {cells} cells\n")
+    assert capsys.readouterr().out.startswith(f"nuclei: 1 image, {cells} cells\n")
 
 
 def test_images_that_trained_the_network_are_left_out_and_told(tmp_path, capsys):
@@ -147,6 +147,13 @@ def test_pixels_nobody_annotated_count_for_nothing(trained, folder, capsys):
     tifffile.imwrite(folder / "masks" / "first.tif", labels)
     assert run("evaluate", trained, "--data", folder) == 0
     assert lines_of(capsys)[2][:4] == ["first", "2", "1", "0.18%"]  # 2 of 1,120
+
+
+def test_an_image_that_nobody_annotated_is_left_out(trained, folder, capsys):
+    tifffile.imwrite(folder / "masks" / "second.tif", np.full((24, 24), -1, np.int16))
+    assert run("evaluate", trained, "--data", folder) == 0
+    told = capsys.readouterr()
+    assert "second: nothing is annotated" in told.err and "mine: 1 image, 3 cells" in told.out
 
 
 def test_dark_cells_are_measured_by_a_dark_otsu(trained, folder, capsys):

@@ -4,6 +4,7 @@ A score alone says little. Otsu's threshold, and Otsu with a watershed, cost not
 is not better than these was not worth its training.
 """
 
+import warnings
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, fields
 
@@ -12,7 +13,9 @@ import numpy as np
 from unet_book import metrics, otsu
 from unet_book._arrays import to_numpy
 
-__all__ = ["Score", "score", "is_dark", "median_diameter", "yardsticks", "rows"]
+__all__ = ["Score", "score", "yardsticks", "rows"]
+
+OTSU, WATERSHED = "Otsu", "Otsu, watershed"
 
 ALL = "(all)"  # what the row of all images is called
 
@@ -84,6 +87,13 @@ def score(truth: Sequence[np.ndarray], found: Sequence[np.ndarray]) -> Score:
     (0.16666666666666666, 2, 0.0)
     """
     truth, found = ([to_numpy(labels) for labels in each] for each in (truth, found))
+    with warnings.catch_warnings():  # whether the truth is a mask was asked when it was read
+        warnings.filterwarnings("ignore", "the .* holds one number")
+        return _score(truth, found)
+
+
+def _score(truth: list[np.ndarray], found: list[np.ndarray]) -> Score:
+    """`score`, with whatever the metrics have to say."""
     mistakes = metrics.cell_mistakes(truth, found)
     classes = [np.concatenate([np.minimum(x, 1).ravel() for x in each]) for each in (truth, found)]
     return Score(
@@ -97,53 +107,13 @@ def score(truth: Sequence[np.ndarray], found: Sequence[np.ndarray]) -> Score:
     )
 
 
-def is_dark(images: Sequence[np.ndarray], truth: Sequence[np.ndarray]) -> bool:
-    """Whether cells are darker than what lies between them, on most images.
-
-    Parameters
-    ----------
-    images : sequence of ndarray, (H, W)
-        Gray values.
-    truth : sequence of ndarray of int, (H, W)
-        Instance labels of the same images.
-
-    Returns
-    -------
-    bool
-    """
-    darker = [
-        image[labels > 0].mean() < image[labels == 0].mean()
-        for image, labels in zip(images, truth)
-        if (labels > 0).any() and (labels == 0).any()
-    ]
-    return 2 * sum(darker) > len(darker)
-
-
-def median_diameter(truth: Sequence[np.ndarray]) -> float | None:
-    """The diameter of a circle as large as the cell in the middle, by size.
-
-    Parameters
-    ----------
-    truth : sequence of ndarray of int, (H, W)
-        Instance labels of any images.
-
-    Returns
-    -------
-    float or None
-        In pixels; None where no image has a cell.
-    """
-    sizes = [np.bincount(labels[labels > 0]) for labels in truth]
-    sizes = np.concatenate([of_image[of_image > 0] for of_image in sizes])
-    return float(np.sqrt(4 / np.pi * np.median(sizes))) if sizes.size else None
-
-
 def yardsticks(
     images: Sequence[np.ndarray], truth: Sequence[np.ndarray]
 ) -> dict[str, list[np.ndarray]]:
     """The cells that Otsu's threshold finds, alone and with a watershed.
 
-    It is told what a user would see at a glance, and a network has to learn: whether cells are
-    dark, and how large they are.
+    It is told what a user would see at a glance, and a network has to learn: on each image whether
+    cells are dark, and how large they are.
 
     Parameters
     ----------
@@ -157,12 +127,36 @@ def yardsticks(
     dict of str to list of ndarray of int32, (H, W)
         Of "Otsu" and "Otsu, watershed" the cells on each image.
     """
-    dark, diameter = is_dark(images, truth), median_diameter(truth)
-    ways = {"Otsu": None, "Otsu, watershed": diameter}
-    return {
-        name: [otsu.find_cells(image, dark, size) for image in images]
-        for name, size in ways.items()
-    }
+    dark, diameter = _are_dark(images, truth), _median_diameter(truth)
+    alone = [otsu.find_cells(image, each) for image, each in zip(images, dark)]
+    parted = [otsu.find_cells(image, each, diameter) for image, each in zip(images, dark)]
+    return {OTSU: alone, WATERSHED: parted}
+
+
+def _are_dark(images: Sequence[np.ndarray], truth: Sequence[np.ndarray]) -> list[bool]:
+    """Whether the cells of each image are darker than the rest of it.
+
+    An image without cells is as most others are.
+    """
+    brighter = [_contrast(*pair) for pair in zip(images, truth)]
+    known = [each for each in brighter if each is not None]
+    usual = float(np.median(known)) if known else 0.0
+    return [(usual if each is None else each) < 0 for each in brighter]
+
+
+def _contrast(image: np.ndarray, labels: np.ndarray) -> float | None:
+    """How much brighter cells are than the rest; None where one of the two is missing."""
+    cells, rest = labels > 0, labels == 0
+    if not (cells.any() and rest.any()):
+        return None
+    return float(image[cells].mean() - image[rest].mean())
+
+
+def _median_diameter(truth: Sequence[np.ndarray]) -> float:
+    """Of the disk that is as large as the cell in the middle, by size, px; 1 without a cell."""
+    sizes = [np.unique(labels[labels > 0], return_counts=True)[1] for labels in truth]
+    sizes = np.concatenate(sizes)
+    return 2 * float(np.sqrt(np.median(sizes) / np.pi)) if sizes.size else 1.0
 
 
 def rows(

@@ -13,11 +13,11 @@ from unet_book.cli.terminal import progress, say
 from unet_book.datasets import Stack
 from unet_book.finder import CellFinder, fingerprint
 from unet_book.instances import find_cells
+from unet_book.report.evidence import NETWORK, count
 from unet_book.scores import Score
 
 __all__ = ["evaluate"]
 
-NETWORK = "network"
 WIDTH = 16  # letters of a name
 COLUMNS = {  # of the printed table: what a field of a score is called there, and how it looks
     "cells": ("cells", "{:5d}"),
@@ -50,7 +50,7 @@ def evaluate(choice: Namespace, finder: CellFinder, stack: Stack) -> None:
     stack : Stack
         Images, normalized for the finder, and the truth.
     """
-    stack = _new_to(finder, stack, leave_out=choice.split is None)
+    stack = _new_to(finder, _annotated(stack), leave_out=choice.split is None)
     images, truth = list(stack.images), list(stack.labels)
     answers = map(finder.answer, progress(images, "image"))
     found = {NETWORK: [find_cells(answer, finder.rule) for answer in answers]}
@@ -60,6 +60,16 @@ def evaluate(choice: Namespace, finder: CellFinder, stack: Stack) -> None:
         lines = [scores.HEADER, *((image, way, *astuple(score)) for image, way, score in rows)]
         write_atomically(choice.csv, b"".join(map(outputs.csv_line, lines)))
         say(f"the table: {choice.csv}")
+
+
+def _annotated(stack: Stack) -> Stack:
+    """The images on which a pixel is annotated; on another nothing can be right or wrong."""
+    kept = [i for i, labels in enumerate(stack.labels) if (labels >= 0).any()]
+    if not kept:
+        raise ValueError(f"{stack.name}: nothing is annotated on any image")
+    for i in sorted({*range(len(stack))} - {*kept}):
+        warnings.warn(f"{stack.names[i]}: nothing is annotated; it is left out", stacklevel=2)
+    return stack.pick(kept)
 
 
 def _new_to(finder: CellFinder, stack: Stack, leave_out: bool) -> Stack:
@@ -83,7 +93,7 @@ def _new_to(finder: CellFinder, stack: Stack, leave_out: bool) -> Stack:
 
 def _print(stack: Stack, rows: Sequence[tuple[str, str, Score]]) -> None:
     """The network's scores image by image; then those of all ways on all images."""
-    say(f"{stack.name}: {len(stack)} images, {stack.cell_count()} cells")
+    say(f"{stack.name}: {count(len(stack), 'image')}, {count(stack.cell_count(), 'cell')}")
     titles = [title.rjust(_width(look)) for title, look in COLUMNS.values()]
     say(" ".join(["".ljust(WIDTH), *titles]))
     for image, way, score in rows:

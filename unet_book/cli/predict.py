@@ -19,6 +19,7 @@ from unet_book.cli.terminal import progress, say
 from unet_book.finder import CellFinder
 from unet_book.instances import Rule, find_cells
 from unet_book.outputs import Frame, Origin
+from unet_book.report.evidence import count
 
 __all__ = ["Predictor"]
 
@@ -107,7 +108,7 @@ class Predictor:
         self.images += len(frames)
         self.areas += areas
         self.sizes.add(outputs.pixel_size(origin.resolution))
-        say(f"{places['cells']}: {_counted(areas.total(), 'cell')}")
+        say(f"{places['cells']}: {count(areas.total(), 'cell')}")
 
     def _frame(self, image: np.ndarray, number: int, source: Path | np.ndarray) -> Frame:
         """One image with its cells."""
@@ -122,7 +123,7 @@ class Predictor:
 
     def _summary(self) -> str:
         """How many images and cells there were, and how large the cell in the middle is."""
-        line = f"{_counted(self.images, 'image')}, {_counted(self.areas.total(), 'cell')}"
+        line = f"{count(self.images, 'image')}, {count(self.areas.total(), 'cell')}"
         if not self.areas:
             return line
         areas = np.repeat(*np.transpose(sorted(self.areas.items())))
@@ -132,11 +133,6 @@ class Predictor:
             return line
         [(width, height)] = self.sizes
         return f"{line} ({median * width * height:.4g} µm²)"
-
-
-def _counted(count: int, what: str) -> str:
-    """A number of things."""
-    return f"{count:,} {what}{'s' * (count != 1)}"
 
 
 def _rule(rule: Rule, choice: Namespace) -> Rule:
