@@ -5,6 +5,7 @@ import json
 import os
 import weakref
 import zipfile
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -13,7 +14,7 @@ import tifffile
 from command_line import bright_finder, run, write_folder
 from PIL import Image
 
-from unet_book import checkpoint, outputs
+from unet_book import checkpoint, datasets, outputs
 from unet_book import run as run_room
 from unet_book.cli import inputs, terminal
 from unet_book.cli import predict as predict_room
@@ -353,6 +354,22 @@ def test_all_of_a_folder_is_meant_and_of_a_named_set_the_test(
     found = table_of(tmp_path)
     highest = max(float(row["max_gray"]) for row in found)
     assert 200 < highest <= 255 if data == folder else 0.5 < highest <= 1
+
+
+def test_gray_values_reach_the_network_as_it_learned_them(tmp_path):
+    """One without percentiles takes files by `to_unit`, and the book's sets as they are."""
+    finder = replace(bright_finder(), percentiles=None)
+    finder.save(tmp_path / "a.safetensors")
+    command = ["predict", tmp_path / "a.safetensors", "--out", tmp_path, "--probability"]
+    tifffile.imwrite(tmp_path / "file.tif", PIXELS)
+    assert run(*command, tmp_path / "file.tif") == 0
+    assert run(*command, "--data", "nuclei") == 0
+    for name, image in (
+        ("file", datasets.to_unit(PIXELS)),
+        ("000", datasets.load("nuclei", "test").images[0]),
+    ):
+        found = tifffile.imread(tmp_path / f"{name}_probability.tif")
+        assert np.array_equal(found, finder.answer(image))
 
 
 def test_results_of_a_folder_are_those_of_its_files(trained, folder, tmp_path):
