@@ -6,6 +6,7 @@ import shutil
 
 import pytest
 import torch
+from command_line import run
 from hypothesis import settings
 
 from unet_book.training import engine
@@ -128,3 +129,19 @@ def move(page):
 
     move.each = lambda settings: page.evaluate(EACH, settings)
     return move
+
+
+@pytest.fixture
+def complaint(capsys):
+    """Runs a command that must fail, and gives the one line that it says."""
+
+    def of(*arguments, status=2):
+        capsys.readouterr()
+        assert run(*arguments) == status
+        said = capsys.readouterr()
+        assert said.out == ""
+        assert said.err.startswith("unet-book: ")
+        assert said.err.count("\n") == 1
+        return said.err.removeprefix("unet-book: ").strip()
+
+    return of

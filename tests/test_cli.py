@@ -3,7 +3,6 @@
 import errno
 import json
 import os
-import shutil
 import signal
 import subprocess
 import sys
@@ -12,21 +11,17 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-import skimage.io
 import tifffile
 import torch
+from command_line import run, write_folder
 from PIL import Image
 
 import unet_book
-from unet_book import checkpoint, cli, datasets, gray, training
+from unet_book import checkpoint, cli, datasets, training
 from unet_book import run as run_room
 from unet_book.augmentation import Augmentation
-from unet_book.cli import commands, inputs
+from unet_book.cli import inputs
 from unet_book.datasets import phantom
-from unet_book.datasets.files import read_resolution
-from unet_book.finder import CellFinder, best_tile
-from unet_book.instances import Rule, find_cells
-from unet_book.overlap_tile import predict
 from unet_book.training import Preset
 from unet_book.unet import UNet
 from unet_book.weight_map import part_touching_cells
@@ -51,24 +46,6 @@ TINY = Preset(
 def tiny_preset(monkeypatch):
     monkeypatch.setitem(training.PRESETS, "quick", TINY)
     monkeypatch.setattr(inputs, "FEW", 0)  # no cross-validation, but where a test asks for it
-
-
-def write_folder(folder, count, shape=(60, 66)):
-    """A data set of the user's own: 8-bit images and 16-bit masks, as TIFF."""
-    for kind in ("images", "masks"):
-        (folder / kind).mkdir(parents=True)
-    for i, (image, labels) in enumerate(zip(*phantom.stack("cells", count, shape, seed=0))):
-        tifffile.imwrite(folder / "images" / f"{i}.tif", np.uint8(255 * image))
-        datasets.write_labels(folder / "masks" / f"{i}.tif", labels)
-    return folder
-
-
-def run(*arguments):
-    """A command; `train` with the preset that is tiny here, if it is given none."""
-    words = [*map(str, arguments)]
-    if words[0] == "train" and not {"--preset", "--help"} & set(words):
-        words += ["--preset", "quick"]
-    return cli.main(words)
 
 
 def train(folder, out, *more):
@@ -126,11 +103,18 @@ HELP = {
         "--data",
         "--split",
         "--out",
+        "--table",
+        "--overlay",
+        "--numbers",
+        "--rois",
+        "--geojson",
         "--probability",
+        "--threshold",
+        "--min-size",
         "--device",
         "--channel",
     ],
-    "evaluate": ["TRAINED", "--data", "--split", "--device"],
+    "evaluate": ["TRAINED", "--data", "--split", "--csv", "--device"],
 }
 
 
@@ -224,8 +208,9 @@ def test_held_out_images_of_different_sizes_are_counted_pixel_by_pixel(tmp_path,
     labels = datasets.load(data, "test").labels
     assert [array.shape for array in labels] == [(60, 66), (50, 60)]
     cells = np.concatenate([part_touching_cells(array).ravel() > 0 for array in labels])
-    guess = f"{min(cells.mean(), 1 - cells.mean()):.2%}"
-    assert measured.startswith(guess) and guess in measured.splitlines()[4]
+    assert measured.startswith(f"{min(cells.mean(), 1 - cells.mean()):.2%}")
+    assert "8 of the 10 images trained the network and are left out" in measured
+    assert "\ndata: 2 images, " in measured
 
 
 def test_the_record_says_how_to_make_the_run_again(trained, folder):
@@ -313,60 +298,6 @@ def test_of_several_processes_the_first_alone_writes_and_prints(
     assert not (tmp_path / run_room.MODEL).exists() and not (tmp_path / run_room.RECORD).exists()
 
 
-def test_evaluate_prints_the_errors_of_the_network(trained, folder, capsys):
-    assert run("evaluate", trained, "--data", folder, "--device", "cpu") == 0
-    out = capsys.readouterr().out
-    image, labels = datasets.load(folder, "test")[0]
-    finder = CellFinder.load(trained / run_room.MODEL, "cpu")
-    cells = find_cells(finder.answer(image), finder.rule)
-    error = np.mean((cells > 0) != (part_touching_cells(labels) > 0))
-    assert out.startswith("my cells, test: 1 images, ")
-    assert f"pixel error            {error:8.2%}" in out
-    assert [word for word in ("majority", "IoU", "SEG") if word not in out] == []
-
-
-def test_without_a_true_cell_there_is_no_seg(trained, folder, tmp_path, capsys):
-    """Cells count, not images: of two images the empty one changes nothing."""
-    shutil.copytree(folder, tmp_path / "mine")
-    assert run("evaluate", trained, "--data", tmp_path / "mine", "--split", "test") == 0
-    seg = capsys.readouterr().out.splitlines()[-1]
-    tifffile.imwrite(tmp_path / "mine" / "images" / "4.tif", np.zeros((30, 90), np.uint8))
-    datasets.write_labels(tmp_path / "mine" / "masks" / "4.tif", np.zeros((30, 90), int))
-    assert run("evaluate", trained, "--data", tmp_path / "mine") == 0
-    assert capsys.readouterr().out.splitlines()[-1].endswith("n/a: no true cell")
-    for i in range(3):
-        for part in ("images", "masks"):
-            (tmp_path / "mine" / part / f"{i}.tif").unlink()
-    assert run("evaluate", trained, "--data", tmp_path / "mine", "--split", "all") == 0
-    assert capsys.readouterr().out.splitlines()[-1] == seg
-
-
-@pytest.mark.parametrize("network", ["folder", "file"])
-def test_predict_writes_the_cells_of_each_image(trained, tmp_path, capsys, network):
-    shapes, files = {"a": (31, 77), "b": (50, 41), "c": (13, 5)}, []
-    for name, shape in shapes.items():
-        pixels = np.uint8(255 * phantom.cells((80, 80), seed=3)[0])[: shape[0], : shape[1]]
-        files.append(tmp_path / f"{name}.{'tif' if name == 'a' else 'png'}")
-        skimage.io.imsave(files[-1], pixels, check_contrast=False)
-    model = trained if network == "folder" else trained / run_room.MODEL
-    out = tmp_path / "new" / "out"
-    assert run("predict", model, *files, "--out", out, "--device", "cpu") == 0
-
-    printed = capsys.readouterr().out
-    assert len(os.listdir(out)) == 3
-    for file, (name, shape) in zip(files, shapes.items()):
-        path = out / f"{name}_cells.tif"
-        cells = tifffile.imread(path)
-        assert cells.shape == shape
-        assert np.array_equal(skimage.io.imread(path), cells)
-        loaded = checkpoint.load_model(trained / run_room.MODEL)
-        image = gray.stretch(skimage.io.imread(file), least=gray.DEEP)
-        probability = predict(loaded, image, best_tile(loaded))[1]
-        rule = json.loads((trained / run_room.RECORD).read_text())["rule"]
-        assert np.array_equal(cells, find_cells(probability, Rule(**rule)))
-        assert f"{path}: {cells.max()} cells" in printed
-
-
 def test_predict_finds_cells_where_they_are(trained, tmp_path):
     image, labels = phantom.cells((90, 90), seed=11)
     tifffile.imwrite(tmp_path / "new.tif", np.uint8(255 * image))
@@ -376,56 +307,7 @@ def test_predict_finds_cells_where_they_are(trained, tmp_path):
     assert np.mean((cells > 0) != (labels > 0)) < 0.15
 
 
-def test_probability_is_that_of_a_cell(trained, image, tmp_path):
-    assert run("predict", trained, image, "--out", tmp_path, "--probability") == 0
-    probability = tifffile.imread(tmp_path / "one_probability.tif")
-    cells = tifffile.imread(tmp_path / "one_cells.tif")
-    assert probability.shape == (47, 53)
-    assert probability.dtype == np.float32
-    assert 0 <= probability.min() <= probability.max() <= 1
-    rule = json.loads((trained / run_room.RECORD).read_text())["rule"]
-    assert np.array_equal(find_cells(probability, Rule(**rule)), cells)
-
-
-def test_without_being_asked_no_probability_is_written(trained, image, tmp_path):
-    run("predict", trained, image, "--out", tmp_path / "out")
-    assert os.listdir(tmp_path / "out") == ["one_cells.tif"]
-
-
-def test_a_folder_stands_for_the_images_in_it(trained, folder, tmp_path):
-    assert run("predict", trained, folder / "images", "--out", tmp_path) == 0
-    assert sorted(os.listdir(tmp_path)) == [f"{i}_cells.tif" for i in range(4)]
-
-
-@pytest.mark.parametrize("split, names", [("test", ["3"]), ("all", ["0", "1", "2", "3"])])
-def test_predict_takes_a_data_set_too(trained, folder, tmp_path, split, names):
-    assert run("predict", trained, "--data", folder, "--split", split, "--out", tmp_path) == 0
-    assert sorted(os.listdir(tmp_path)) == [f"{name}_cells.tif" for name in names]
-
-
-@pytest.mark.parametrize("depth, variant", [(1, "paper"), (4, "paper"), (3, "same")])
-def test_the_tile_of_predictions_fits_the_network(depth, variant):
-    model = UNet(base_channels=1, depth=depth, variant=variant)
-    assert 572 <= best_tile(model) < 572 + 2**depth
-
-
 # What can't be done ------------------------------------------------------------------------------
-
-
-@pytest.fixture
-def complaint(capsys):
-    """Runs a command that must fail, and gives the one line that it says."""
-
-    def of(*arguments, status=2):
-        capsys.readouterr()
-        assert run(*arguments) == status
-        said = capsys.readouterr()
-        assert said.out == ""
-        assert said.err.startswith("unet-book: ")
-        assert said.err.count("\n") == 1
-        return said.err.removeprefix("unet-book: ").strip()
-
-    return of
 
 
 def test_an_unknown_data_set_is_refused_with_those_there_are(complaint, tmp_path):
@@ -444,12 +326,6 @@ def test_a_missing_network_is_refused(complaint, folder, tmp_path, command):
     for path in (tmp_path / "typo", tmp_path):
         words = complaint(command, path, "--data", folder, *more)
         assert f"there is no trained network {path}" in words
-
-
-def test_a_damaged_network_is_refused(complaint, trained, image, tmp_path):
-    damaged = tmp_path / "damaged.safetensors"
-    damaged.write_bytes((trained / run_room.MODEL).read_bytes()[:-50])
-    assert f"{damaged} is damaged" in complaint("predict", damaged, image, "--out", tmp_path)
 
 
 def test_a_damaged_checkpoint_is_refused_and_kept(complaint, folder, tmp_path):
@@ -481,66 +357,6 @@ def test_other_images_are_told_in_words(complaint, trained, tmp_path):
     assert "was trained with another data (other images or masks): go on as it began" in words
 
 
-def test_an_image_in_color_is_refused(complaint, trained, tmp_path):
-    Image.new("RGB", (40, 40), (9, 8, 7)).save(tmp_path / "color.png")
-    command = ["predict", trained, tmp_path / "color.png", "--out", tmp_path / "out"]
-    words = complaint(*command, status=1)
-    assert "color.png: shape (40, 40, 3) has 3 channels, but one gray channel is needed" in words
-
-
-def test_a_missing_image_is_refused(complaint, trained, tmp_path):
-    words = complaint("predict", trained, tmp_path / "no.png", "--out", tmp_path / "out", status=1)
-    assert f"{tmp_path / 'no.png'}: no such file" in words
-
-
-def test_a_broken_result_stops_nobody(trained, image, tmp_path, capsys):
-    """A file that was cut off, called as a result: beside the images, and where one should go."""
-    (tmp_path / "old_cells.tif").write_bytes(b"II*\0")
-    assert run("predict", trained, tmp_path, "--out", tmp_path / "out") == 1
-    assert "old_cells.tif: can't be read" in capsys.readouterr().err
-    (tmp_path / "one_cells.tif").write_bytes(b"II*\0")
-    assert run("predict", trained, image, "--out", tmp_path) == 1
-    assert "one_cells.tif is not of this program" in capsys.readouterr().err
-
-
-def test_images_that_share_a_name_in_two_folders_have_two_results(trained, tmp_path):
-    folder = write_folder(tmp_path / "data", 2)
-    for kind in ("images", "masks"):
-        for i in range(2):
-            (folder / kind / f"day{i}").mkdir()
-            (folder / kind / f"{i}.tif").rename(folder / kind / f"day{i}" / "a.tif")
-    out = tmp_path / "out"
-    assert run("predict", trained, "--data", folder, "--split", "all", "--out", out) == 0
-    found = [path.relative_to(out).as_posix() for path in sorted(out.rglob("*.tif"))]
-    assert found == ["images/day0/a_cells.tif", "images/day1/a_cells.tif"]
-
-
-def test_results_that_a_shell_names_are_no_images(complaint, trained, image, tmp_path):
-    """`predict run images/*` a second time, the results beside the images."""
-    for _ in range(2):
-        everything = sorted(tmp_path.iterdir())
-        assert run("predict", trained, *everything, image, "--out", tmp_path) == 0
-    assert sorted(os.listdir(tmp_path)) == ["one.png", "one_cells.tif"]
-    words = complaint("predict", trained, tmp_path / "one_cells.tif", "--out", tmp_path)
-    assert "one_cells.tif is a result of this program" in words
-
-
-def test_folders_within_a_folder_are_told(trained, image, tmp_path, capsys):
-    (tmp_path / "more").mkdir()
-    (tmp_path / "stack.tif").mkdir()  # a folder, whatever it is called
-    assert run("predict", trained, tmp_path, "--out", tmp_path / "out") == 0
-    assert "more, … is left out" in capsys.readouterr().err
-
-
-@pytest.mark.parametrize("encoding", ["ascii", "cp1252", "utf-8"])
-def test_a_name_that_cannot_be_printed_is_no_error(trained, image, tmp_path, monkeypatch, encoding):
-    strange = image.rename(tmp_path / os.fsdecode(b"\xe2\x98\x83\xff.png"))
-    with open(tmp_path / "said", "w", encoding=encoding) as said, monkeypatch.context() as patch:
-        patch.setattr("sys.stdout", said)
-        assert run("predict", trained, strange, "--out", tmp_path / "out") == 0
-    assert len(os.listdir(tmp_path / "out")) == 1 and "cells" in (tmp_path / "said").read_text()
-
-
 def test_nobody_has_to_listen(trained, folder, image, tmp_path, monkeypatch, capsys):
     """`| head` ends before the program does, and a service has closed its stderr."""
     reader, writer = os.pipe()
@@ -551,79 +367,6 @@ def test_nobody_has_to_listen(trained, folder, image, tmp_path, monkeypatch, cap
     assert os.listdir(tmp_path / "out") == ["one_cells.tif"] and not capsys.readouterr().err
     monkeypatch.setattr("sys.stderr", None)
     assert train(folder, tmp_path / "run", "--steps", 1) == 0
-
-
-def test_bad_images_are_told_at_the_end_and_the_others_are_done(trained, image, tmp_path, capsys):
-    (tmp_path / "bad.png").write_bytes(b"half an image")
-    files = [tmp_path / "bad.png", tmp_path / "no.png", image]
-    assert run("predict", trained, *files, "--out", tmp_path / "out") == 1
-    said = capsys.readouterr()
-    assert os.listdir(tmp_path / "out") == ["one_cells.tif"] and "one_cells.tif: " in said.out
-    told = said.err.splitlines()
-    assert len(told) == 2 and "bad.png" in told[0] and "no.png" in told[1]
-
-
-def test_somebodys_own_file_is_not_replaced_and_a_result_is(trained, image, tmp_path, capsys):
-    own = tmp_path / "one_cells.tif"
-    tifffile.imwrite(own, np.full((47, 53), 7, np.uint16))
-    before = own.read_bytes()
-    assert run("predict", trained, image, "--out", tmp_path) == 1
-    assert own.read_bytes() == before and "not of this program" in capsys.readouterr().err
-    own.unlink()
-    assert run("predict", trained, image, "--out", tmp_path) == 0
-    assert run("predict", trained, image, "--out", tmp_path) == 0  # its own it may make again
-
-
-def test_results_beside_the_images_are_no_images(trained, image, tmp_path):
-    for _ in range(2):
-        assert run("predict", trained, tmp_path, "--out", tmp_path, "--probability") == 0
-    assert sorted(os.listdir(tmp_path)) == ["one.png", "one_cells.tif", "one_probability.tif"]
-    assert run("predict", trained, tmp_path / "*", "--out", tmp_path) == 0  # as PowerShell says it
-    assert len(os.listdir(tmp_path)) == 3
-
-
-def test_a_wildcard_that_no_shell_expanded_is_expanded(complaint, trained, image, tmp_path):
-    assert run("predict", trained, tmp_path / "o*.png", "--out", tmp_path / "out") == 0
-    assert os.listdir(tmp_path / "out") == ["one_cells.tif"]
-    words = complaint("predict", trained, tmp_path / "x*.png", "--out", tmp_path / "out")
-    assert "no file has such a name" in words
-
-
-def test_a_stack_is_predicted_frame_by_frame_and_its_pixels_size_kept(trained, tmp_path):
-    frames = np.stack([np.uint8(255 * phantom.cells((60, 66), seed=k)[0]) for k in range(3)])
-    tifffile.imwrite(
-        tmp_path / "film.ome.tif",
-        frames,
-        metadata={"axes": "TYX"},
-        resolution=(31000, 31000),
-        resolutionunit="centimeter",
-    )
-    assert run("predict", trained, tmp_path / "film.ome.tif", "--out", tmp_path) == 0
-    cells = tifffile.imread(tmp_path / "film_cells.tif")
-    assert cells.shape == (3, 60, 66) and all(frame.any() for frame in cells)
-    assert read_resolution(tmp_path / "film_cells.tif") == ((31000, 31000), 3)
-
-
-def test_images_are_read_one_after_the_other(trained, tmp_path, monkeypatch):
-    """A folder of any size takes the memory of one image."""
-    order = []
-    for k in range(3):
-        tifffile.imwrite(tmp_path / f"{k}.tif", np.uint8(255 * phantom.cells((60, 66), seed=k)[0]))
-
-    def noted(room, name):
-        real = getattr(room, name)
-        monkeypatch.setattr(room, name, lambda *words: (order.append(name), real(*words))[1])
-
-    noted(inputs, "read_gray")
-    noted(commands, "write_labels")
-    assert run("predict", trained, tmp_path, "--out", tmp_path / "out") == 0
-    assert order == ["read_gray", "write_labels"] * 3
-
-
-def test_a_network_of_three_classes_is_refused(complaint, image, tmp_path):
-    checkpoint.save(tmp_path / "a.safetensors", UNet(base_channels=2, depth=1, num_classes=3))
-    words = complaint("predict", tmp_path / "a.safetensors", image, "--out", tmp_path)
-    assert "knows 3 classes" in words
 
 
 def test_two_trainings_do_not_share_a_folder(complaint, folder, tmp_path):
@@ -672,37 +415,10 @@ def test_classes_and_unknown_pixels_are_named(complaint, tmp_path):
     assert train(kinds, tmp_path / "a", *how) == 0
 
 
-def test_two_images_of_one_name_are_refused(complaint, trained, image, tmp_path):
-    (tmp_path / "other").mkdir()
-    twin = image.rename(tmp_path / "other" / image.name)
-    words = complaint("predict", trained, image, twin, "--out", tmp_path / "out")
-    assert "would both give one_cells.tif" in words
-
-
-def test_a_folder_without_images_is_refused(complaint, trained, tmp_path):
-    words = complaint("predict", trained, tmp_path, "--out", tmp_path / "out")
-    assert f"{tmp_path}: no image in it; known are .tif" in words
-
-
-def test_neither_images_nor_data_is_refused(complaint, trained, tmp_path):
-    words = complaint("predict", trained, "--out", tmp_path)
-    assert words == "give either image files or --data"
-
-
-def test_both_images_and_data_are_refused(complaint, trained, folder, image, tmp_path):
-    words = complaint("predict", trained, image, "--data", folder, "--out", tmp_path)
-    assert words == "give either image files or --data"
-
-
 @pytest.mark.parametrize("device", ["toaster", "cuda:99", "meta", "mps"])
 def test_an_unknown_device_is_refused(complaint, folder, tmp_path, device):
     words = complaint("train", "--data", folder, "--out", tmp_path, "--device", device)
     assert f"no device '{device}' here" in words and len(words) < 300
-
-
-def test_an_unknown_split_is_refused(complaint, trained, folder):
-    words = complaint("evaluate", trained, "--data", folder, "--split", "half")
-    assert "split='half'" in words
 
 
 @pytest.mark.parametrize(
@@ -721,17 +437,6 @@ def test_a_file_in_the_place_of_the_folder_is_refused_and_kept(complaint, folder
     words = complaint("train", "--data", folder, "--out", tmp_path / "out")
     assert str(tmp_path / "out") in words
     assert (tmp_path / "out").read_text() == "mine"
-
-
-def test_a_link_to_nowhere_is_refused(complaint, trained, image, tmp_path):
-    (tmp_path / "out").symlink_to(tmp_path / "gone")
-    words = complaint("predict", trained, image, "--out", tmp_path / "out")
-    assert "out is a link to nowhere" in words
-
-
-def test_an_empty_argument_is_refused(complaint, trained, image):
-    """As of "$OUT" where OUT is not set; else the results would go where the user stands."""
-    assert "an argument is empty" in complaint("predict", trained, image, "--out", "")
 
 
 def test_a_folder_that_cannot_be_written_is_refused_before_training(complaint, folder, tmp_path):

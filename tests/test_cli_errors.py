@@ -52,9 +52,15 @@ ERRORS = {
     "predict net.safetensors good/images --out a-file": "a-file is a file",
     "predict net.safetensors good/images/0.tif --out taken": "not of this program",
     "predict net.safetensors --data good --split half --out o": "split='half'",
+    "predict net.safetensors good/images --out taken --table": "cells.csv is not of this program",
+    "predict net.safetensors good/images --out o --threshold 1": "--threshold is above 0",
+    "predict net.safetensors good/images --out o --min-size -1": "--min-size counts pixels, from 0",
+    "predict net.safetensors good --out o": "name one of the folders in it, such as good/images",
     "evaluate nowhere --data good": "there is no trained network",
     "evaluate net.safetensors --data nowhere": "neither a data set nor a folder",
     "evaluate net.safetensors --data good --split half": "split='half'",
+    "evaluate net.safetensors --data good --csv taken/cells.csv": "is not of this program",
+    "evaluate net.safetensors --data good --csv a-file/b.csv": "a-file is a file",
     "reproduce isbi2013 --out o": "tables are isbi2012",
     "reproduce isbi2012 --out o --part fold9": "not 'fold9'",
     "reproduce isbi2012 --out a-file": "a-file is a file",
@@ -107,6 +113,7 @@ def place(tmp_path_factory):
         (place / name).mkdir()
     (place / "a-file").write_text("mine")
     tifffile.imwrite(place / "taken" / "0_cells.tif", labels)
+    (place / "taken" / "cells.csv").write_text("image,cell\n")
     checkpoint.save(place / "net.safetensors", UNet(base_channels=1, depth=1))
     checkpoint.save(place / "three.safetensors", UNet(base_channels=1, depth=1, num_classes=3))
     whole = (place / "net.safetensors").read_bytes()

@@ -478,3 +478,40 @@ def test_a_damaged_size_is_told_before_terabytes_are_read(tmp_path):
     assert "more than its" in said(datasets.read_image, tmp_path / "a.tif")
     tifffile.imwrite(tmp_path / "a.tif", gray() > 100)  # of bits, eight in a byte
     assert datasets.read_image(tmp_path / "a.tif").shape == (24, 32)
+
+
+# Large files, and files written piece by piece ---------------------------------------------------
+
+
+@pytest.mark.parametrize("compression", [None, "zlib"])
+def test_frames_of_a_large_film_come_from_the_disk(tmp_path, monkeypatch, compression):
+    film = np.arange(4 * 30 * 40, dtype=np.uint16).reshape(4, 30, 40)
+    tifffile.imwrite(tmp_path / "a.tif", film, photometric="minisblack", compression=compression)
+    monkeypatch.setattr(files, "LARGE", film.nbytes - 1)
+    frames = files.read_gray(tmp_path / "a.tif")
+    assert np.array_equal(frames, film)
+    assert all(isinstance(frame, np.memmap) for frame in frames)
+
+
+def test_a_tiff_in_pieces_is_one_stack_or_nothing(tmp_path):
+    with files.tiff_writer(tmp_path / "a.tif", ((300.0, 200.0), 3), count=2) as add:
+        for value in (1, 2):
+            add(np.full((5, 6), value, np.uint8))
+        assert not (tmp_path / "a.tif").exists()
+    assert np.array_equal(tifffile.imread(tmp_path / "a.tif")[:, 0, 0], [1, 2])
+    assert files.read_resolution(tmp_path / "a.tif") == ((300, 200), 3)
+    assert files.read_axes(tmp_path / "a.tif") == {"I": 2, "Y": 5, "X": 6}
+    with pytest.raises(KeyboardInterrupt), files.tiff_writer(tmp_path / "b.tif") as add:
+        add(np.zeros((5, 6), np.uint8))
+        raise KeyboardInterrupt
+    assert [path.name for path in tmp_path.iterdir()] == ["a.tif"]
+
+
+def test_axes_are_the_files_own(tmp_path):
+    film = np.zeros((2, 3, 4, 20, 30), np.uint16)
+    axes = {"axes": "TZCYX"}
+    tifffile.imwrite(tmp_path / "a.ome.tif", film, photometric="minisblack", metadata=axes)
+    tifffile.imwrite(tmp_path / "b.tif", film, imagej=True, metadata=axes)
+    Image.new("L", (30, 20)).save(tmp_path / "c.png")
+    found = [files.read_axes(tmp_path / name) for name in ("a.ome.tif", "b.tif", "c.png")]
+    assert found == [{"T": 2, "Z": 3, "C": 4, "Y": 20, "X": 30}] * 2 + [{}]

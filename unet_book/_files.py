@@ -3,10 +3,12 @@
 import os
 import secrets
 from collections.abc import Iterator
+from contextlib import contextmanager
 from glob import escape
 from pathlib import Path
+from typing import BinaryIO
 
-__all__ = ["write_atomically", "left_over"]
+__all__ = ["write_atomically", "replacing", "left_over"]
 
 KEPT = 50  # letters of a name that its temporary file has; a name is 255 bytes at most
 
@@ -28,12 +30,36 @@ def write_atomically(path: str | os.PathLike, content: bytes) -> None:
     OSError
         If that fails; the temporary file is removed.
     """
+    with replacing(path) as file:
+        file.write(content)
+
+
+@contextmanager
+def replacing(path: str | os.PathLike) -> Iterator[BinaryIO]:
+    """A file to write piece by piece, which takes its place when all of it is there.
+
+    Parameters
+    ----------
+    path : str or PathLike
+        Its folder is made if need be.
+
+    Yields
+    ------
+    BinaryIO
+        The temporary file, to be written and read. After an error it is removed, and what was in
+        its place stays.
+
+    Raises
+    ------
+    OSError
+        If it can't be written.
+    """
     target = Path(path).resolve()
     target.parent.mkdir(parents=True, exist_ok=True)
     temporary = target.with_name(f".{target.name[:KEPT]}.{secrets.token_hex(4)}.partial")
     try:
-        with open(temporary, "xb") as file:
-            file.write(content)
+        with open(temporary, "xb+") as file:
+            yield file
             file.flush()
             os.fsync(file.fileno())
         os.replace(temporary, target)

@@ -8,16 +8,18 @@ import shlex
 import sys
 import warnings
 from collections.abc import Sequence
+from contextlib import ExitStack
 from pathlib import Path
 
 from unet_book import __version__, _header, datasets
 from unet_book.cli import inputs
+from unet_book.cli.terminal import progress
 from unet_book.gray import HIGH, LOW
 from unet_book.run import Folder, check_place, find_model
 
 # What is wrong with a command should be told in less than a second, and importing torch takes
 # several: nothing imported above needs it, and each command looks at all its inputs before it
-# imports `unet_book.cli.commands`, which does.
+# imports the module that does the work.
 
 __all__ = ["main", "parser"]
 
@@ -205,13 +207,36 @@ def _add_predict(commands: argparse._SubParsersAction) -> None:
         metavar="FOLDER",
         help="for each image NAME a NAME_cells.tif: 0 background, 1 ... the cells",
     )
-    command.add_argument(
-        "--probability",
-        action="store_true",
-        help="also NAME_probability.tif: how sure the network is of a cell, 0 to 1",
-    )
+    _add_results(command)
     command.add_argument("--device", help="cpu, cuda, ... (default: the GPU if there is one)")
     command.set_defaults(run=_run_predict)
+
+
+def _add_results(command: argparse.ArgumentParser) -> None:
+    """What else ``unet-book predict`` writes, and how it decides what is a cell."""
+    results = {
+        "table": "cells.csv with a row for each cell of all images: area, place, box, gray values; "
+        "in micrometers, too, where the file says how large a pixel is",
+        "overlay": "NAME_overlay.png: the image with the outlines of its cells",
+        "numbers": "the overlay with each cell's number on it",
+        "rois": "NAME_rois.zip for Fiji's ROI Manager; needs the package roifile",
+        "geojson": "NAME_cells.geojson for QuPath",
+        "probability": "NAME_probability.tif: how sure the network is of a cell, 0 to 1",
+    }
+    for name, text in results.items():
+        command.add_argument(f"--{name}", action="store_true", help=f"also {text}")
+    command.add_argument(
+        "--threshold",
+        type=float,
+        metavar="0.5",
+        help="the probability above which a pixel is cell (default: as chosen in training)",
+    )
+    command.add_argument(
+        "--min-size",
+        type=int,
+        metavar="PIXELS",
+        help="leave smaller cells out (default: as chosen in training)",
+    )
 
 
 def _add_evaluate(commands: argparse._SubParsersAction) -> None:
@@ -220,6 +245,9 @@ def _add_evaluate(commands: argparse._SubParsersAction) -> None:
     _add_model(command)
     _add_data(command, "images with masks")
     _add_split(command)
+    command.add_argument(
+        "--csv", type=Path, metavar="FILE", help="also write the table, with Otsu's for each image"
+    )
     command.add_argument("--device", help="cpu, cuda, ... (default: the GPU if there is one)")
     command.set_defaults(run=_run_evaluate)
 
@@ -287,7 +315,8 @@ def _add_model(command: argparse.ArgumentParser) -> None:
 def _add_split(command: argparse.ArgumentParser) -> None:
     """Which part of the images a command takes."""
     command.add_argument(
-        "--split", default="test", help="train, test (images that training did not see) or all"
+        "--split",
+        help="train, test (the last fifth) or all (default: test of a named set, all of a folder)",
     )
 
 
@@ -319,25 +348,24 @@ def _run_predict(choice: argparse.Namespace) -> int:
     """
     if bool(choice.images) == bool(choice.data):
         raise ValueError("give either image files or --data")
-    network, finder = inputs.cell_network(choice.model), None
+    inputs.check_results(choice)
+    network, predictor, failed = inputs.cell_network(choice.model), None, []
     check_place(choice.out)
-    failed = []
-    for name, source in inputs.images(choice, inputs.percentiles(network)):
-        try:
-            places = inputs.places(choice, name)
-            frames, resolution = inputs.frames(source, choice.channel)
-        except (ValueError, OSError) as error:
-            failed.append(error)
-            continue
-        from unet_book.cli import commands
-        from unet_book.finder import CellFinder
+    with ExitStack() as opened:
+        for name, source in progress(inputs.images(choice), "image"):
+            try:
+                frames, origin = inputs.frames(source, choice.channel)
+                places = inputs.places(choice, name, origin.count)
+            except (ValueError, OSError) as error:
+                failed.append(error)
+                continue
+            from unet_book.cli.predict import Predictor
 
-        finder = finder or CellFinder.load(network, choice.device)
-        try:
-            ask = finder.probability if isinstance(source, Path) else finder.answer
-            commands.write_cells([*map(ask, frames)], finder.rule, places, resolution)
-        except (ValueError, OSError) as error:
-            failed.append(error)
+            predictor = predictor or opened.enter_context(Predictor(choice, network))
+            try:
+                predictor.write(name, source, frames, origin, places)
+            except (ValueError, OSError) as error:
+                failed.append(error)
     for error in failed:
         _complain(error)
     return 1 if failed else 0
@@ -346,11 +374,12 @@ def _run_predict(choice: argparse.Namespace) -> int:
 def _run_evaluate(choice: argparse.Namespace) -> None:
     """Print the network's errors on a data set."""
     file = inputs.cell_network(choice.model)
-    stack = inputs.load(choice, choice.split, inputs.percentiles(file))
-    from unet_book.cli import commands
+    inputs.check_scores(choice)
+    stack = inputs.load(choice, inputs.part(choice), inputs.percentiles(file))
+    from unet_book.cli.evaluate import evaluate
     from unet_book.finder import CellFinder
 
-    commands.evaluate(choice, CellFinder.load(file, choice.device), stack)
+    evaluate(choice, CellFinder.load(file, choice.device), stack)
 
 
 def _run_reproduce(choice: argparse.Namespace) -> None:
@@ -362,6 +391,6 @@ def _run_reproduce(choice: argparse.Namespace) -> None:
     if unknown:
         raise ValueError(f"{choice.table} has the parts {', '.join(parts)}, not {unknown[0]!r}")
     check_place(choice.out)
-    from unet_book.cli import commands
+    from unet_book.cli.reproduce import reproduce_parts
 
-    commands.reproduce_parts(choice, choice.part or parts)
+    reproduce_parts(choice, choice.part or parts)

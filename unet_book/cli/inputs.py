@@ -2,22 +2,24 @@
 
 from __future__ import annotations
 
+import os
 import warnings
 from argparse import Namespace
 from collections.abc import Iterable, Sequence
 from fnmatch import fnmatch
 from glob import glob
+from importlib.util import find_spec
 from itertools import pairwise
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
 
-from unet_book import _header, datasets
-from unet_book.datasets.files import SOFTWARE, Resolution, read_gray, read_resolution, written_by
-from unet_book.datasets.folder import natural
+from unet_book import _header, datasets, outputs
+from unet_book.datasets.files import read_axes, read_gray, read_resolution
+from unet_book.datasets.folder import image_files, natural
 from unet_book.datasets.splits import cut
-from unet_book.run import find_model
+from unet_book.run import check_place, find_model
 
 if TYPE_CHECKING:
     from unet_book.datasets.stack import Stack
@@ -29,11 +31,22 @@ __all__ = [
     "parts",
     "held_out",
     "load",
+    "part",
     "images",
     "frames",
+    "check_results",
+    "check_scores",
     "places",
 ]
 
+TABLE = "cells.csv"
+ENDINGS = {  # of the results for one image
+    "cells": "_cells.tif",
+    "probability": "_probability.tif",
+    "overlay": "_overlay.png",
+    "rois": "_rois.zip",
+    "geojson": "_cells.geojson",
+}
 FEW = 10  # images, below which each is held out in turn
 
 
@@ -188,31 +201,50 @@ def load(choice: Namespace, split: str, percentiles: tuple | None = None) -> Sta
     return datasets.load(choice.data, split, **how)
 
 
-def images(choice: Namespace, percentiles: tuple | None) -> list[tuple[str, Path | np.ndarray]]:
+def part(choice: Namespace) -> str:
+    """Which images a command takes: those that were asked for, or else what suits the data.
+
+    A set of the book has a part that is kept for testing. A folder is the user's, and all of it is
+    meant.
+
+    Parameters
+    ----------
+    choice : Namespace
+        With `data` and `split`.
+
+    Returns
+    -------
+    str
+        "train", "test" or "all".
+    """
+    return choice.split or ("test" if choice.data.lower() in datasets.names() else "all")
+
+
+def images(choice: Namespace) -> list[tuple[str, Path | np.ndarray]]:
     """The files, or the data set's images, that were asked for.
 
     Parameters
     ----------
     choice : Namespace
         The options of ``unet-book predict``.
-    percentiles : tuple or None
-        As for `datasets.load`.
 
     Returns
     -------
     list of tuple of str and Path or ndarray
-        Name, and file or normalized image (H, W).
+        Name, and file or, of a set of the book, the image (H, W) in [0, 1].
     """
     if choice.images:
         return [(_stem(path), path) for path in _image_files(choice.images)]
-    stack = load(choice, choice.split, percentiles)
+    if choice.data.lower() not in datasets.names() and Path(choice.data).is_dir():
+        return image_files(choice.data, part(choice))
+    stack = load(choice, part(choice))
     return list(zip(stack.names, stack.images))
 
 
 def frames(
     source: Path | np.ndarray, channel: int | None
-) -> tuple[list[np.ndarray], Resolution | None]:
-    """The gray images of a file, or the one of a data set, and their pixels' size.
+) -> tuple[Sequence[np.ndarray], outputs.Origin]:
+    """The gray images of a file, or the one of a data set, and what the file says of them.
 
     Parameters
     ----------
@@ -223,42 +255,97 @@ def frames(
 
     Returns
     -------
-    frames : list of ndarray, (H, W)
-        With the file's gray values, or the data set's normalized ones.
-    resolution : tuple or None
-        If the file has one.
+    frames : sequence of ndarray, (H, W)
+        With the file's gray values, or the data set's.
+    origin : Origin
+        Of one image without a size if it is a data set's.
     """
-    if isinstance(source, Path):
-        return read_gray(source, channel), read_resolution(source)
-    return [source], None
+    if not isinstance(source, Path):
+        return [source], outputs.Origin()
+    found = read_gray(source, channel)
+    said = read_resolution(source), read_axes(source)
+    return found, outputs.Origin(len(found), *said, channel or 0)
 
 
-def places(choice: Namespace, name: str) -> dict[str, Path]:
+def check_results(choice: Namespace) -> None:
+    """Refuse what no image could be predicted with, before any is.
+
+    Parameters
+    ----------
+    choice : Namespace
+        The options of ``unet-book predict``.
+
+    Raises
+    ------
+    ValueError
+        For a threshold or a size that can't be.
+    ImportError
+        If a package for the results is missing.
+    FileExistsError
+        If somebody's own file is where the table should go.
+    """
+    if choice.threshold is not None and not 0 < choice.threshold < 1:
+        raise ValueError(f"--threshold is above 0 and below 1, not {choice.threshold}")
+    if choice.min_size is not None and choice.min_size < 0:
+        raise ValueError(f"--min-size counts pixels, from 0, not {choice.min_size}")
+    if choice.rois and find_spec("roifile") is None:
+        raise ImportError(
+            "--rois needs the package roifile: pip install roifile, or unet_book[rois]"
+        )
+    if choice.table:
+        _check_free(choice.out / TABLE)
+
+
+def check_scores(choice: Namespace) -> None:
+    """Refuse a place where the table of scores can't go.
+
+    Parameters
+    ----------
+    choice : Namespace
+        The options of ``unet-book evaluate``.
+    """
+    if choice.csv is not None:
+        from unet_book.scores import HEADER
+
+        check_place(choice.csv.parent)
+        _check_free(choice.csv, outputs.csv_line(HEADER))
+
+
+def places(choice: Namespace, name: str, count: int) -> dict[str, Path]:
     """Where the results for an image go.
 
     Parameters
     ----------
     choice : Namespace
-        With `out` and `probability`.
+        The options of ``unet-book predict``.
     name : str
         The image's.
+    count : int
+        How many frames it has.
 
     Returns
     -------
     dict of str to Path
-        Of "cells", and of "probability" if it is asked for.
+        Of "cells", and of "probability", "overlay", "rois" and "geojson" if they are asked for.
 
     Raises
     ------
     FileExistsError
         If somebody's own file is there.
     """
-    kinds = ["cells", *["probability"] * choice.probability]
-    paths = {kind: choice.out / f"{name}_{kind}.tif" for kind in kinds}
+    endings = ENDINGS | ({"overlay": "_overlay.tif"} if count > 1 else {})
+    asked = {"cells": True, "overlay": choice.overlay or choice.numbers}
+    asked |= {kind: getattr(choice, kind) for kind in ("probability", "rois", "geojson")}
+    paths = {kind: choice.out / (name + end) for kind, end in endings.items() if asked[kind]}
     for path in paths.values():
-        if path.exists() and not _is_ours(path):
-            raise FileExistsError(f"{path} is not of this program, and is not replaced")
+        _check_free(path)
     return paths
+
+
+def _check_free(path: Path, *header: bytes) -> None:
+    """Refuse the place of a result if a file is there that this program did not make."""
+    if os.path.lexists(path) and not outputs.is_result(path, *header):
+        raise FileExistsError(f"{path} is not of this program, and is not replaced")
 
 
 def _image_files(paths: Iterable[Path]) -> list[Path]:
@@ -298,9 +385,12 @@ def _images_in(folder: Path) -> list[Path]:
     inside = [path for path in sorted(folder.iterdir(), key=natural) if path.name[0] != "."]
     files = [path for path in inside if path.suffix.lower() in datasets.SUFFIXES]
     found = [file for file in files if not file.is_dir() and not _is_ours(file)]
-    if not found:
-        raise ValueError(f"{folder}: no image in it; known are {', '.join(datasets.SUFFIXES)}")
     parts = [path for path in inside if path.is_dir()]
+    if not found:
+        instead = f"; name one of the folders in it, such as {parts[0]}" if parts else ""
+        raise ValueError(
+            f"{folder}: no image in it{instead}; known are {', '.join(datasets.SUFFIXES)}"
+        )
     if parts:
         warnings.warn(
             f"{folder}: what is in {parts[0].name}{', …' * (len(parts) > 1)} is left out; name the "
@@ -317,6 +407,4 @@ def _stem(path: Path) -> str:
 
 def _is_ours(path: Path) -> bool:
     """Whether a file is a result of `predict`, by its name and by what is written in it."""
-    if not path.stem.endswith(("_cells", "_probability")) or not path.is_file():
-        return False
-    return written_by(path) == SOFTWARE
+    return path.name.endswith((*ENDINGS.values(), "_overlay.tif")) and outputs.is_result(path)

@@ -2,8 +2,11 @@
 
 import os
 import sys
+from collections.abc import Iterator, Sequence
 
-__all__ = ["say", "is_watched"]
+from tqdm.auto import tqdm
+
+__all__ = ["say", "is_watched", "progress"]
 
 
 def say(line: str) -> None:
@@ -15,7 +18,8 @@ def say(line: str) -> None:
         What to say.
     """
     try:
-        print(line, flush=True)
+        with tqdm.external_write_mode():  # a bar makes room for it
+            print(line, flush=True)
     except BrokenPipeError:
         sys.stdout = open(os.devnull, "w")
 
@@ -28,3 +32,24 @@ def is_watched() -> bool:
     bool
     """
     return sys.stderr is not None and sys.stderr.isatty()
+
+
+def progress(items: Sequence[object], unit: str, inner: bool = False) -> Iterator[object]:
+    """The items in turn, and for who watches a bar with the time that is left; nothing in a log.
+
+    Parameters
+    ----------
+    items : sequence of object
+        What there is to do.
+    unit : str
+        What they are.
+    inner : bool
+        Whether they are a part of another bar's item: no trace is left then.
+
+    Yields
+    ------
+    object
+        Each item.
+    """
+    hidden = not is_watched() or inner and len(items) < 2
+    yield from tqdm(items, unit=unit, leave=not inner, disable=hidden)

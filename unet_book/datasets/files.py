@@ -6,11 +6,10 @@ turned cameras are read as a viewer shows them.
 
 from __future__ import annotations
 
-import io
 import re
 import warnings
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from os import PathLike
 from pathlib import Path
 from typing import Any, TypeAlias
@@ -20,7 +19,7 @@ import tifffile
 from PIL import Image, ImageOps, ImageSequence, UnidentifiedImageError
 
 from unet_book._arrays import Array, ArrayLike, like, to_numpy
-from unet_book._files import write_atomically
+from unet_book._files import replacing
 from unet_book.datasets.checks import check_labels
 from unet_book.gray import DEEP, stretch
 
@@ -31,8 +30,10 @@ __all__ = [
     "read_labels",
     "write_labels",
     "write_tiff",
+    "tiff_writer",
     "written_by",
     "read_resolution",
+    "read_axes",
     "decode",
 ]
 
@@ -43,6 +44,8 @@ SUFFIXES = (".tif", ".tiff", ".png", ".jpg", ".jpeg", ".bmp", ".gif", ".npy")
 TIFF = (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+")  # how such a file begins, in both byte orders
 SWAPPED = ("i2", "i4", "u4", "f4")  # types whose bytes Pillow 13 turns around in TIFFs that are ">"
 COMMON = (1, 5, 7, 8, 32773, 32946)  # TIFF's numbers of the compressions that any Pillow reads
+LARGE = 2**28  # bytes
+BIG = 2**32 - 2**25  # bytes of pixels that fit a TIFF whose places are numbers of 32 bits
 LOSSY = re.compile("JPE?G|JP2|MPO|WEBP|AVIF")  # in names of compressions and of kinds of file
 
 A_CENTIMETER = {"nm": 1e7, "um": 1e4, "µm": 1e4, "μm": 1e4, "micron": 1e4, "mm": 10, "cm": 1}
@@ -277,18 +280,59 @@ def write_tiff(
     OSError
         If the file can't be written.
     """
+    path = Path(path)
+    if not path.parent.is_dir():
+        raise FileNotFoundError(f"{path}: the folder {path.parent} does not exist; make it first")
+    frames = pixels.reshape(-1, *pixels.shape[-2:])
+    with tiff_writer(path, resolution, len(frames)) as add:
+        for frame in frames:
+            add(frame)
+
+
+@contextmanager
+def tiff_writer(
+    path: str | PathLike, resolution: Resolution | None = None, count: int = 1
+) -> Iterator[Callable[[np.ndarray], None]]:
+    """Write a TIFF frame by frame; it takes its place when all of it is there.
+
+    Parameters
+    ----------
+    path : str or PathLike
+        Where to; ends in .tif or .tiff.
+    resolution : tuple or None
+        As for `write_labels`.
+    count : int
+        How many frames will come. With more than 4 GB of pixels in all it becomes a BigTIFF.
+
+    Yields
+    ------
+    callable
+        Writes a frame: gray (H, W), or colors (H, W, 3). All of one shape and type make a stack.
+
+    Raises
+    ------
+    ValueError
+        If the name does not end in .tif or .tiff.
+    """
     path, how = Path(path), {}
     if path.suffix.lower() not in (".tif", ".tiff"):
         raise ValueError(f"{path}: this is written as TIFF; end the name in .tif")
-    if not path.parent.is_dir():
-        raise FileNotFoundError(f"{path}: the folder {path.parent} does not exist; make it first")
     if resolution is not None:
         (x, y), unit = resolution
         how = {"resolution": (x, y), "resolutionunit": unit}
-    file = io.BytesIO()
-    how |= {"compression": "zlib", "photometric": "minisblack", "software": SOFTWARE}
-    tifffile.imwrite(file, pixels, **how)
-    write_atomically(path, file.getvalue())
+    how |= {"compression": "zlib", "software": SOFTWARE, "metadata": None}
+
+    with replacing(path) as file, ExitStack() as opened:
+        writer = None
+
+        def add(frame: np.ndarray) -> None:
+            nonlocal writer
+            if writer is None:
+                large = count * frame.nbytes > BIG
+                writer = opened.enter_context(tifffile.TiffWriter(file, bigtiff=large))
+            writer.write(frame, photometric="minisblack" if frame.ndim == 2 else "rgb", **how)
+
+        yield add
 
 
 def written_by(path: str | PathLike) -> str:
@@ -364,6 +408,27 @@ def _ome_resolution(text: str) -> Resolution | None:
         return None
     x, y = (number / float(size[1]) for number, size in zip(each, found))
     return (x, y), 3
+
+
+def read_axes(path: str | PathLike) -> dict[str, int]:
+    """What the frames of a TIFF are: times, planes of a volume, channels.
+
+    Parameters
+    ----------
+    path : str or PathLike
+        Any file.
+
+    Returns
+    -------
+    dict of str to int
+        The axes longer than 1, in the file's order, and their lengths: "T" times, "Z" planes, "C"
+        or "S" channels, "Y" rows, "X" columns; others it may not name. Empty if it is no TIFF.
+    """
+    if not _is_tiff(path):
+        return {}
+    with tifffile.TiffFile(path, **_own_pages_only(path)) as file:
+        series = file.series[0]
+        return {name: size for name, size in zip(series.axes, series.shape) if size > 1}
 
 
 # ---- decoding
@@ -470,7 +535,9 @@ def _decode_tifffile(path: Path, as_shown: bool) -> tuple[np.ndarray, str]:
         _refuse_loss(page.compression, as_shown)
         series = file.series[0]
         _refuse_missing(series, page, Path(path).stat().st_size)
-        pixels, axes = series.asarray(), series.axes
+        # A film larger than that is mapped: its frames come from the disk as they are used.
+        pixels = series.asarray(out="memmap" if series.nbytes > LARGE else None)
+        axes = series.axes
         if pixels.size == 0:
             raise ValueError("no image inside")
         _warn_of_others(path, sum(not more.keyframe.is_reduced for more in file.series[1:]))

@@ -14,12 +14,13 @@ import numpy as np
 
 from unet_book.datasets.files import SUFFIXES, read_image, read_labels
 from unet_book.datasets.masks import to_cells
+from unet_book.datasets.splits import cut
 from unet_book.gray import HIGH, LOW
 
 if TYPE_CHECKING:
     from unet_book.datasets.stack import Stack
 
-__all__ = ["read_folder", "natural"]
+__all__ = ["read_folder", "image_files", "natural"]
 
 # What programs add to an image's name for its mask, and to a channel's image.
 ADDED = re.compile(
@@ -85,6 +86,33 @@ def read_folder(
     from unet_book.datasets.stack import Stack  # and torch: what is wrong was told before
 
     return Stack(folder.name, images, labels, str(folder), _names(folder, pairs))
+
+
+def image_files(folder: str | PathLike, split: str = "all") -> list[tuple[str, Path]]:
+    """The image files of a folder as `read_folder` reads it, without reading them.
+
+    Parameters
+    ----------
+    folder : str or PathLike
+        The one that holds ``images/`` and ``masks/``.
+    split : {"train", "test", "all"}
+        Which part, as for `datasets.load`.
+
+    Returns
+    -------
+    list of tuple of str and Path
+        What each image is called, and its file.
+
+    Raises
+    ------
+    FileNotFoundError
+        If a folder, a mask or an image is missing.
+    ValueError
+        For another split, or if a single image is to be cut.
+    """
+    pairs = _pairs(Path(folder))
+    names = _names(Path(folder), pairs)
+    return cut([(name, image) for name, (image, _) in zip(names, pairs)], split)
 
 
 def _names(folder: Path, pairs: Sequence[tuple[Path, list[Path]]]) -> list[str]:

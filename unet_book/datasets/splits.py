@@ -9,6 +9,8 @@ if TYPE_CHECKING:
 
 __all__ = ["train_count", "cut"]
 
+SPLITS = ("train", "test", "all")
+
 
 def train_count(count: int) -> int:
     """How many images train: all but the last fifth, and at least one is for testing.
@@ -30,31 +32,33 @@ def train_count(count: int) -> int:
     return count - max(1, count // 5)
 
 
-def cut(stack: Stack, split: str) -> Stack:
-    """The part of a stack that a split names, by order.
+def cut(images: Stack | list, split: str) -> Stack | list:
+    """The part of images that a split names, by order.
 
     Parameters
     ----------
-    stack : Stack
-        All images.
+    images : Stack or list
+        All of them.
     split : {"train", "test", "all"}
         Which part.
 
     Returns
     -------
-    Stack
+    Stack or list
 
     Raises
     ------
     ValueError
-        If a single image is to be cut.
+        For another split, or if a single image is to be cut.
     """
+    if split not in SPLITS:
+        raise ValueError(f"split={split!r}: there are {', '.join(map(repr, SPLITS))}")
     if split == "all":
-        return stack
-    if len(stack) == 1:
+        return images
+    if len(images) == 1:
         raise ValueError(
-            f"{stack.name}: one image can't be cut into train and test; "
+            f"{getattr(images, 'name', 'the folder')}: one image can't be cut into train and test; "
             "use split='all', or add a second image"
         )
-    n = train_count(len(stack))
-    return stack[:n] if split == "train" else stack[n:]
+    n = train_count(len(images))
+    return images[:n] if split == "train" else images[n:]

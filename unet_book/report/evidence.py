@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import numpy as np
 from scipy import ndimage
 
-from unet_book import instances, otsu
+from unet_book import instances
 from unet_book._arrays import ArrayLike
 from unet_book.metrics import (
     Matches,
@@ -23,6 +23,7 @@ from unet_book.metrics import (
     pixel_error,
     seg,
 )
+from unet_book.scores import OTSU, WATERSHED, yardsticks
 
 if TYPE_CHECKING:
     from unet_book.datasets import Stack
@@ -39,7 +40,8 @@ __all__ = [
     "count",
 ]
 
-NETWORK, OTSU, WATERSHED = METHODS = ("network", "Otsu", "Otsu, watershed")
+NETWORK = "network"
+METHODS = (NETWORK, OTSU, WATERSHED)
 
 
 class Scores(NamedTuple):
@@ -200,7 +202,8 @@ def gather(
     if len(probabilities) != len(stack):
         raise ValueError(f"{len(stack)} held-out images and {len(probabilities)} answers on them")
     truth = [*stack.labels]
-    ways = _three_ways(stack, [instances.find_cells(each, choice.rule) for each in probabilities])
+    found = [instances.find_cells(each, choice.rule) for each in probabilities]
+    ways = {NETWORK: found} | yardsticks(stack.images, truth)
     totals = {method: scores(truth, cells) for method, cells in ways.items()}
     images = [
         _held_out(*each, {method: cells[k] for method, cells in ways.items()})
@@ -325,41 +328,6 @@ def _held_out(
     outcomes = _quietly(cell_outcomes, truth, cells[NETWORK])
     of_each = {method: scores([truth], [found]) for method, found in cells.items()}
     return HeldOut(printable(name), image, truth, cells, outcomes, of_each)
-
-
-def _three_ways(stack: Stack, found: list[np.ndarray]) -> dict[str, list[np.ndarray]]:
-    """The cells of each image as each method finds them."""
-    dark = _are_dark(stack)
-    diameter = _median_diameter(stack.labels)
-    alone = [otsu.find_cells(image, each) for image, each in zip(stack.images, dark)]
-    parted = [otsu.find_cells(image, each, diameter) for image, each in zip(stack.images, dark)]
-    return {NETWORK: found, OTSU: alone, WATERSHED: parted}
-
-
-def _are_dark(stack: Stack) -> list[bool]:
-    """Whether the cells of each image are darker than the rest of it, as anybody sees at once.
-
-    An image without cells is as most others are.
-    """
-    brighter = [_contrast(*pair) for pair in zip(stack.images, stack.labels)]
-    known = [each for each in brighter if each is not None]
-    usual = float(np.median(known)) if known else 0.0
-    return [(usual if each is None else each) < 0 for each in brighter]
-
-
-def _contrast(image: np.ndarray, labels: np.ndarray) -> float | None:
-    """How much brighter cells are than the rest; None where one of the two is missing."""
-    cells, rest = labels > 0, labels == 0
-    if not (cells.any() and rest.any()):
-        return None
-    return float(image[cells].mean() - image[rest].mean())
-
-
-def _median_diameter(truth: Sequence[np.ndarray]) -> float:
-    """Of the disk that is as large as the cell in the middle, by size, px; 1 without a cell."""
-    sizes = [np.unique(labels[labels > 0], return_counts=True)[1] for labels in truth]
-    sizes = np.concatenate(sizes)
-    return 2 * float(np.sqrt(np.median(sizes) / np.pi)) if sizes.size else 1.0
 
 
 def _cells_of(held: HeldOut) -> Cells:
