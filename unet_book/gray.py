@@ -8,7 +8,7 @@ import numpy as np
 
 from unet_book._arrays import Array, ArrayLike, like, to_numpy
 
-__all__ = ["stretch"]
+__all__ = ["stretch", "check_gray"]
 
 LOW, HIGH = 1.0, 99.8  # percentiles that become 0 and 1
 
@@ -50,11 +50,8 @@ def stretch(image: ArrayLike, low: float = LOW, high: float = HIGH) -> Array:
 
 def _stretch(image: np.ndarray, low: float, high: float) -> np.ndarray:
     """`stretch` of a numpy array."""
-    if image.dtype.kind not in "biuf":
-        raise ValueError(f"image is {image.dtype}; needed are integers or floating point numbers")
+    check_gray(image)
     values = image.astype(np.float64)
-    if not np.isfinite(values).all():
-        raise ValueError("image holds NaN or infinity; replace them, for instance np.nan_to_num")
     largest = np.abs(values).max(initial=np.finfo(float).tiny)
     values /= largest  # so that no difference overflows
     darkest, brightest = values.min(initial=np.inf), values.max(initial=-np.inf)
@@ -66,3 +63,22 @@ def _stretch(image: np.ndarray, low: float, high: float) -> np.ndarray:
         return np.zeros(values.shape, np.float32)
     with np.errstate(over="ignore"):  # an outlier far outside the range is clipped all the same
         return np.clip((values - bottom) / (top - bottom), 0, 1).astype(np.float32)
+
+
+def check_gray(image: np.ndarray) -> None:
+    """Refuse what has no gray values.
+
+    Parameters
+    ----------
+    image : ndarray
+        Of any shape.
+
+    Raises
+    ------
+    ValueError
+        For values that are not finite, or a type that is no number.
+    """
+    if image.dtype.kind not in "biuf":
+        raise ValueError(f"image is {image.dtype}; needed are integers or floating point numbers")
+    if not np.isfinite(image).all():
+        raise ValueError("image holds NaN or infinity; replace them, for instance np.nan_to_num")
