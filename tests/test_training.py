@@ -782,5 +782,5 @@ def test_parts_without_cells_or_annotation_are_told_before_the_first_step(data):
         train(nothing, TINY, data, **HOW, **never)
     with pytest.raises(ValueError, match="no pixel of the 3 held-out images is annotated"):
         train(data, TINY, unknown, **HOW, **never)
-    with pytest.warns(UserWarning, match="held-out images of  holds a cell"):
+    with pytest.warns(UserWarning, match="held-out images holds a cell"):
         train(data, replace(TINY, steps=1), nothing, **HOW)

@@ -16,8 +16,8 @@ import torch
 
 from unet_book import checkpoint
 from unet_book._arrays import ArrayLike, to_numpy
-from unet_book.datasets import to_unit
-from unet_book.gray import DEEP, HIGH, LOW, stretch
+from unet_book.datasets.files import normalized
+from unet_book.gray import HIGH, LOW, stretch
 from unet_book.instances import Rule, find_cells
 from unet_book.overlap_tile import predict
 from unet_book.sizes import nearest_valid_sizes
@@ -72,10 +72,7 @@ class CellFinder:
         ValueError
             As `gray.stretch` does.
         """
-        image = to_numpy(image)
-        return (
-            to_unit(image) if self.percentiles is None else stretch(image, *self.percentiles, DEEP)
-        )
+        return normalized(to_numpy(image), self.percentiles)
 
     def probability(self, image: ArrayLike) -> np.ndarray:
         """How sure the network is of a cell.

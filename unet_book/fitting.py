@@ -14,14 +14,13 @@ from typing import Any
 import numpy as np
 
 from unet_book.datasets import Stack
+from unet_book.datasets.splits import folds
 from unet_book.finder import CellFinder, fingerprint
 from unet_book.instances import Choice, Rule, choose_rule
 from unet_book.training import Preset, Result, train
 from unet_book.training.distributed import is_main_process
 
-__all__ = ["Fit", "fit", "cross_fit", "folds"]
-
-FOLDS = 3  # of a cross-validation
+__all__ = ["Fit", "fit", "cross_fit"]
 
 
 @dataclass(frozen=True)
@@ -129,34 +128,6 @@ def cross_fit(
         answers |= dict(zip(kept, _answers(result, part)))
     result = train(data, preset, checkpoint=place(""), **how)
     return _judged(result, percentiles, data, data, [answers[i] for i in sorted(answers)])
-
-
-def folds(count: int) -> list[list[int]]:
-    """Which images each fold of a cross-validation keeps from its training.
-
-    Parameters
-    ----------
-    count : int
-        How many images there are.
-
-    Returns
-    -------
-    list of list of int
-
-    Raises
-    ------
-    ValueError
-        For a single image.
-
-    Examples
-    --------
-    >>> folds(5)
-    [[0, 3], [1, 4], [2]]
-    """
-    if count < 2:
-        raise ValueError("a cross-validation needs two images or more")
-    parts = min(FOLDS, count)
-    return [list(range(part, count, parts)) for part in range(parts)]
 
 
 def _answers(result: Result, stack: Stack) -> list[np.ndarray]:

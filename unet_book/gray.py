@@ -8,7 +8,7 @@ import numpy as np
 
 from unet_book._arrays import Array, ArrayLike, like, to_numpy
 
-__all__ = ["stretch", "noise"]
+__all__ = ["stretch", "noise", "check_gray"]
 
 LOW, HIGH = 1.0, 99.8  # percentiles that become 0 and 1
 DEEP = 25.0  # times the noise: an empty image spans 5, and every image with cells that we saw 20
@@ -92,11 +92,8 @@ def noise(image: ArrayLike) -> float:
 
 def _stretch(image: np.ndarray, low: float, high: float, least: float) -> np.ndarray:
     """`stretch` of a numpy array."""
-    if image.dtype.kind not in "biuf":
-        raise ValueError(f"image is {image.dtype}; needed are integers or floating point numbers")
+    check_gray(image)
     values = image.astype(np.float64)
-    if not np.isfinite(values).all():
-        raise ValueError("image holds NaN or infinity; replace them, for instance np.nan_to_num")
     largest = np.abs(values).max(initial=np.finfo(float).tiny)
     values /= largest  # so that no difference overflows
     darkest, brightest = values.min(initial=np.inf), values.max(initial=-np.inf)
@@ -110,3 +107,22 @@ def _stretch(image: np.ndarray, low: float, high: float, least: float) -> np.nda
         top = max(top, bottom + least * noise(values))
     with np.errstate(over="ignore"):  # an outlier far outside the range is clipped all the same
         return np.clip((values - bottom) / (top - bottom), 0, 1).astype(np.float32)
+
+
+def check_gray(image: np.ndarray) -> None:
+    """Refuse what has no gray values.
+
+    Parameters
+    ----------
+    image : ndarray
+        Of any shape.
+
+    Raises
+    ------
+    ValueError
+        For values that are not finite, or a type that is no number.
+    """
+    if image.dtype.kind not in "biuf":
+        raise ValueError(f"image is {image.dtype}; needed are integers or floating point numbers")
+    if not np.isfinite(image).all():
+        raise ValueError("image holds NaN or infinity; replace them, for instance np.nan_to_num")

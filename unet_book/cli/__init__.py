@@ -1,6 +1,6 @@
 """The whole path on the command line.
 
-``unet-book fetch | train | predict | evaluate | reproduce``
+``unet-book check | fetch | train | predict | evaluate | reproduce``
 """
 
 import argparse
@@ -12,7 +12,7 @@ from contextlib import ExitStack
 from pathlib import Path
 
 from unet_book import __version__, _header, datasets
-from unet_book.cli import inputs
+from unet_book.cli import check, inputs
 from unet_book.cli.terminal import progress
 from unet_book.gray import HIGH, LOW
 from unet_book.run import Folder, check_place, find_model
@@ -41,6 +41,7 @@ your own images: put them into one folder, as images/*.tif and masks/*.tif of th
 of any sizes, two at least, since the last fifth of them is kept to test the network. In a mask, 0
 is background and each cell has a number of its own (Fiji, napari and Cellpose save such masks);
 black and white masks work too. Then find the cells of any other images, masks not needed:
+  unet-book check my-cells
   unet-book train --data my-cells --out runs/my-cells
   unet-book predict runs/my-cells new-images --out predicted
 """
@@ -111,9 +112,26 @@ def parser() -> argparse.ArgumentParser:
     )
     top.add_argument("--version", action="version", version=f"unet-book {__version__}")
     commands = top.add_subparsers(required=True, metavar="command")
-    for add in (_add_fetch, _add_train, _add_predict, _add_evaluate, _add_reproduce):
+    for add in (_add_check, _add_fetch, _add_train, _add_predict, _add_evaluate, _add_reproduce):
         add(commands)
     return top
+
+
+def _add_check(commands: argparse._SubParsersAction) -> None:
+    """``unet-book check``."""
+    command = commands.add_parser(
+        "check", help="look at a folder of images and masks before anything is trained"
+    )
+    command.add_argument("folder", type=Path, help="it holds images/ and masks/")
+    _add_masks(command)
+    _add_hold_out(command)
+    command.add_argument(
+        "--minutes",
+        type=float,
+        help="about how long a training may take (default: 2)",
+    )
+    command.add_argument("--device", help="cpu, cuda, ... (default: the GPU if there is one)")
+    command.set_defaults(run=check.check)
 
 
 def _add_fetch(commands: argparse._SubParsersAction) -> None:
@@ -148,14 +166,7 @@ def _add_train(commands: argparse._SubParsersAction) -> None:
         help="about how long to train: more give a better network, up to a point (default: 2)",
     )
     command.add_argument("--steps", type=int, help="train for so many steps instead")
-    command.add_argument(
-        "--hold-out",
-        nargs="+",
-        default=[],
-        metavar="NAME",
-        help="keep these images (or day3*, ...) from the training, to choose and measure on "
-        "(default: the last fifth; each in turn where a folder has less than ten)",
-    )
+    _add_hold_out(command)
     command.add_argument("--seed", type=int, default=0, help="another seed, another training")
     command.add_argument("--device", help="cpu, cuda, ... (default: the GPU if there is one)")
     command.add_argument(
@@ -279,6 +290,17 @@ def _add_reproduce(commands: argparse._SubParsersAction) -> None:
 
 def _add_data(command: argparse.ArgumentParser, purpose: str, required: bool = True) -> None:
     """Which images a command takes, and how their masks are read."""
+    _add_masks(command)
+    command.add_argument(
+        "--data",
+        required=required,
+        metavar="NAME|FOLDER",
+        help=f"{purpose}: {', '.join(datasets.names())}, or a folder with images/ and masks/",
+    )
+
+
+def _add_masks(command: argparse.ArgumentParser) -> None:
+    """How masks are read."""
     command.add_argument(
         "--classes",
         type=_numbers,
@@ -289,11 +311,17 @@ def _add_data(command: argparse.ArgumentParser, purpose: str, required: bool = T
     command.add_argument(
         "--ignore", type=int, metavar="255", help="in the masks this number means: not annotated"
     )
+
+
+def _add_hold_out(command: argparse.ArgumentParser) -> None:
+    """Which images are kept from a training."""
     command.add_argument(
-        "--data",
-        required=required,
-        metavar="NAME|FOLDER",
-        help=f"{purpose}: {', '.join(datasets.names())}, or a folder with images/ and masks/",
+        "--hold-out",
+        nargs="+",
+        default=[],
+        metavar="NAME",
+        help="keep these images (or day3*, ...) from the training, to choose and measure on "
+        "(default: the last fifth; each in turn where a folder has less than ten)",
     )
 
 
@@ -325,12 +353,14 @@ def _run_fetch(choice: argparse.Namespace) -> None:
     print(datasets.fetch(choice.name))
 
 
-def _run_train(choice: argparse.Namespace) -> None:
+def _run_train(choice: argparse.Namespace) -> int:
     """Train, and write the network, a checkpoint and the record of the run."""
     inputs.check_numbers(choice)
     Folder(choice.out).check()
     if choice.from_:
         _header.read(find_model(choice.from_))
+    if status := check.before_training(choice):
+        return status
     percentiles = (LOW, HIGH)
     if choice.from_ and inputs.percentiles(find_model(choice.from_)):
         percentiles = inputs.percentiles(find_model(choice.from_))
@@ -338,6 +368,7 @@ def _run_train(choice: argparse.Namespace) -> None:
     from unet_book.cli import train
 
     train.train(choice, data, held_out, percentiles)
+    return 0
 
 
 def _run_predict(choice: argparse.Namespace) -> int:

@@ -6,7 +6,6 @@ import os
 import warnings
 from argparse import Namespace
 from collections.abc import Iterable, Sequence
-from fnmatch import fnmatch
 from glob import glob
 from importlib.util import find_spec
 from itertools import pairwise
@@ -16,9 +15,10 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from unet_book import _header, datasets, outputs
+from unet_book.datasets.checks import settle
 from unet_book.datasets.files import read_axes, read_gray, read_resolution
 from unet_book.datasets.folder import image_files, natural
-from unet_book.datasets.splits import cut
+from unet_book.datasets.splits import FEW, cut, named
 from unet_book.run import check_place, find_model
 
 if TYPE_CHECKING:
@@ -26,6 +26,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "check_numbers",
+    "check_minutes",
     "cell_network",
     "percentiles",
     "parts",
@@ -47,7 +48,6 @@ ENDINGS = {  # of the results for one image
     "rois": "_rois.zip",
     "geojson": "_cells.geojson",
 }
-FEW = 10  # images, below which each is held out in turn
 
 
 def check_numbers(choice: Namespace) -> None:
@@ -66,12 +66,28 @@ def check_numbers(choice: Namespace) -> None:
     """
     if choice.minutes is not None and choice.steps is not None:
         raise ValueError("give --minutes or --steps, not both")
-    if choice.minutes is not None and not 0 < choice.minutes < np.inf:
-        raise ValueError(f"minutes must be above 0, and finite: {choice.minutes}")
+    check_minutes(choice.minutes)
     if choice.steps is not None and choice.steps < 1:
         raise ValueError(f"steps must be a whole number, 1 or more, not {choice.steps}")
     if not 0 <= choice.seed < 2**63:
         raise ValueError(f"seed is a whole number from 0 to 2^63 - 1, not {choice.seed}")
+
+
+def check_minutes(minutes: float | None) -> None:
+    """Refuse minutes in which nothing could be trained, or that never end.
+
+    Parameters
+    ----------
+    minutes : float or None
+        Those of a training; None are the usual ones.
+
+    Raises
+    ------
+    ValueError
+        For such.
+    """
+    if minutes is not None and not 0 < minutes < np.inf:
+        raise ValueError(f"minutes must be above 0, and finite: {minutes}")
 
 
 def cell_network(path: Path) -> Path:
@@ -169,16 +185,9 @@ def held_out(stack: Stack, names: Sequence[str]) -> tuple[Stack, Stack]:
     ValueError
         If a name fits no image, or all of them.
     """
-    kept = set()
-    for name in names:
-        fits = [i for i, image in enumerate(stack.names) if name == image or fnmatch(image, name)]
-        if not fits:
-            some = ", ".join(stack.names[:3]) + ", …" * (len(stack) > 3)
-            raise ValueError(f"--hold-out {name}: no image is called so; there are {some}")
-        kept.update(fits)
-    if len(kept) == len(stack):
-        raise ValueError(f"--hold-out keeps all {len(stack)} images; none is left to learn from")
-    return stack.pick(i for i in range(len(stack)) if i not in kept), stack.pick(sorted(kept))
+    kept, problems = named(stack.names, names)
+    settle(problems)
+    return stack.pick(i for i in range(len(stack)) if i not in kept), stack.pick(kept)
 
 
 def load(choice: Namespace, split: str, percentiles: tuple | None = None) -> Stack:

@@ -28,6 +28,7 @@ from unet_book.datasets.challenges import load_ctc, load_isbi2012
 from unet_book.datasets.download import ORIGINS, data_folder, fetch, find
 from unet_book.datasets.files import SUFFIXES as SUFFIXES
 from unet_book.datasets.files import (
+    normalized,
     read_gray,
     read_image,
     read_labels,
@@ -38,7 +39,6 @@ from unet_book.datasets.folder import read_folder
 from unet_book.datasets.masks import instances
 from unet_book.datasets.splits import cut as cut
 from unet_book.datasets.splits import train_count
-from unet_book.gray import DEEP, stretch
 
 if TYPE_CHECKING:
     from unet_book.datasets.stack import Stack
@@ -178,7 +178,7 @@ def _stretched(stack: Stack, percentiles: Sequence[float] | None) -> Stack:
     """A set of the book, each image stretched if percentiles are given."""
     if not percentiles:
         return stack
-    images = [stretch(image, *percentiles, DEEP) for image in stack.images]
+    images = [normalized(image, percentiles) for image in stack.images]
     return type(stack)(stack.name, images, stack.labels, stack.source, stack.names)
 
 

@@ -15,11 +15,12 @@ from os import PathLike
 from pathlib import Path
 
 import numpy as np
-import pooch
-import requests
 
 from unet_book import _package
 from unet_book.datasets.files import decode
+
+# pooch and requests are imported where something is downloaded: few commands do that, and none
+# should wait for them.
 
 __all__ = ["Origin", "isbi_array", "data_folder", "fetch", "find"]
 
@@ -182,6 +183,8 @@ def find(origin: Origin) -> Path | None:
 
 def _cache() -> Path:
     """The user's cache."""
+    import pooch
+
     return Path(pooch.os_cache("unet-book"))
 
 
@@ -205,6 +208,8 @@ def _by_hand(origin: Origin) -> str:
 
 def _download(origin: Origin, cache: Path) -> Path:
     """Download, check, unpack; nothing is left in the cache unless all of it worked."""
+    import requests
+
     target = cache / origin.folder
     try:
         cache.mkdir(parents=True, exist_ok=True)
@@ -230,6 +235,9 @@ def _download(origin: Origin, cache: Path) -> Path:
 
 def _retrieve(origin: Origin, folder: Path) -> Path:
     """Download the archive, and compare its checksum."""
+    import pooch
+    import requests
+
     known = f"sha256:{origin.sha256}" if origin.sha256 else None
     name = origin.url.rsplit("/", 1)[1]
     try:
@@ -243,6 +251,8 @@ def _retrieve(origin: Origin, folder: Path) -> Path:
 
 def _bounded(url: str, file: str, _: object) -> None:
     """Download to `file`, and stop where no set could be that large."""
+    import requests
+
     with requests.get(url, stream=True, timeout=60) as answer, open(file, "wb") as out:
         answer.raise_for_status()
         for piece in answer.iter_content(2**16):

@@ -10,6 +10,7 @@ import re
 import warnings
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
 from os import PathLike
 from pathlib import Path
 from typing import Any, TypeAlias
@@ -21,11 +22,14 @@ from PIL import Image, ImageOps, ImageSequence, UnidentifiedImageError
 from unet_book._arrays import Array, ArrayLike, like, to_numpy
 from unet_book._files import replacing
 from unet_book.datasets.checks import check_labels
-from unet_book.gray import DEEP, stretch
+from unet_book.gray import DEEP, check_gray, stretch
 
 __all__ = [
     "to_unit",
     "read_image",
+    "normalized",
+    "Picture",
+    "read_picture",
     "read_gray",
     "read_labels",
     "write_labels",
@@ -136,15 +140,77 @@ def read_image(
     ValueError
         If it can't be read (truncated, not an image), has colors, is a stack, or holds NaN.
     """
-    frames = read_gray(path, channel)
+    return _said_of(path, normalized, read_picture(path, channel).gray, percentiles)
+
+
+def normalized(gray: np.ndarray, percentiles: tuple[float, float] | None) -> np.ndarray:
+    """Gray values in [0, 1].
+
+    Parameters
+    ----------
+    gray : ndarray
+        Of any shape, type and range.
+    percentiles : tuple of two float, or None
+        Which of them become 0 and 1, as for `gray.stretch`, which keeps empty images dark. None:
+        `to_unit`.
+
+    Returns
+    -------
+    ndarray of float32
+    """
+    return to_unit(gray) if percentiles is None else stretch(gray, *percentiles, DEEP)
+
+
+@dataclass(frozen=True)
+class Picture:
+    """One gray image, and how it stands in its file.
+
+    Parameters
+    ----------
+    gray : ndarray, (H, W)
+        The values of the file, of its type; finite, and brighter where they are larger.
+    axes : str
+        Those in the file: "YX", "YXS" with colors, ...
+    channels : int
+        How many the file has; what more than one show is alike, or one was chosen.
+    """
+
+    gray: np.ndarray
+    axes: str
+    channels: int
+
+
+def read_picture(path: str | PathLike, channel: int | None = None) -> Picture:
+    """Read one gray image with the values that stand in its file.
+
+    Parameters
+    ----------
+    path : str or PathLike
+        As for `read_image`.
+    channel : int or None
+        As for `read_image`.
+
+    Returns
+    -------
+    Picture
+
+    Raises
+    ------
+    FileNotFoundError
+        If there is no such file.
+    ValueError
+        If it can't be read, has colors, is a stack, or holds NaN.
+    """
+    pixels, axes = decode(path, as_shown=True)
+    frames = _said_of(path, _frames, pixels, axes, channel)
     if len(frames) > 1:
         raise ValueError(
             f"{path}: {len(frames)} images in one file, where one gray image (H, W) is needed. "
             "Save each slice as a file of its own"
         )
-    if percentiles is None:
-        return _said_of(path, to_unit, frames[0])
-    return _said_of(path, stretch, frames[0], *percentiles, DEEP)
+    _said_of(path, check_gray, frames[0])
+    colors = [size for size, name in zip(pixels.shape, axes) if name in "CS"]
+    return Picture(frames[0], axes, int(np.prod(colors)))
 
 
 def read_gray(path: str | PathLike, channel: int | None = None) -> list[np.ndarray]:

@@ -6,15 +6,17 @@ state of any generator has to be saved.
 """
 
 import os
-import warnings
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from numbers import Integral
 
+import numpy as np
 import torch
 from torch import Tensor
 
 from unet_book.datasets import Stack
+from unet_book.datasets.checks import settle
+from unet_book.datasets.splits import unfit
 from unet_book.initialization import he_normal_
 from unet_book.sizes import whole_number
 from unet_book.training import averaging, distributed, hooks, saving
@@ -253,15 +255,11 @@ def _check_parts(data: Stack, held_out: Stack | None) -> None:
             raise TypeError(
                 f"training takes a Stack, not {type(part).__name__}: datasets.load(name) gives one"
             )
-    if not any((labels > 0).any() for labels in data.labels):
-        raise ValueError(f"none of the {len(data)} training images of {data.name} holds a cell")
-    if held_out is None:
-        return
-    if not any((labels >= 0).any() for labels in held_out.labels):
-        raise ValueError(f"no pixel of the {len(held_out)} held-out images is annotated (all -1)")
-    if not any((labels > 0).any() for labels in held_out.labels):
-        warnings.warn(
-            f"none of the {len(held_out)} held-out images of {held_out.name} holds a cell: their "
-            "error says how much is found where nothing is, and no more",
-            stacklevel=3,
-        )
+    train, test = ([*map(_has_cell, part.labels)] if part else [] for part in (data, held_out))
+    known = [bool((labels >= 0).any()) for labels in held_out.labels] if held_out else []
+    settle(unfit(data.name, train, test, known), stacklevel=3)
+
+
+def _has_cell(labels: np.ndarray) -> bool:
+    """Whether any pixel is above 0."""
+    return bool((labels > 0).any())
