@@ -242,7 +242,8 @@ function paint(field, { cells }, told) {
   }
   put(truth.lines.seen, { ...thin, stroke: "#fff", "stroke-opacity": 0.75 });
   put(truth.lines.missed, { ...thin, stroke: data.missed, "stroke-width": 2 });
-  const write = (text, x, y) => pen("text", { x, y: y + 4.5 / scale, "text-anchor": "middle",
+  const within = (at, size) => Math.min(Math.max(at, 7 / scale), size - 7 / scale);
+  const write = (text, x, y) => pen("text", { x: within(x, width), y: within(y, height) + 4.5 / scale, "text-anchor": "middle",
     style: `font: bold ${13 / scale}px sans-serif; fill: #fff; stroke: #000; stroke-width: ${3 / scale}px; paint-order: stroke` }, text);
   const marked = n => data.kinds[told.of[n]][1];
   for (const [n, x, y] of middles(field, cells, marked)) write(marked(n), x, y);
@@ -289,7 +290,7 @@ function draw() {
   paint(fields[shown], found[shown], here);
   const { cells, predicted, merged, split, missed, invented } = here, sizes = new Array(found[shown].count).fill(0);
   found[shown].cells.forEach(n => { if (n) sizes[n - 1]++; });
-  root.dataset.told = JSON.stringify({ cells, predicted, merged, split, missed, invented, f1: f1([here]), score: all, sizes });
+  root.dataset.told = JSON.stringify({ cells, predicted, merged, split, missed, invented, f1: f1([here]), score: all, sizes, kinds: here.of.slice(1) });
   const images = fields.length > 1 ? `All ${fields.length} images: F1 ${f1(told).toFixed(3)}, score ${all.toFixed(3)}`
     : `Score ${all.toFixed(3)}`;
   say(`${predicted} cells for ${cells} true ones: ${merged} merged, ${split} split, ${missed} missed, ${invented} invented. `

@@ -24,7 +24,7 @@ KINDS = {  # what became of a found cell: a color, a mark on it, and what is rea
     "merged": ("#E69F00", "M", "merged"),
     "split": ("#CC79A7", "S", "split"),
     "invented": ("#F0E442", "+", "invented"),
-    "rough": ("#BBBBBB", "", "outlined too roughly"),
+    "rough": ("#BBBBBB", "", "overlaps, IoU up to 0.5"),
 }
 MISSED = "#FF6A4D"
 
@@ -81,7 +81,7 @@ def cells(
         Slider("threshold", "threshold", 0, len(thresholds) - 1, thresholds.index(0.5)),
         Slider("core", "core level", 0, len(cores) - 1, 0),
         Slider("smallest", "smallest size", 0, _largest(stack, rule), 0, unit=" px"),
-        Button("best", "best by score"),
+        Button("best", "\u25b2 best by score"),
     ]
     alt = (
         "A gray image of cells. Found cells are tinted and outlined in the color of what became of "
