@@ -4,16 +4,21 @@ A record is a JSON file that says what was measured and how it was made: the com
 the versions, the machine, the time. A number without them can't be measured again.
 """
 
+import base64
+import io
 import json
 import re
 import sys
 from pathlib import Path
 
+import numpy as np
+from PIL import Image
+
 from unet_book import _package
 from unet_book._files import write_atomically
 from unet_book.provenance import revision
 
-__all__ = ["run", "benchmark", "write_run", "write_benchmark", "clean_revision"]
+__all__ = ["run", "benchmark", "write_run", "write_benchmark", "picture", "clean_revision"]
 
 RUNS, BENCHMARKS = "data/runs", "benchmarks/results"
 
@@ -106,6 +111,23 @@ def write_benchmark(name: str, record: dict, indent: int | None = 1) -> Path:
         Of the file.
     """
     return _write(BENCHMARKS, name, record, indent)
+
+
+def picture(stored: str) -> np.ndarray:
+    """A map of probabilities that a record keeps as a picture.
+
+    Parameters
+    ----------
+    stored : str
+        A gray PNG file of 8 bits in base64.
+
+    Returns
+    -------
+    ndarray of float32, (H, W)
+        In [0, 1], in steps of 1 / 255.
+    """
+    pixels = np.asarray(Image.open(io.BytesIO(base64.b64decode(stored))))
+    return pixels / np.float32(255)
 
 
 def clean_revision() -> str:

@@ -6,6 +6,7 @@ short function with a script beside it, `NAME.py` and `NAME.js`, and a test that
 browser and compares what it says with the package's own numbers.
 """
 
+from unet_book.pages.explorers.cells import cells
 from unet_book.pages.explorers.energy import pixel_energy
 from unet_book.pages.explorers.films import film
 from unet_book.pages.explorers.nine_vectors import nine_vectors
@@ -19,6 +20,7 @@ from unet_book.pages.explorers.two_cells import two_cells
 from unet_book.pages.explorers.valley import valley
 
 __all__ = [
+    "cells",
     "film",
     "nine_vectors",
     "one_membrane",

@@ -1,0 +1,88 @@
+"""Chapter 13's record: a training on the images of data/mixed, and what it answers on four more.
+
+    python benchmarks/mixed.py
+
+trains 1000 steps of the recipe that follows from the nuclei of field01 to field10, chooses a rule
+on field11 to field14, and writes data/runs/mixed.json with the four maps of probabilities, as the
+rule is given them: rounded to 255ths. It runs only from a checkout without changes, so that the
+record names a revision that can be checked out again. A minute or two on one CPU core.
+"""
+
+import base64
+import io
+from collections.abc import Sequence
+from dataclasses import asdict
+
+import harness
+import numpy as np
+from PIL import Image
+
+from unet_book import datasets, metrics
+from unet_book.datasets import Stack
+from unet_book.fitting import fit
+from unet_book.gray import HIGH, LOW
+from unet_book.instances import Rule, choose_rule, find_cells, score
+from unet_book.training import choices
+
+STEPS, SEED, TRAINED = 1000, 0, 10
+
+
+def measure(data: Stack, held_out: Stack, steps: int) -> dict:
+    """One training, its answers to the held-out images, and what two rules make of them."""
+    largest = max(min(image.shape) for image in data.images)
+    preset = choices.recipe(choices.median_diameter(data.labels), largest, steps)
+    how = {"seed": SEED, "device": "cpu", "progress": False}
+    found = fit(data, held_out, preset, (LOW, HIGH), **how)
+    maps = [np.rint(255 * answer).astype(np.uint8) for answer in found.probabilities]
+    rule = choose_rule([answer / 255 for answer in maps], held_out.labels).rule
+    return {
+        "preset": asdict(preset),
+        "seed": SEED,
+        "percentiles": [LOW, HIGH],
+        "train": data.names,
+        "held_out": held_out.names,
+        "history": found.result.history,
+        "rules": {
+            name: {"rule": asdict(which)} | scores(held_out, maps, which)
+            for name, which in {"plain": Rule(), "chosen": rule}.items()
+        },
+        "pictures": dict(zip(held_out.names, map(png, maps))),
+    }
+
+
+def scores(stack: Stack, maps: Sequence[np.ndarray], rule: Rule) -> dict:
+    """What a rule finds on all images, and on each."""
+    cells = [find_cells(answer / 255, rule) for answer in maps]
+    images = {name: judged(*pair) for name, *pair in zip(stack.names, stack.labels, cells)}
+    together = judged(stack.labels, cells) | {
+        "f1_at_0.7": round(metrics.f1(stack.labels, cells, 0.7), 4),
+        "seg": round(metrics.seg(stack.labels, cells), 4),
+        "score": round(score(stack.labels, cells), 4),
+    }
+    return {"all": together, "images": images}
+
+
+def judged(truth: np.ndarray | Sequence[np.ndarray], cells: object) -> dict:
+    """The mistakes, counted, and F1 at an IoU of 0.5."""
+    counts = metrics.cell_mistakes(truth, cells)._asdict()
+    return counts | {"f1": round(metrics.f1(truth, cells), 4)}
+
+
+def png(picture: np.ndarray) -> str:
+    """A gray PNG, base64."""
+    file = io.BytesIO()
+    Image.fromarray(picture).save(file, "PNG", optimize=True)
+    return base64.b64encode(file.getvalue()).decode()
+
+
+def main(arguments: list[str] | None = None) -> None:
+    """Options and record."""
+    trial = harness.trial_parser(__doc__, "20 steps").parse_args(arguments).trial
+    data = datasets.load(datasets.data_folder() / "mixed", "all")
+    parts = data[:TRAINED], data[TRAINED:]
+    steps = 20 if trial else STEPS
+    harness.experiment("mixed", lambda: measure(*parts, steps), arguments, trial=trial)
+
+
+if __name__ == "__main__":
+    main()
