@@ -131,6 +131,7 @@ HELP = {
         "--channel",
     ],
     "evaluate": ["TRAINED", "--data", "--split", "--device"],
+    "export": ["TRAINED", "--out", "--format", "--image", "--channel", "--author", "--license"],
 }
 
 

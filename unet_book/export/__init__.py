@@ -6,5 +6,6 @@ what comes out for an example, whom to cite.
 """
 
 from unet_book.export.graph import margin, to_onnx
+from unet_book.export.package import settings, to_bioimageio
 
-__all__ = ["to_onnx", "margin"]
+__all__ = ["to_onnx", "margin", "to_bioimageio", "settings"]

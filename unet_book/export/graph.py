@@ -19,7 +19,7 @@ try:
     import onnx
     from onnx import TensorProto, helper, numpy_helper
 except ImportError as error:
-    raise ImportError("export needs the package onnx: pip install unet_book[export]") from error
+    raise ImportError("export needs the package onnx: pip install onnx") from error
 
 from unet_book._files import write_atomically
 from unet_book.overlap_tile import even_tiles, tile_step
