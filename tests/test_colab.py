@@ -100,6 +100,7 @@ def test_an_upload_is_one_zip_file(in_colab, tmp_path):
 def test_an_uploads_name_does_not_say_where_it_goes(in_colab, tmp_path):
     in_colab.uploads = {"../../evil.zip": packed(tmp_path / "c.zip").read_bytes()}
     assert colab.folder("upload", "example").is_relative_to(tmp_path / "temporary")
+    assert not (tmp_path / "evil.zip").exists()
 
 
 def test_elsewhere_nothing_is_uploaded():
