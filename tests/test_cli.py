@@ -115,6 +115,7 @@ HELP = {
         "--channel",
     ],
     "evaluate": ["TRAINED", "--data", "--split", "--csv", "--device"],
+    "export": ["TRAINED", "--out", "--format", "--image", "--channel", "--author", "--license"],
 }
 
 

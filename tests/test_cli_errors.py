@@ -14,6 +14,7 @@ import torch
 import unet_book
 from unet_book import checkpoint, cli, training
 from unet_book.cli import train
+from unet_book.finder import CellFinder
 from unet_book.pages import reproduce
 from unet_book.unet import UNet
 
@@ -61,6 +62,17 @@ ERRORS = {
     "evaluate net.safetensors --data good --split half": "split='half'",
     "evaluate net.safetensors --data good --csv taken/cells.csv": "is not of this program",
     "evaluate net.safetensors --data good --csv a-file/b.csv": "a-file is a file",
+    "export nowhere --out o": "there is no trained network",
+    "export bad.safetensors --out o": "is damaged",
+    "export three.safetensors --out o": "knows 3 classes",
+    "export net.safetensors --out o.pt": "ends in .onnx or .zip",
+    "export net.safetensors --out o.zip --format onnx": "a file of onnx ends in .onnx",
+    "export net.safetensors --out o --author me": "--author is for --format bioimageio",
+    "export net.safetensors --out o.zip --name U": "a name is 5 to 128",
+    "export net.safetensors --out o.zip": "which gray values were 0 and 1",
+    "export net.safetensors --out a-file": "a-file is a file",
+    "export net.safetensors --out a-file/o.onnx": "a-file is a file",
+    "export found.safetensors --out o.zip --image a-file": "can't be read",
     "reproduce isbi2013 --out o": "tables are isbi2012",
     "reproduce isbi2012 --out o --part fold9": "not 'fold9'",
     "reproduce isbi2012 --out a-file": "a-file is a file",
@@ -116,6 +128,7 @@ def place(tmp_path_factory):
     (place / "taken" / "cells.csv").write_text("image,cell\n")
     checkpoint.save(place / "net.safetensors", UNet(base_channels=1, depth=1))
     checkpoint.save(place / "three.safetensors", UNet(base_channels=1, depth=1, num_classes=3))
+    CellFinder(UNet(base_channels=1, depth=1)).save(place / "found.safetensors")
     whole = (place / "net.safetensors").read_bytes()
     (place / "finished" / "model.safetensors").write_bytes(whole)
     (place / "bad.safetensors").write_bytes(whole[:-9])

@@ -40,7 +40,7 @@ if importlib.util.find_spec("unet_book") is None:  # on Colab: install it, and l
 # ---- environments
 
 
-def requirements(without=("bench", "log")):
+def requirements(without=("bench", "log", "export")):
     """The requirements of the package and of its extras, as pyproject.toml has them."""
     extras = PROJECT["optional-dependencies"].items()
     chosen = [lines for name, lines in extras if name not in without]
@@ -81,7 +81,7 @@ def test_lock_satisfies_every_requirement(requirement):
 
 @pytest.mark.parametrize(
     "requirement",
-    requirements(without=("book", "test", "log", "rois", "torchvision")),
+    requirements(without=("book", "test", "log", "rois", "torchvision", "export")),
     ids=str,
 )
 def test_bench_lock_satisfies_the_bench_extra(requirement):

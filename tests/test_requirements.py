@@ -48,7 +48,7 @@ def test_the_package_fits_beside_a_torch_that_is_kept(python, torch):
     assert "torchvision" not in versions
 
 
-@pytest.mark.parametrize("extra", ["book", "test", "log", "bench"])
+@pytest.mark.parametrize("extra", ["book", "test", "log", "export", "bench"])
 @pytest.mark.parametrize("python", ["3.11", "3.13"])
 def test_each_extra_can_be_installed(python, extra):
     resolve(python, extra=extra)

@@ -1,6 +1,6 @@
 """The whole path on the command line.
 
-``unet-book check | fetch | train | predict | evaluate | reproduce``
+``unet-book check | fetch | train | predict | evaluate | export | reproduce``
 """
 
 import argparse
@@ -12,7 +12,7 @@ from contextlib import ExitStack
 from pathlib import Path
 
 from unet_book import __version__, _header, datasets
-from unet_book.cli import check, inputs
+from unet_book.cli import check, export, inputs
 from unet_book.cli.terminal import progress
 from unet_book.gray import HIGH, LOW
 from unet_book.run import Folder, check_place, find_model
@@ -112,7 +112,8 @@ def parser() -> argparse.ArgumentParser:
     )
     top.add_argument("--version", action="version", version=f"unet-book {__version__}")
     commands = top.add_subparsers(required=True, metavar="command")
-    for add in (_add_check, _add_fetch, _add_train, _add_predict, _add_evaluate, _add_reproduce):
+    adds = (_add_check, _add_fetch, _add_train, _add_predict, _add_evaluate, _add_export)
+    for add in (*adds, _add_reproduce):
         add(commands)
     return top
 
@@ -263,6 +264,40 @@ def _add_evaluate(commands: argparse._SubParsersAction) -> None:
     command.set_defaults(run=_run_evaluate)
 
 
+def _add_export(commands: argparse._SubParsersAction) -> None:
+    """``unet-book export``."""
+    command = commands.add_parser(
+        "export", help="write a trained network for programs that have no PyTorch"
+    )
+    _add_model(command)
+    command.add_argument(
+        "--out", type=Path, required=True, metavar="FOLDER|FILE", help="where it goes"
+    )
+    command.add_argument(
+        "--format",
+        choices=[*export.ENDINGS],
+        help="onnx: the network alone; bioimageio: a package for ilastik, deepImageJ and the "
+        "tools of bioimage.io (default: as FILE ends, .onnx or .zip)",
+    )
+    package = command.add_argument_group("of a bioimage.io package")
+    package.add_argument(
+        "--image",
+        type=Path,
+        metavar="FILE",
+        help="an image such as the network is for: the middle of it becomes test and cover "
+        "(default: the nuclei of the book)",
+    )
+    package.add_argument("--channel", type=int, help="of a colored one the channel, from 0")
+    package.add_argument("--name", help="of the package (default: Cells found by a U-Net)")
+    package.add_argument(
+        "--author", action="append", default=[], metavar="NAME", help="once for each author"
+    )
+    package.add_argument(
+        "--license", metavar="TERMS", help="the SPDX name of the terms, such as CC-BY-4.0"
+    )
+    command.set_defaults(run=_run_export)
+
+
 def _add_reproduce(commands: argparse._SubParsersAction) -> None:
     """``unet-book reproduce``."""
     command = commands.add_parser("reproduce", help="make one of the book's recorded tables again")
@@ -411,6 +446,15 @@ def _run_evaluate(choice: argparse.Namespace) -> None:
     from unet_book.finder import CellFinder
 
     evaluate(choice, CellFinder.load(file, choice.device), stack)
+
+
+def _run_export(choice: argparse.Namespace) -> None:
+    """Write the network in a form that other programs read."""
+    to = export.place(choice)
+    file = export.network(choice)
+    image = export.example(choice)
+    export.check_packages(choice)
+    export.write(choice, file, to, image)
 
 
 def _run_reproduce(choice: argparse.Namespace) -> None:

@@ -8,8 +8,6 @@ the cache only when complete.
 import hashlib
 import os
 import tempfile
-import zipfile
-import zlib
 from dataclasses import dataclass
 from os import PathLike
 from pathlib import Path
@@ -17,6 +15,7 @@ from pathlib import Path
 import numpy as np
 
 from unet_book import _package
+from unet_book._archive import unpack
 from unet_book.datasets.files import decode
 
 # pooch and requests are imported where something is downloaded: few commands do that, and none
@@ -262,27 +261,11 @@ def _bounded(url: str, file: str, _: object) -> None:
 
 
 def _unzip(archive: Path, folder: Path, origin: Origin) -> None:
-    """Unpack the archive, unless it is too large or reaches outside the folder."""
+    """Unpack the archive; an error says where it came from, and what else can be done."""
     try:
-        with zipfile.ZipFile(archive) as file:
-            if sum(entry.file_size for entry in file.infolist()) > LARGEST:
-                raise ValueError(f"{origin.url}: unpacks to more than {LARGEST:,} bytes; refused")
-            for entry in file.namelist():
-                _refuse_escape(entry, folder, archive)
-            file.extractall(folder)
-    except (zipfile.BadZipFile, EOFError, zlib.error, NotImplementedError) as error:
-        raise ValueError(
-            f"{origin.url}: {archive.name} is truncated or no zip archive ({error}). Try again. "
-            f"{_by_hand(origin)}"
-        ) from error
-
-
-def _refuse_escape(entry: str, folder: Path, archive: Path) -> None:
-    """Refuse an entry that would be written outside the folder."""
-    # zipfile would rename such an entry and go on; an archive that tries this is not to be trusted.
-    inside = (folder / entry.replace("\\", "/")).resolve()
-    if not inside.is_relative_to(folder.resolve()):
-        raise ValueError(f"{archive.name}: entry {entry!r} points outside the folder; refused")
+        unpack(archive, folder, LARGEST)
+    except ValueError as error:
+        raise ValueError(f"{origin.url}: {error}. Try again. {_by_hand(origin)}") from error
 
 
 def _find_content(partial: Path, origin: Origin) -> Path:
