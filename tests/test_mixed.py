@@ -164,7 +164,7 @@ def test_cores_part_what_a_threshold_merges(record):
 
 def test_the_script_trains_chooses_and_records(monkeypatch, stack):
     monkeypatch.setattr(mixed, "fit", fit_at_once)
-    figures = mixed.measure(stack[:10], stack[10:12], 7)
+    figures = mixed.trained(stack[:10], stack[10:12], (1, 99.8), 0, 7)
     assert figures["preset"]["steps"] == 7 and figures["held_out"] == ["field11", "field12"]
     assert [*figures["rules"]["plain"]["images"]] == ["field11", "field12"]
     answer = records.picture(figures["pictures"]["field11"])
