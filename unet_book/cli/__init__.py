@@ -43,7 +43,7 @@ is background and each cell has a number of its own (Fiji, napari and Cellpose s
 black and white masks work too. Then find the cells of any other images, masks not needed:
   unet-book check my-cells
   unet-book train --data my-cells --out runs/my-cells
-  unet-book predict runs/my-cells new-images --out predicted
+  unet-book predict runs/my-cells new-images --out predicted --table --overlay
 """
 
 
