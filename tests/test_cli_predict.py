@@ -341,6 +341,17 @@ def test_a_missing_package_is_told_before_anything_is_done(
 # Which images ------------------------------------------------------------------------------------
 
 
+def test_images_may_stand_before_the_options_and_behind_them(trained, by_hand, tmp_path, capsys):
+    tifffile.imwrite(tmp_path / "other.tif", PIXELS)
+    command = ["predict", trained, "--out", tmp_path / "out", "--table"]
+    assert run(*command, by_hand, tmp_path / "other.tif") == 0
+    names = ["cells.csv", "hand_cells.tif", "other_cells.tif"]
+    assert sorted(os.listdir(tmp_path / "out")) == names
+    with pytest.raises(SystemExit):
+        run(*command, by_hand, "--tabel")
+    assert "unrecognized arguments" in capsys.readouterr().err
+
+
 @pytest.mark.parametrize(
     "data, names",
     [("folder", ["0", "1", "2", "3"]), ("nuclei", ["000"])],

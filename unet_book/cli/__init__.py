@@ -64,7 +64,7 @@ def main(arguments: Sequence[object] | None = None) -> int:
     if "" in arguments:
         return _complain("an argument is empty: is a variable of the shell not set?")
     _print_any_name()
-    choice = parser().parse_args(arguments)
+    choice = _parsed(arguments)
     choice.command = shlex.join(["unet-book", *arguments])
     try:
         with warnings.catch_warnings():
@@ -83,6 +83,17 @@ def main(arguments: Sequence[object] | None = None) -> int:
         goes_on = f"; the same command goes on from {there}" if choice.run is _run_train else ""
         _complain((str(stop) or "interrupted") + goes_on)
         return 130
+
+
+def _parsed(arguments: Sequence[str]) -> argparse.Namespace:
+    """The options of a command; images may stand behind them, too, which argparse alone refuses."""
+    top = parser()
+    choice, more = top.parse_known_args(arguments)
+    if more and (not hasattr(choice, "images") or any(word.startswith("-") for word in more)):
+        top.error(f"unrecognized arguments: {' '.join(more)}")
+    if more:
+        choice.images += map(Path, more)
+    return choice
 
 
 def _print_any_name() -> None:
