@@ -70,8 +70,11 @@ def train(
             record = _describe_run(found, choice, device, resumed, seconds)
             folder.write_record(record | {"engine": asdict(settled)}, resumed >= preset.steps)
             _print_run(found, folder, resumed, seconds)
-            if found.judged.cell_count():
+            ended_before = resumed >= preset.steps and folder.report.exists()
+            if found.judged.cell_count() and not ended_before:
                 _report(found, choice, data, folder, percentiles, seconds)
+            if folder.report.exists():
+                say(f"the report: {folder.report}")
 
 
 def _report(
@@ -98,7 +101,6 @@ def _report(
     )
     for line in verdict.lines:
         say(line)
-    say(f"the report: {folder.report}")
 
 
 def _training_error(found: Fit, data: Stack) -> float:

@@ -6,7 +6,7 @@ Y, and as the outlines.
 """
 
 import numpy as np
-from scipy import ndimage
+import scipy  # which loads ndimage when it is first used
 
 from unet_book._arrays import ArrayLike, to_numpy
 from unet_book.datasets.files import Resolution
@@ -103,7 +103,7 @@ def measure(
     labels, image = np.maximum(to_numpy(labels), 0), to_numpy(image)
     if labels.ndim != 2 or labels.shape != image.shape:
         raise ValueError(f"labels {labels.shape} and image {image.shape} must be one shape (H, W)")
-    boxes = ndimage.find_objects(labels)
+    boxes = scipy.ndimage.find_objects(labels)
     cells = np.array([i for i, box in enumerate(boxes, start=1) if box is not None], np.int64)
     found = {"cell": cells} | _places(labels, cells) | _box(boxes, labels.shape)
     found |= _gray(labels, image, cells)
@@ -136,8 +136,12 @@ def _box(boxes: list[tuple[slice, slice] | None], shape: tuple[int, int]) -> dic
 def _gray(labels: np.ndarray, image: np.ndarray, cells: np.ndarray) -> dict[str, np.ndarray]:
     """Gray values, summed in double precision."""
     image = image.astype(np.float64)
-    functions = {"mean": ndimage.mean, "min": ndimage.minimum, "max": ndimage.maximum}
-    functions["sum"] = ndimage.sum_labels
+    functions = {
+        "mean": scipy.ndimage.mean,
+        "min": scipy.ndimage.minimum,
+        "max": scipy.ndimage.maximum,
+        "sum": scipy.ndimage.sum_labels,
+    }
     each = {f"{name}_gray": of(image, labels, cells) for name, of in functions.items()}
     return {name: np.asarray(values, np.float64) for name, values in each.items()}
 

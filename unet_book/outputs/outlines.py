@@ -6,8 +6,8 @@ filling it gives back the cell, whatever its shape.
 """
 
 import numpy as np
+import scipy  # which loads ndimage when it is first used
 from contourpy import FillType, contour_generator
-from scipy import ndimage
 
 from unet_book._arrays import ArrayLike, to_numpy
 
@@ -46,14 +46,14 @@ def outlines(labels: ArrayLike) -> dict[int, list[list[np.ndarray]]]:
     if labels.ndim != 2:
         raise ValueError(f"labels are (H, W), got {labels.shape}")
     labels = np.maximum(labels, 0)
-    boxes = enumerate(ndimage.find_objects(labels), start=1)
+    boxes = enumerate(scipy.ndimage.find_objects(labels), start=1)
     return {number: _parts(labels[box] == number, box) for number, box in boxes if box is not None}
 
 
 def _parts(mask: np.ndarray, box: tuple[slice, slice]) -> list[list[np.ndarray]]:
     """The polygons of a mask that was cut from a box of the image."""
     corner = np.array([box[1].start, box[0].start])
-    parts, count = ndimage.label(mask)
+    parts, count = scipy.ndimage.label(mask)
     each = [_polygon(parts == part if count > 1 else mask) for part in range(1, count + 1)]
     return [[ring + corner for ring in polygon] for polygon in each]
 

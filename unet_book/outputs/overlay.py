@@ -1,8 +1,8 @@
 """A picture to look at: the image with an outline around each cell that was found in it."""
 
 import numpy as np
+import scipy  # which loads ndimage when it is first used
 from PIL import Image, ImageDraw, ImageFont
-from scipy import ndimage
 
 from unet_book._arrays import ArrayLike, to_numpy
 from unet_book.gray import stretch
@@ -76,7 +76,7 @@ def _numbered(picture: np.ndarray, labels: np.ndarray, times: int) -> np.ndarray
     shown = Image.fromarray(picture)
     draw, font = ImageDraw.Draw(shown), ImageFont.load_default(size=12)
     cells = np.unique(labels[labels > 0])
-    for cell, (y, x) in zip(cells, ndimage.center_of_mass(labels > 0, labels, cells)):
+    for cell, (y, x) in zip(cells, scipy.ndimage.center_of_mass(labels > 0, labels, cells)):
         place = ((x + 0.5) * times, (y + 0.5) * times)
         how = {"font": font, "anchor": "mm", "stroke_width": 1}
         draw.text(place, str(cell), fill="white", stroke_fill="black", **how)
