@@ -111,10 +111,12 @@ def curves() -> list[Part]:
 def images_of(data: str) -> Stack:
     """All images of a set, gray values stretched, in the order of their names."""
     if data == "dsb2018":
-        stack = datasets.read_folder(Path(os.environ["UNET_BOOK_DATA"]) / data)
+        stack = datasets.read_folder(Path(os.environ["UNET_BOOK_DATA"]) / data, percentiles=None)
+        stack = stack.pick(np.argsort(stack.names))  # as the names are letters, not numbers
     else:
         stack = datasets.load({"hela": "dic-hela", "isbi": "isbi2012"}[data], "all")
-    return Stack(data, [stretch(image, least=DEEP) for image in stack.images], stack.labels)
+    images = [stretch(image, least=DEEP) for image in stack.images]
+    return Stack(data, images, stack.labels, names=stack.names)
 
 
 def split(part: Part, count: int) -> tuple[list[int], list[int], list[int]]:

@@ -24,8 +24,8 @@ __all__ = [
     "find_cells",
     "score",
     "choose_rule",
-    "summits",
     "flood",
+    "summits",
     "fill_holes",
 ]
 
@@ -52,21 +52,21 @@ class Rule:
         between the two goes to the core that it can be reached from over the highest probabilities,
         a watershed, and a part without a core is no cell. None: each part above the threshold is a
         cell.
-    waist : float or None
-        With a number a cell is cut in two where it is thinner, by more than so many pixels of half
-        its width, than on both sides: two cells that touch make a figure of eight. In terms of the
-        distance to the cell's edge: each summit that stands that high above the pass to a higher
-        one is a cell. None: nothing is cut.
     smallest : int
         Cells with fewer pixels are dropped.
     grow : int
         Each cell takes the free pixels that are at most so far away; one that two could take goes
         to the nearer. It gives back the line by which touching cells were parted for the training.
+    waist : float or None
+        With a number a cell is cut in two where it is thinner, by more than so many pixels of half
+        its width, than on both sides: two cells that touch make a figure of eight. In terms of the
+        distance to the cell's edge: each summit that stands that high above the pass to a higher
+        one is a cell. None: nothing is cut.
 
     Raises
     ------
     ValueError
-        For a number out of range.
+        For a number out of range, or a core and a waist.
     """
 
     threshold: float = 0.5
