@@ -10,7 +10,7 @@ from unet_book import metrics
 from unet_book.datasets import Stack
 from unet_book.instances import Rule, find_cells, score
 from unet_book.pages import explorers
-from unet_book.pages.explorers.cells import CORES, THRESHOLDS
+from unet_book.pages.explorers.cells import CORES, THRESHOLDS, WAISTS
 
 LEVELS = [*sorted(THRESHOLDS)]
 CORE_LEVELS = [None, *sorted(CORES)]
@@ -74,6 +74,38 @@ def expected(stack, answers, image, rule):
     return counts, metrics.f1(*pair), score(stack.labels, cells), sizes, kinds(*pair)
 
 
+def test_it_cuts_waists_where_the_package_does(move, drawings):
+    stack, answers = drawings
+    waist = 0.625  # between the slider's steps
+    move(explorers.cells(stack, answers, Rule(0.4, waist=waist)))
+    tried = [
+        {"image": image, "threshold": LEVELS.index(threshold), "waist": at, "smallest": 4}
+        for image, threshold, at in itertools.product((0, 1, 2), (0.2, 0.4, 0.5), (0, 1, 2, 3, 5))
+    ]
+    cut = set()
+    for setting, figure in zip(tried, move.each(tried)):
+        level = sorted(WAISTS | {waist})[setting["waist"] - 1] if setting["waist"] else None
+        rule = Rule(LEVELS[setting["threshold"]], None, 4, waist=level)
+        told = json.loads(figure["told"])
+        counts, share, total, *each = expected(stack, answers, setting["image"], rule)
+        assert [told["sizes"], told["kinds"]] == each, rule
+        assert {name: told[name] for name in COUNTS} == counts
+        assert told["score"] == pytest.approx(total, abs=1e-12)
+        cut.add(counts["predicted"])
+    assert len(cut) > 5
+
+
+def test_cores_and_waists_exclude_each_other(move, page, drawings):
+    move(explorers.cells(*drawings, Rule(0.5, waist=0.5)), core=4)
+    shown = page.locator(".control output")
+    assert shown.all_inner_texts() == ["0.50", "0.65", "off", "0 px"]
+    move(waist=3)
+    assert shown.all_inner_texts() == ["0.50", "off", "0.75 px", "0 px"]
+    page.click("[name=best]")
+    assert shown.all_inner_texts() == ["0.50", "off", "0.5 px", "0 px"]
+    assert "cut at waists of 0.5 px, has" in page.inner_text(".says")
+
+
 @pytest.mark.parametrize("grow", [0, 2])
 def test_it_finds_the_cells_that_the_package_finds(move, drawings, grow):
     stack, answers = drawings
@@ -122,7 +154,7 @@ def test_the_button_goes_to_the_best_rule(move, page, drawings):
     total = score(stack.labels, [find_cells(answer, best) for answer in answers])
     assert f"score {total:.3f}; the best by score, above 0.35" in page.inner_text(".says")
     shown = page.locator(".control output").all_inner_texts()
-    assert shown == ["0.35", "0.92", "13 px"]
+    assert shown == ["0.35", "0.92", "off", "13 px"]
 
 
 def test_keys_move_it_and_a_screen_reader_hears_levels(move, page, drawings):
@@ -140,7 +172,7 @@ def test_keys_move_it_and_a_screen_reader_hears_levels(move, page, drawings):
 def test_the_mark_stands_below_the_thumb_of_the_best(move, page, drawings):
     move(explorers.cells(*drawings, Rule(0.8, 0.9, 5)))
     page.click("[name=best]")
-    for key in ("threshold", "core", "smallest"):
+    for key in ("threshold", "core", "waist", "smallest"):
         place = page.locator(f"[name={key}]")
         share = place.evaluate("e => (e.value - e.min) / (e.max - e.min)")
         track, mark = place.bounding_box(), place.locator("+ span").bounding_box()

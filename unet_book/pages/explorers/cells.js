@@ -82,6 +82,73 @@ function fillHoles({ size, wide }, cells, count) {
   }
 }
 
+// Cells, cut where they narrow: a cell for each summit of the smoothed distance to their edge that
+// stands high enough above the pass to a higher one.
+function cut(field, cells, waist) {
+  const { size } = field, heights = smoothed(field, distances(field, cells));
+  const inside = [];
+  for (let p = 0; p < size; p++) if (cells[p]) inside.push(p);
+  inside.sort((a, b) => heights[b] - heights[a] || a - b);
+  const land = new Int32Array(size), parent = [0], tops = [0];
+  const root = n => { while (parent[n] !== n) n = parent[n]; return n; };
+  for (const p of inside) {
+    const beside = field.near.map(step => p + step).filter(q => land[q]);
+    if (!beside.length) {
+      land[p] = parent.length;
+      parent.push(land[p]);
+      tops.push(heights[p]);
+      continue;
+    }
+    land[p] = land[beside.reduce((best, q) => heights[q] > heights[best] ? q : best)];
+    for (const q of beside) {
+      let [one, other] = [root(land[p]), root(land[q])];
+      if (tops[one] < tops[other]) [one, other] = [other, one];
+      if (one !== other && tops[other] - heights[p] < waist) parent[other] = one;
+    }
+  }
+  const numbers = new Int32Array(parent.length);
+  let count = 0;
+  for (let p = 0; p < size; p++) if (land[p]) {
+    const n = root(land[p]);
+    cells[p] = numbers[n] ||= ++count;
+  }
+  return count;
+}
+
+// How far each pixel is from the nearest one outside of all cells.
+function distances({ height, wide, size }, cells) {
+  const up = new Float64Array(size), far = new Float64Array(size);
+  for (let p = wide; p < size; p++) up[p] = cells[p] ? up[p - wide] + 1 : 0;
+  for (let p = size - wide - 1; p >= 0; p--) up[p] = Math.min(up[p], up[p + wide] + 1);
+  for (let p = 0; p < size; p++) {
+    const x = p % wide;
+    let best = up[p] ** 2;
+    for (let k = 1; k * k < best; k++) {
+      if (x >= k) best = Math.min(best, k * k + up[p - k] ** 2);
+      if (x + k < wide) best = Math.min(best, k * k + up[p + k] ** 2);
+    }
+    far[p] = Math.sqrt(best);
+  }
+  return far;
+}
+
+// A Gaussian along columns, then along rows; what is summed in which order is as in scipy, so that
+// equals stay equals. Beyond its edge the map is mirrored.
+function smoothed({ height, wide, size }, map) {
+  const along = (from, step, length, stride) => {
+    const to = new Float64Array(size), reach = data.gaussian.length - 1;
+    for (let start = 0, lines = size / length; lines > 0; lines--, start += step)
+      for (let k = 0; k < length; k++) {
+        const at = j => from[start + stride * (j < 0 ? -1 - j : j < length ? j : 2 * length - 1 - j)];
+        let total = at(k) * data.gaussian[0];
+        for (let j = reach; j > 0; j--) total += (at(k - j) + at(k + j)) * data.gaussian[j];
+        to[start + stride * k] = total;
+      }
+    return to;
+  };
+  return along(along(map, 1, height + 2, wide), wide, wide, 1);
+}
+
 // Cells of that many pixels, numbered anew.
 function withoutSmall({ size }, cells, count, smallest) {
   const sizes = new Int32Array(count + 1), numbers = new Int32Array(count + 1);
@@ -114,12 +181,12 @@ function over({ size, heights }, level) {
   return mask;
 }
 
-function findCells(field, { threshold, core, smallest, grow }) {
+function findCells(field, { threshold, core, smallest, grow, waist }) {
   const above = over(field, threshold);
   const { cells, count } = parts(field, core > threshold ? over(field, core) : above);
   if (core !== null) flood(field, cells, above);
   fillHoles(field, cells, count);
-  const kept = withoutSmall(field, cells, count, smallest);
+  const kept = withoutSmall(field, cells, waist === null ? count : cut(field, cells, waist), smallest);
   return { cells: grown(field, cells, grow), count: kept };
 }
 
@@ -252,11 +319,13 @@ function paint(field, { cells }, told) {
 
 // ---- the controls
 
-const { thresholds, cores, best } = data;
-const named = core => core === null ? "off" : String(core);
-const at = { threshold: thresholds.indexOf(best.threshold), core: cores.indexOf(best.core), smallest: best.smallest };
-const words = ({ threshold, core, smallest, grow }) => `above ${threshold}`
-  + (core === null ? "" : `, cores above ${core}`) + (smallest ? `, at least ${smallest} px` : "")
+const { thresholds, cores, waists, best } = data;
+const named = (level, unit = "") => level === null ? "off" : +level.toFixed(2) + unit;
+const at = { threshold: thresholds.indexOf(best.threshold), core: cores.indexOf(best.core),
+  waist: waists.indexOf(best.waist), smallest: best.smallest };
+const words = ({ threshold, core, smallest, grow, waist }) => `above ${threshold}`
+  + (core === null ? "" : `, cores above ${core}`)
+  + (waist === null ? "" : `, cut at waists of ${named(waist)} px`) + (smallest ? `, at least ${smallest} px` : "")
   + (grow ? `, grown by ${grow} px` : "");
 
 // A mark below each slider where the best rule has it.
@@ -277,10 +346,15 @@ part("[name=best]").addEventListener("click", () => {
   root.dispatchEvent(new Event("input"));
 });
 
+// Cells are parted by cores or at waists: one of the two is off.
+for (const [one, other] of [["core", "waist"], ["waist", "core"]])
+  control(one).addEventListener("input", () => { if (value(one)) control(other).value = 0; });
+
 function draw() {
   const rule = { threshold: thresholds[value("threshold")], core: cores[value("core")],
-    smallest: value("smallest"), grow: best.grow };
-  for (const [key, text] of [["threshold", rule.threshold.toFixed(2)], ["core", named(rule.core)]]) {
+    waist: waists[value("waist")], smallest: value("smallest"), grow: best.grow };
+  for (const [key, text] of [["threshold", rule.threshold.toFixed(2)], ["core", named(rule.core)],
+    ["waist", named(rule.waist, " px")]]) {
     show(key, text);
     control(key).setAttribute("aria-valuetext", text);
   }

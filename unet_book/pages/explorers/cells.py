@@ -1,4 +1,4 @@
-"""Chapter 13: what a threshold, a core level and a smallest size make of a map of probabilities."""
+"""Chapter 13: what a threshold, cores or waists, and a smallest size make of probabilities."""
 
 import base64
 import io
@@ -8,10 +8,11 @@ from dataclasses import asdict
 import numpy as np
 from IPython.display import HTML
 from PIL import Image
+from scipy import ndimage
 
 from unet_book._arrays import ArrayLike, to_numpy
 from unet_book.datasets import Stack
-from unet_book.instances import Rule, find_cells, score
+from unet_book.instances import SMOOTH, Rule, find_cells, score
 from unet_book.pages.explorers.frame import Button, Choice, Slider, figure
 from unet_book.pages.plots import outlined
 
@@ -19,6 +20,7 @@ __all__ = ["cells"]
 
 THRESHOLDS = {k / 20 for k in range(1, 20)}
 CORES = {k / 20 for k in range(10, 20)} | {0.98, 0.99}
+WAISTS = {k / 4 for k in range(1, 17)}  # px
 KINDS = {  # what became of a found cell: a color, a mark on it, and what is read
     "found": ("#56B4E9", "", "found (IoU above 0.5)"),
     "merged": ("#E69F00", "M", "merged"),
@@ -41,7 +43,7 @@ SWATCH = (
 def cells(
     stack: Stack, probabilities: Sequence[ArrayLike], rule: Rule, name: str = "cells"
 ) -> HTML:
-    """Threshold, core level and smallest size in; cells, their mistakes and F1 out.
+    """Threshold, core level or waist, and smallest size in; cells, their mistakes and F1 out.
 
     Found cells lie over the image in the color of what became of them: found, merged, split,
     invented; the truth is outlined, and cells that were missed. A mark below each slider, and a
@@ -75,11 +77,13 @@ def cells(
     found = [find_cells(answer, rule) for answer in maps]
     thresholds = sorted(THRESHOLDS | {rule.threshold})
     cores = [None, *sorted((CORES | {rule.core}) - {None})]
+    waists = [None, *sorted((WAISTS | {rule.waist}) - {None})]
     controls = [
         Choice("image", "image", dict(enumerate(stack.names))),
         Choice("under", "beneath", {"gray": "the image", "answer": "the probabilities"}),
         Slider("threshold", "threshold", 0, len(thresholds) - 1, thresholds.index(0.5)),
         Slider("core", "core level", 0, len(cores) - 1, 0),
+        Slider("waist", "waist", 0, len(waists) - 1, 0),
         Slider("smallest", "smallest size", 0, _largest(stack, rule), 0, unit=" px"),
         Button("best", "\u25b2 best by score"),
     ]
@@ -92,6 +96,8 @@ def cells(
         "images": [_image(*parts) for parts in zip(stack.images, maps, stack.labels)],
         "thresholds": thresholds,
         "cores": cores,
+        "waists": waists,
+        "gaussian": _gaussian(),
         "best": asdict(rule),
         "score": score(stack.labels, found),
         "kinds": KINDS,
@@ -99,6 +105,14 @@ def cells(
     }
     body = BODY.replace("STILL", still).replace("LEGEND", _legend())
     return figure(name, "cells.js", controls, alt, data, body=body)
+
+
+def _gaussian() -> list[float]:
+    """The weights that smooth distances, from the middle outward, as scipy has them."""
+    line = np.zeros(33)
+    line[16] = 1
+    weights = ndimage.gaussian_filter1d(line, SMOOTH)[16:]
+    return weights[weights > 0].tolist()
 
 
 def _image(gray: np.ndarray, answer: np.ndarray, truth: np.ndarray) -> dict:
