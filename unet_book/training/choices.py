@@ -33,7 +33,7 @@ GRAY = {"contrast": 0.4, "brightness": 0.2}
 FEWEST, MOST = 200, 100_000
 
 # What a step of training takes: operations at this speed, and milliseconds for all the rest. The
-# first two lines were measured on one core; a GPU's line is a guess at an old one.
+# first line was measured on one core; the others are guesses, a GPU's at an old one.
 SPEEDS = {  # (GFLOP a second, of a core or of a GPU; ms)
     "bf16": (300.0, 16.0),
     "AVX512": (100.0, 16.0),
