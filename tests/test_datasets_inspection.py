@@ -66,6 +66,13 @@ def black(labels, i=0):
     return np.uint8(255 * (labels == 0))
 
 
+def dotted(labels, i=0):
+    """Inverted, with a hole in a cell: white of one pixel."""
+    mask = black(labels)
+    mask[7, 7] = 255
+    return mask
+
+
 def soft(labels, i=0):
     file = io.BytesIO()
     Image.fromarray(white(labels)).save(file, "JPEG", quality=75)
@@ -142,6 +149,10 @@ KINDS = {
     "all masks inverted": (
         {"mask": black},
         [(DOUBT, "masks/im00.tif", r"one object covers 85%.* \(so masks/im01.tif, .*6 others\)")],
+    ),
+    "inverted masks of cells with holes": (
+        {"mask": dotted},
+        [(DOUBT, "masks/im00.tif", "one object covers 85%")],
     ),
     "one image inverted": (
         {"image": only(3, lambda gray: 255 - gray)},

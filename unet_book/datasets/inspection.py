@@ -359,7 +359,7 @@ def _of_cells(entry: Entry) -> Iterator[Problem]:
         said = f"{listed(map(str, torn))}: numbers in more than one piece. Are these several cells?"
         yield Problem(entry.mask, said, None, "torn")
     specks = np.count_nonzero(entry.areas <= SPECK)
-    if specks:
+    if specks and entry.areas.max() <= MOST * look.pixels:  # else it is not cells that are counted
         said = f"{specks} of {entry.cells} cells have {SPECK} pixels or fewer: slips of the pen?"
         yield Problem(entry.mask, said, None, "specks")
 
