@@ -371,6 +371,7 @@ function draw() {
     + `F1 ${f1([here]).toFixed(3)}.\n${images}; the best by score, ${words(best)}, has ${data.score.toFixed(3)}.`);
 }
 part("img.still").remove();
+part(".controls").style.rowGap = ".6em";  // the marks need it
 svg.style.cssText = `display: block; width: 100%; max-height: 430px; aspect-ratio:
   ${Math.max(...fields.map(field => field.width))} / ${Math.max(...fields.map(field => field.height))}`;
 draws(draw);
