@@ -45,7 +45,7 @@ def test_a_network_goes_into_a_folder_or_a_file(trained, finder, tmp_path, capsy
     (tmp_path / "v1.2").mkdir()
     assert run(trained, "--out", tmp_path / out, *more) == 0
     said = capsys.readouterr().out
-    assert str(tmp_path / file) in said and "percentiles 2 and 99 become 0 and 1" in said
+    assert str(tmp_path / file) in said and "gray.stretch(image, 2, 99, least=25)" in said
     image = np.random.default_rng(0).random((30, 40), np.float32)
     running = onnxruntime.InferenceSession(tmp_path / file)
     (found,) = running.run(None, {"image": image[None, None]})

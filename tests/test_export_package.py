@@ -30,7 +30,7 @@ MARGIN = {"paper": 20, "same": 24}  # px, of depth 2
 def finder(variant="paper"):
     model = UNet(base_channels=3, depth=2, variant=variant)
     he_normal_(model, generator=torch.Generator().manual_seed(0))
-    return CellFinder(model, (2.0, 99.0), Rule(0.4, 0.8, 20))
+    return CellFinder(model, (2.0, 99.0), Rule(0.4, 0.8, smallest=20))
 
 
 @pytest.fixture(scope="module", params=["paper", "same"])
@@ -62,6 +62,7 @@ def test_it_carries_what_it_names_and_the_same_finder(written, tmp_path):
     np.testing.assert_allclose(np.load(tmp_path / "output.npy")[0], expected, atol=1e-6)
     readme = (tmp_path / "README.md").read_text(encoding="utf-8")
     assert "{" not in readme and "Percentiles 2 and 99" in readme
+    assert "what is above 0.4, one for each core above 0.8" in readme
     assert f"{2 * MARGIN[made.model.variant] + 4} + n * 4 px" in readme
 
 

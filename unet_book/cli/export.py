@@ -16,6 +16,7 @@ from unet_book._package import shipped
 from unet_book.cli import inputs
 from unet_book.cli.terminal import say
 from unet_book.datasets.files import read_gray
+from unet_book.gray import DEEP
 from unet_book.run import check_place
 
 if TYPE_CHECKING:
@@ -169,6 +170,7 @@ def write(choice: Namespace, file: Path, to: Path, example: np.ndarray | None) -
     names = {"name": choice.name} if choice.name else {}
     to_bioimageio(finder, to, example, authors=choice.author, license=choice.license, **names)
     say(f"the package: {to}; bioimageio.core found in it the numbers of PyTorch")
+    say("other programs don't keep an image without a cell dark: its README.md says why")
     if not (choice.author and choice.license):
         say("for others it needs --author NAME and --license TERMS, such as CC-BY-4.0")
 
@@ -178,7 +180,7 @@ def _gray(finder: CellFinder) -> str:
     if finder.percentiles is None:
         return "as datasets.to_unit makes it: 8-bit values are divided by 255"
     low, high = finder.percentiles
-    return f"as gray.stretch makes it: percentiles {low:g} and {high:g} become 0 and 1"
+    return f"as gray.stretch(image, {low:g}, {high:g}, least={DEEP:g}) makes it"
 
 
 def _is_ours(file: Path) -> bool:
