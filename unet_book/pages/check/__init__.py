@@ -12,6 +12,7 @@ from unet_book.pages.check.energy import double_softmax_floor, half_contour, wei
 from unet_book.pages.check.initialization import fan_in, up_convolution_std, without_maximum
 from unet_book.pages.check.measuring import dearest_pixel, merged_cells, wall_through_cell
 from unet_book.pages.check.overlap_tile import exact_tiles, mirrored_window, unanimous
+from unet_book.pages.check.own_images import honest_rule, large_enough, one_merger
 from unet_book.pages.check.results import honest_score, surely_gained, wider_interval
 from unet_book.pages.check.training import heavy_ball, momentum_limit, tiles_at_once
 from unet_book.pages.check.verdict import Verdict
@@ -54,4 +55,7 @@ __all__ = [
     "wider_interval",
     "honest_score",
     "surely_gained",
+    "one_merger",
+    "large_enough",
+    "honest_rule",
 ]
