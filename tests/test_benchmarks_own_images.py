@@ -59,6 +59,7 @@ def test_cores_of_the_inside_are_cells_and_take_the_border():
 
 
 def test_a_forest_learns_bright_from_dark():
+    pytest.importorskip("sklearn", reason="of the benchmarks")
     image = np.random.default_rng(0).random((32, 32)).astype(np.float32) / 4
     cells = np.zeros((32, 32), np.int32)
     cells[8:24, 8:24] = 1
