@@ -150,6 +150,10 @@ KINDS = {
         {"mask": black},
         [(DOUBT, "masks/im00.tif", r"one object covers 85%.* \(so masks/im01.tif, .*6 others\)")],
     ),
+    "all masks mirrored": (
+        {"mask": lambda labels, i: labels[:, ::-1]},
+        [(DOUBT, "masks/im00.tif", "as bright as outside.*upside down, mirrored or shifted")],
+    ),
     "inverted masks of cells with holes": (
         {"mask": dotted},
         [(DOUBT, "masks/im00.tif", "one object covers 85%")],

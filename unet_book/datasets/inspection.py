@@ -29,6 +29,7 @@ TYPES = {"b1": "1 bit", "u1": "8 bit", "u2": "16 bit"}
 TORN = 0.25  # of a cell apart from the rest of it: it may be another cell
 MOST = 0.5  # of an image: a cell that covers more may be the background
 CLEAR = 0.3  # a correlation of gray values with cells that leaves no doubt which is brighter
+NONE = 0.06  # one that masks turned over have, too; phase contrast and DIC, as we saw them, 0.08 up
 BURNT = 0.01  # of the pixels at the largest value
 ALIKE = 0.99  # of the pixels have one value: there is next to nothing
 PADDED = 0.1  # of the pixels lie in rows and columns of one value at the edges
@@ -295,7 +296,7 @@ def _further(found: Findings) -> Iterator[Problem]:
     for entry in clear:
         yield from _of_cells(entry)
     sound = replace(found, entries=clear)
-    for doubts in (_large, _classes_perhaps, _odd_contrast):
+    for doubts in (_large, _classes_perhaps, _odd_contrast, _beside_the_cells):
         yield from doubts(sound)
     yield from _copies(found)
 
@@ -402,6 +403,16 @@ def _odd_contrast(found: Findings) -> Iterator[Problem]:
         said = f"its cells are {here} than what is around them, and {there} in the other images. "
         said += "Is the image or its mask inverted?"
         yield Problem(entry.image, said, None, f"contrast {here}")
+
+
+def _beside_the_cells(found: Findings) -> Iterator[Problem]:
+    """Masks that don't lie on what is seen: gray values are the same inside and outside of them."""
+    contrasts = [entry.contrast for entry in found.entries if entry.cells]
+    if len(contrasts) > 2 and abs(np.median(contrasts)) < NONE:
+        said = "inside the cells it is as bright as outside, here and in the other images. Do the "
+        said += "masks lie on their cells, or upside down, mirrored or shifted? Look at some"
+        first = next(entry for entry in found.entries if entry.cells)
+        yield Problem(first.mask, said, None)
 
 
 def _copies(found: Findings) -> Iterator[Problem]:
