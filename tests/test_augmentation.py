@@ -121,6 +121,43 @@ def test_rotation_and_mirroring_keep_distances(seed):
     )
 
 
+def test_the_logarithm_of_the_zoom_uses_all_of_its_range():
+    how, generator = Augmentation(sigma=0, zoom=1.5), seeded()
+    places = [tile_coordinates((9, 9), 3, 1, how, generator) for _ in range(400)]
+    sides = torch.stack([torch.hypot(*(p[:, 0, 1] - p[:, 0, 0])) for p in places])
+    powers = sides.log() / math.log(1.5)
+    assert -1.0001 <= powers.min() < -0.97 and 0.97 < powers.max() <= 1.0001
+    assert abs(powers.mean()) < 0.09  # 0.029 is its standard deviation
+
+
+@given(sizes, sizes, seeds, st.floats(1.01, 3))
+def test_a_zoomed_tile_has_its_center_where_the_others_have_it(height, width, seed, zoom):
+    plain, zoomed = (
+        tile_coordinates((height, width), 9, 2, Augmentation(sigma=0, zoom=z), seeded(seed))
+        for z in (1, zoom)
+    )
+    torch.testing.assert_close(plain[:, 4, 4], zoomed[:, 4, 4], rtol=0, atol=1e-9)
+    away, farther = (p - p[:, 4:5, 4:5] for p in (plain, zoomed))
+    factor = (farther.norm() / away.norm()).item()
+    assert 1 / zoom - 1e-9 <= factor <= zoom + 1e-9
+    torch.testing.assert_close(factor * away, farther, rtol=0, atol=1e-9)
+
+
+def test_without_a_zoom_nothing_is_drawn_for_it():
+    """So the tiles of a training that has none are what they were before there was one."""
+    image, labels = texture(30, 30), numbered(30, 30)
+    generator, other = seeded(3), seeded(3)
+    random_tile(image, labels, None, 20, 2, Augmentation(), generator)
+    for _ in range(2):
+        torch.randint(15, (), generator=other)  # the place
+    for _ in range(2):
+        torch.rand((), generator=other, dtype=torch.float64)  # angle, mirror
+    torch.randn(2, 3, 3, generator=other)
+    for _ in range(2):
+        torch.rand((), generator=other, dtype=torch.float64)  # gray values
+    assert torch.equal(generator.get_state(), other.get_state())
+
+
 @pytest.mark.parametrize("size", [6, 7])
 @pytest.mark.parametrize("degrees, quarters", [(90, -1), (180, 2), (270, 1)])
 def test_quarter_turns_are_exact(always_highest, size, degrees, quarters):
@@ -290,6 +327,12 @@ def test_numbers_below_zero_or_not_finite_are_named(name, value):
 def test_a_contrast_that_may_invert_the_image_is_refused(value):
     with pytest.raises(ValueError, match=f"contrast must be below 1, got {value}"):
         Augmentation(contrast=value)
+
+
+@pytest.mark.parametrize("value", [0.99, 0, -1, math.nan, math.inf])
+def test_a_zoom_below_one_is_refused(value):
+    with pytest.raises(ValueError, match=f"zoom must be 1 or more, and finite: {value}"):
+        Augmentation(zoom=value)
 
 
 @pytest.mark.parametrize("grid", [1, 0, -3, 3.5, math.inf, True])

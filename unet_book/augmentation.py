@@ -1,4 +1,4 @@
-"""Shift, rotation, mirroring, elastic deformation and gray values, in one resampling of one tile.
+"""Shift, rotation, mirroring, zoom, elastic deformation and gray values, in one resampling.
 
 Each of the geometric changes only says where in the image an output pixel looks. Composed, they
 are still one place to look per pixel, so the image is interpolated once, and only where the tile
@@ -77,12 +77,15 @@ class Augmentation:
         The gray values' distance from 0.5 is scaled by a factor in 1 +- contrast.
     brightness : float
         A value in +- brightness is added to every gray value.
+    zoom : float
+        The tile is enlarged or reduced by a factor between 1 / zoom and zoom, whose logarithm is
+        uniform; 1 leaves its size. The paper has none.
 
     Raises
     ------
     ValueError
-        For a number that is negative or not finite, a contrast of 1 or more, or a grid that is no
-        whole number or below 2.
+        For a number that is negative or not finite, a contrast of 1 or more, a zoom below 1, or a
+        grid that is no whole number or below 2.
     """
 
     rotation: float = 180.0
@@ -91,6 +94,7 @@ class Augmentation:
     grid: int = 3
     contrast: float = 0.2
     brightness: float = 0.1
+    zoom: float = 1.0
 
     def __post_init__(self) -> None:
         for field in fields(self):  # numbers of NumPy's own can't be saved as JSON
@@ -104,6 +108,8 @@ class Augmentation:
                 raise ValueError(f"{name} must be 0 or more, and finite: {getattr(self, name)}")
         if self.contrast >= 1:
             raise ValueError(f"contrast must be below 1, got {self.contrast}")
+        if not 1 <= self.zoom < math.inf:
+            raise ValueError(f"zoom must be 1 or more, and finite: {self.zoom}")
 
     @classmethod
     def none(cls) -> "Augmentation":
@@ -127,10 +133,10 @@ def tile_coordinates(
 ) -> Tensor:
     """Where in an image each pixel of one random tile looks (Section 3.1).
 
-    The tile is displaced elastically, mirrored, turned about its center and put at a random place
-    of the image, such that what is left of it without its border lies inside wherever the image
-    is large enough (before turning and bending). The place is a whole number of pixels, so that a
-    tile that is only shifted is not blurred.
+    The tile is displaced elastically, mirrored, turned and zoomed about its center and put at a
+    random place of the image, such that what is left of it without its border lies inside wherever
+    the image is large enough (before turning, zooming and bending). The place is a whole number of
+    pixels, so that a tile that is only shifted is not blurred.
 
     Parameters
     ----------
@@ -154,10 +160,11 @@ def tile_coordinates(
     angle = math.radians(_uniform(-how.rotation, how.rotation, generator))
     flip = -1.0 if how.mirror and _uniform(0, 1, generator) < 0.5 else 1.0
     vectors = how.sigma * torch.randn(2, how.grid, how.grid, generator=generator).double()
+    scale = how.zoom ** _uniform(-1, 1, generator) if how.zoom > 1 else 1.0
 
     rows, columns = place_factors(vectors, (tile, tile))
     rows[:, :, 0] -= (tile - 1) / 2
-    cos, sin = math.cos(angle), math.sin(angle)
+    cos, sin = scale * math.cos(angle), scale * math.sin(angle)
     rows = np.einsum("ij,jrk->irk", [[cos, -sin * flip], [sin, cos * flip]], rows)
     rows[:, :, 0] += np.array(center)[:, None]
     return torch.from_numpy(rows @ columns)
