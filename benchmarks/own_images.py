@@ -173,7 +173,8 @@ def forest(part: Part, learn: Stack, choose: Stack, unseen: Stack) -> Found:
     began = time.process_time()
     answer = peers.forest(learn, part.seed)
     took = time.process_time() - began
-    choice = instances.choose_rule([answer(image) for image in choose.images], choose.labels)
+    known = [*learn.labels, *choose.labels]
+    choice = instances.choose_rule([*map(answer, choose.images)], choose.labels, known)
     cells = [instances.find_cells(answer(image), choice.rule) for image in unseen.images]
     return cells, {"training_cpu_seconds": round(took, 1), "rule": asdict(choice.rule)}
 
@@ -186,7 +187,8 @@ def monai(part: Part, learn: Stack, choose: Stack, unseen: Stack) -> Found:
     began = time.process_time()
     answer = peers.trained(peers.Monai(learn, part.seed), steps := round(preset.steps * ratio))
     took = round(time.process_time() - began, 1)
-    levels = peers.choose_levels([answer(image) for image in choose.images], choose.labels)
+    known = [*learn.labels, *choose.labels]
+    levels = peers.choose_levels([*map(answer, choose.images)], choose.labels, known)
     cells = [peers.cells_of(answer(image), *levels) for image in unseen.images]
     rule = dict(zip(("threshold", "core", "smallest"), levels))
     return cells, {"training_cpu_seconds": took, "steps": steps, "rule": rule}

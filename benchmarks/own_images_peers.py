@@ -7,6 +7,7 @@ best entries of the Data Science Bowl had them: background, the inside of cells,
 """
 
 from collections.abc import Callable, Iterable, Sequence
+from itertools import product
 
 import numpy as np
 import torch
@@ -17,7 +18,7 @@ from skimage.morphology import remove_small_objects
 from unet_book import datasets, instances
 from unet_book.datasets import Stack
 from unet_book.instances import fill_holes, flood
-from unet_book.training import Engine, choices
+from unet_book.training import Engine
 
 SIGMAS = (0.7, 1.0, 1.6, 3.5, 5.0, 10.0)  # ilastik's
 PIXELS = 4000  # that each image gives to the forest
@@ -155,15 +156,11 @@ def cells_of(probabilities: np.ndarray, threshold: float, core: float, smallest:
 
 
 def choose_levels(
-    probabilities: Sequence[np.ndarray], truth: Iterable[np.ndarray]
+    probabilities: Sequence[np.ndarray], truth: Sequence[np.ndarray], known: Iterable[np.ndarray]
 ) -> tuple[float, float, int]:
     """Threshold, core and smallest size with the best score, as this package chooses its rule."""
-    truth = list(truth)
-    median = np.pi * (choices.median_diameter(truth) / 2) ** 2
 
     def score(levels: tuple[float, float, int]) -> float:
         return instances.score(truth, [cells_of(image, *levels) for image in probabilities])
 
-    best = max(((level, core, 0) for level in LEVELS for core in CORES), key=score)
-    sizes = [round(share * median) for share in instances.SIZES]
-    return max(((*best[:2], size) for size in sizes), key=score)
+    return max(product(LEVELS, CORES, instances.sizes_to_try(known)), key=score)

@@ -40,7 +40,8 @@ def test_the_rule_is_chosen_on_the_images_that_were_held_out():
     assert all(value.equal(mine[name]) for name, value in expected.state_dict().items())
     answers = [CellFinder(expected).answer(image) for image in held_out.images]
     assert all(np.array_equal(a, b) for a, b in zip(answers, found.probabilities))
-    choice = instances.choose_rule(answers, held_out.labels)
+    known = [*data.labels, *held_out.labels]
+    choice = instances.choose_rule(answers, held_out.labels, known)
     assert found.finder.rule == choice.rule == found.choice.rule
     assert found.finder.percentiles == (1, 99.8) and found.judged is held_out
     assert found.finder.seen == tuple(map(fingerprint, data.images))

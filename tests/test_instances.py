@@ -152,6 +152,19 @@ def test_specks_are_dropped_and_threads_cut():
     assert choice.score == max(score for _, score in choice.tried)
 
 
+def test_cells_that_are_small_on_other_images_only_are_not_dropped():
+    """The images that choose have large cells and specks; those that trained have small cells."""
+    rng = np.random.default_rng(2)
+    large, small = disks(rng, radius=12, count=8), disks(rng, radius=3, count=30)
+    probability = 0.95 * (large > 0)
+    probability[2:5, 2:6] = probability[70:73, 80:84] = 0.9  # 12 px, two of them
+    assert (large[:8, :8] == 0).all()
+    by_itself = choose_rule([probability], [large]).rule.smallest
+    assert (
+        by_itself > (small == 1).sum() > choose_rule([probability], [large], [small]).rule.smallest
+    )
+
+
 def test_an_image_without_a_cell_can_choose_nothing():
     with pytest.raises(ValueError, match="images with cells"):
         choose_rule([np.zeros((4, 4))], [np.zeros((4, 4), int)])

@@ -146,7 +146,7 @@ def _judged(
     """The network with the rule that the answers call for."""
     choice = None
     if probabilities and judged.cell_count():
-        choice = choose_rule(probabilities, judged.labels)
+        choice = choose_rule(probabilities, judged.labels, [*data.labels, *judged.labels])
     seen = (*map(fingerprint, data.images),)
     finder = CellFinder(result.model, percentiles, choice.rule if choice else Rule(), seen=seen)
     return Fit(finder, result, judged, probabilities, choice)

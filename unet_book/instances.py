@@ -24,19 +24,21 @@ __all__ = [
     "find_cells",
     "score",
     "choose_rule",
+    "sizes_to_try",
     "flood",
     "summits",
     "fill_holes",
 ]
 
-THRESHOLDS = (0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9)
-CORES = (None, 0.6, 0.7, 0.8, 0.9, 0.95, 0.98)
+THRESHOLDS = (0.3, 0.4, 0.5, 0.6, 0.7)
+CORES = (None, 0.6, 0.7, 0.8, 0.9, 0.95)
 WAISTS = (None, 1 / 32, 1 / 16, 1 / 8, 1 / 4)  # of the median true cell's radius
-SIZES = (0, 1 / 32, 1 / 16, 1 / 8, 1 / 4)  # of the median true cell
-GROWTHS = (0, 1, 2)
+SMALL = 0.05  # this share of the true cells is smaller than a small one
+SIZES = (0, 1 / 4, 1 / 2)  # of a small true cell
+GROWTHS = (0, 1)
 SMOOTH = 1.0  # px; a distance between pixels is a staircase, and every step a summit
 ROUNDING = 1e-6  # by which a mean of probabilities may leave [0, 1]
-WORTH = 0.005  # what a rule must score above a simpler one
+WORTH = 0.005  # what a rule must score above the plain one
 
 
 @dataclass(frozen=True)
@@ -185,12 +187,18 @@ def score(truth: Sequence[np.ndarray], cells: Sequence[np.ndarray]) -> float:
     return float(np.mean([f1(truth, cells, 0.5), f1(truth, cells, 0.7), seg(truth, cells)]))
 
 
-def choose_rule(probabilities: Sequence[np.ndarray], truth: Sequence[np.ndarray]) -> Choice:
+def choose_rule(
+    probabilities: Sequence[np.ndarray],
+    truth: Sequence[np.ndarray],
+    known: Sequence[np.ndarray] | None = None,
+) -> Choice:
     """The rule with the best `score` on images that the network was not trained on.
 
-    First the threshold, then threshold and core or threshold and waist together, then the smallest
-    size, then the growth, each with the best of what came before. A rule is taken only if it is
-    better than the simpler one by more than a chance of so few cells: half a hundredth.
+    Threshold, core or waist, and smallest size are tried together, each with each, and the growth
+    on the best. The plain rule stays if nothing is better by more than half a hundredth.
+
+    Few images choose, and the smallest cells of others may be smaller than theirs. So what is small
+    is judged by all cells that are known.
 
     Parameters
     ----------
@@ -198,6 +206,8 @@ def choose_rule(probabilities: Sequence[np.ndarray], truth: Sequence[np.ndarray]
         The network's answers.
     truth : sequence of ndarray of int, (H, W)
         Instance labels of the same images.
+    known : sequence of ndarray of int, (H, W), or None
+        Instance labels of all images that there are, those which trained among them. None: `truth`.
 
     Returns
     -------
@@ -210,33 +220,64 @@ def choose_rule(probabilities: Sequence[np.ndarray], truth: Sequence[np.ndarray]
         Where no true cell is on the images, or as `find_cells` and `score` do.
     """
     probabilities, truth = [*map(to_numpy, probabilities)], [*map(to_numpy, truth)]
-    median = _median_size(truth)
-    radius = (median / np.pi) ** 0.5
+    radius = (np.median(_sizes(truth)) / np.pi) ** 0.5
+    smallest_sizes = sizes_to_try(truth if known is None else known)
     tried: dict[Rule, float] = {}
-
-    def best_of(rules: Iterable[Rule], than: Rule) -> Rule:
-        for rule in rules:
-            if rule not in tried:
-                tried[rule] = score(truth, [find_cells(image, rule) for image in probabilities])
-        best = max(rules, key=tried.__getitem__)
-        return best if tried[best] > tried[than] + WORTH else than
-
-    rule = best_of([Rule(threshold) for threshold in THRESHOLDS], Rule())
-    cores = [Rule(t, core) for t in THRESHOLDS for core in CORES if core is None or core > t]
-    waists = [Rule(t, waist=share and share * radius) for t in THRESHOLDS for share in WAISTS]
-    rule = best_of(cores + waists, rule)
-    rule = best_of([replace(rule, smallest=round(share * median)) for share in SIZES], rule)
-    rule = best_of([replace(rule, grow=pixels) for pixels in GROWTHS], rule)
+    for outlines in _outlines(radius):
+        cells = [find_cells(image, outlines) for image in probabilities]
+        for smallest in smallest_sizes:
+            left = [_without_small(each, smallest) for each in cells]
+            tried[replace(outlines, smallest=smallest)] = score(truth, left)
+    best = max(tried, key=tried.__getitem__)
+    for rule in [replace(best, grow=pixels) for pixels in GROWTHS[1:]]:
+        tried[rule] = score(truth, [find_cells(image, rule) for image in probabilities])
+        best = rule if tried[rule] > tried[best] + WORTH else best
+    rule = best if tried[best] > tried[Rule()] + WORTH else Rule()
     return Choice(rule, tried[rule], list(tried.items()))
 
 
-def _median_size(labels: Iterable[np.ndarray]) -> float:
-    """Pixels of the cell in the middle, by size, of all images."""
+def sizes_to_try(labels: Iterable[np.ndarray]) -> list[int]:
+    """What a smallest size may be: none, a quarter and a half of a small cell.
+
+    One of twenty cells is smaller than a small one.
+
+    Parameters
+    ----------
+    labels : iterable of ndarray of int, (H, W)
+        Instance labels of all images that there are.
+
+    Returns
+    -------
+    list of int
+        Pixels.
+
+    Raises
+    ------
+    ValueError
+        If there is no cell.
+
+    Examples
+    --------
+    >>> sizes_to_try([np.repeat([[1, 2, 3]], 20, axis=0)])
+    [0, 5, 10]
+    """
+    small = np.quantile(_sizes(map(to_numpy, labels)), SMALL)
+    return [round(share * small) for share in SIZES]
+
+
+def _outlines(radius: float) -> list[Rule]:
+    """What is tried of threshold, core and waist."""
+    cores = [Rule(t, core) for t in THRESHOLDS for core in CORES if core is None or core > t]
+    return cores + [Rule(t, waist=share * radius) for t in THRESHOLDS for share in WAISTS[1:]]
+
+
+def _sizes(labels: Iterable[np.ndarray]) -> np.ndarray:
+    """Pixels of each cell of all images."""
     sizes = [np.bincount(cells[cells > 0])[1:] for cells in labels]
     sizes = np.concatenate([of_image[of_image > 0] for of_image in sizes])
     if not sizes.size:
         raise ValueError("a rule is chosen on images with cells, and these have none")
-    return float(np.median(sizes))
+    return sizes
 
 
 def _parts(probability: np.ndarray, threshold: float, core: float | None) -> np.ndarray:
