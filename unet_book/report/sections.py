@@ -195,8 +195,8 @@ def choosing(choice: Choice) -> str:
     beside = f", plain parts above one half {plain:.3f}" if plain is not None else ""
     return (
         f"{title}<p>{rule} This rule scores {choice.score:.3f}{beside}. "
-        f"{count(len(choice.tried), 'rule')} were tried, and one is taken only if it is better "
-        "than a simpler one by half a hundredth.</p>\n"
+        f"{count(len(choice.tried), 'rule')} were tried, and plain parts stay unless another is "
+        "better by half a hundredth.</p>\n"
         f'<div class="charts"><figure>{charts.threshold_chart(choice)}<figcaption>Each line is '
         "one height of the cores or one depth of the waists, and the gray one with dots does "
         "without. Scores far below the best are left out. The ring is what was chosen, with "
