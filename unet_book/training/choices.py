@@ -27,6 +27,9 @@ ANSWER = 196  # px a side that a tile answers: four cells of 50 px, or ten of 20
 GAP = 1 / 7  # sigma of the border term, as a share of the diameter
 LEAST_GAP, LARGEST_GAP = 2.0, 5.0  # px; the paper's is 5
 BENT = 0.05  # standard deviation of the elastic vectors over their spacing
+# Cells of one folder differ in size, and those to come will, too. In trials on 10 images kept from
+# 30, twice, the score of the best rule rose from 0.808 to 0.827 and from 0.756 to 0.764.
+ZOOM = 1.4
 # Twice the usual: images that come as they are differ more than slices of one stack. In a trial on
 # 12 images kept from 30, F1 at 0.5 and 0.7 rose from 0.884 and 0.807 to 0.889 and 0.815.
 GRAY = {"contrast": 0.4, "brightness": 0.2}
@@ -92,7 +95,7 @@ def recipe(diameter: float, largest: int | None = None, steps: int | None = None
         balance=False,
         w0=20.0,
         sigma=min(max(GAP * diameter, LEAST_GAP), LARGEST_GAP),
-        augmentation=Augmentation(sigma=BENT * (tile - 1) / 2, **GRAY),
+        augmentation=Augmentation(sigma=BENT * (tile - 1) / 2, zoom=ZOOM, **GRAY),
         measure_every=max(steps // 10, 1),
     )
 
