@@ -55,7 +55,7 @@ def test_cores_of_the_inside_are_cells_and_take_the_border():
     assert cells.max() == 2 and np.array_equal(cells > 0, block() > 0)
     assert (cells[block() == 1] == cells[7, 5]).all()
     assert not peers.cells_of(answer, 0.5, 0.5, 65).any()
-    assert peers.choose_levels([answer], [block()])[2] == 0
+    assert peers.choose_levels([answer], [block()], [block()])[2] == 0
 
 
 def test_a_forest_learns_bright_from_dark():
