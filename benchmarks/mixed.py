@@ -49,7 +49,8 @@ def trained(data: Stack, held_out: Stack, percentiles: tuple | None, seed: int, 
     how = {"seed": seed, "device": "cpu", "progress": False}
     found = fit(data, held_out, preset, percentiles, **how)
     maps = [np.rint(255 * answer).astype(np.uint8) for answer in found.probabilities]
-    rule = choose_rule([answer / 255 for answer in maps], held_out.labels).rule
+    known = [*data.labels, *held_out.labels]
+    rule = choose_rule([answer / 255 for answer in maps], held_out.labels, known).rule
     return {
         "preset": asdict(preset),
         "seed": seed,

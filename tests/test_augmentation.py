@@ -263,7 +263,7 @@ def test_an_image_much_smaller_than_the_tile_is_mirrored_until_it_fills_it():
 
 @given(seeds, st.floats(0, 0.99), st.floats(0, 2))
 def test_gray_values_stay_in_their_range(seed, contrast, brightness):
-    how = Augmentation(contrast=contrast, brightness=brightness)
+    how = Augmentation(contrast=contrast, brightness=brightness, noise=0.3)
     gray = change_gray_values(texture(9, 9), how, seeded(seed))
     assert gray.dtype == torch.float32 and 0 <= gray.min() and gray.max() <= 1
 
@@ -273,6 +273,25 @@ def test_gray_values_move_within_their_bounds(seed, contrast, brightness):
     image, how = texture(9, 9), Augmentation(contrast=contrast, brightness=brightness)
     moved = (change_gray_values(image, how, seeded(seed)) - image).abs()
     assert (moved <= contrast * (image - 0.5).abs() + brightness + 1e-6).all()
+
+
+def test_noise_has_every_strength_up_to_the_most_and_no_mean():
+    how, generator = Augmentation(contrast=0, brightness=0, noise=0.05), seeded()
+    flat = torch.full((40, 40), 0.5)
+    noises = torch.stack([change_gray_values(flat, how, generator) for _ in range(300)]) - 0.5
+    spreads = noises.flatten(1).std(1)
+    assert spreads.min() < 0.002 and 0.047 < spreads.max() < 0.054
+    assert abs(spreads.mean() - 0.025) < 0.003 and abs(noises.mean()) < 2e-4
+    beside = (noises[:, 1:] * noises[:, :-1]).mean() / noises.pow(2).mean()
+    assert abs(beside) < 0.01  # pixels know nothing of each other
+
+
+def test_noise_takes_as_many_numbers_for_any_image():
+    """Processes pass over each other's tiles with an image of one pixel."""
+    how, generators = Augmentation(noise=0.1), [seeded(), seeded()]
+    change_gray_values(texture(9, 9), how, generators[0])
+    change_gray_values(torch.zeros(()), how, generators[1])
+    assert torch.equal(*(generator.get_state() for generator in generators))
 
 
 @given(seeds)
@@ -316,7 +335,7 @@ def test_global_random_state_is_neither_read_nor_set():
 # Errors
 
 
-@pytest.mark.parametrize("name", ["rotation", "sigma", "contrast", "brightness"])
+@pytest.mark.parametrize("name", ["rotation", "sigma", "contrast", "brightness", "noise"])
 @pytest.mark.parametrize("value", [-0.1, math.nan, math.inf])
 def test_numbers_below_zero_or_not_finite_are_named(name, value):
     with pytest.raises(ValueError, match=f"{name} must be 0 or more, and finite: {value}"):

@@ -52,11 +52,12 @@ def flat(model):
 @pytest.mark.parametrize(
     "size, how",
     [
+        ((64, 72), Augmentation(zoom=1.5, noise=0.1)),
         ((64, 72), Augmentation()),
         ((64, 72), Augmentation.none()),
         ((30, 90), Augmentation(grid=5)),  # no room for the tile along the rows
     ],
-    ids=["all", "shift", "small"],
+    ids=["all", "usual", "shift", "small"],
 )
 def test_passing_over_a_tile_draws_the_numbers_that_making_it_would_draw(size, how):
     made, passed = (torch.Generator().manual_seed(7) for _ in range(2))

@@ -80,6 +80,9 @@ class Augmentation:
     zoom : float
         The tile is enlarged or reduced by a factor between 1 / zoom and zoom, whose logarithm is
         uniform; 1 leaves its size. The paper has none.
+    noise : float
+        Gaussian noise with a standard deviation in [0, noise] is added to the gray values. The
+        paper has none.
 
     Raises
     ------
@@ -95,6 +98,7 @@ class Augmentation:
     contrast: float = 0.2
     brightness: float = 0.1
     zoom: float = 1.0
+    noise: float = 0.0
 
     def __post_init__(self) -> None:
         for field in fields(self):  # numbers of NumPy's own can't be saved as JSON
@@ -103,7 +107,7 @@ class Augmentation:
                 object.__setattr__(self, field.name, value.item())
         whole_number("grid", self.grid, least=2)
         check_kinds(self)
-        for name in ("rotation", "sigma", "contrast", "brightness"):
+        for name in ("rotation", "sigma", "contrast", "brightness", "noise"):
             if not 0 <= getattr(self, name) < math.inf:
                 raise ValueError(f"{name} must be 0 or more, and finite: {getattr(self, name)}")
         if self.contrast >= 1:
@@ -171,14 +175,14 @@ def tile_coordinates(
 
 
 def change_gray_values(image: Tensor, how: Augmentation, generator: torch.Generator) -> Tensor:
-    """An image with random contrast and brightness, kept in [0, 1] (Section 3.1).
+    """An image with random contrast, brightness and noise, kept in [0, 1] (Section 3.1).
 
     Parameters
     ----------
     image : Tensor, any shape, float
         In [0, 1].
     how : Augmentation
-        Its `contrast` and `brightness`.
+        Its `contrast`, `brightness` and `noise`.
     generator : torch.Generator
         On the CPU.
 
@@ -194,13 +198,22 @@ def change_gray_values(image: Tensor, how: Augmentation, generator: torch.Genera
     """
     contrast = _uniform(1 - how.contrast, 1 + how.contrast, generator)
     brightness = _uniform(-how.brightness, how.brightness, generator)
-    if contrast == 1 and brightness == 0:
+    if contrast == 1 and brightness == 0 and how.noise == 0:
         return image
     if image.device.type == "cpu":
         low, high = (extreme.item() for extreme in image.detach().aminmax())
         if low < -1e-3 or high > 1 + 1e-3:
             raise ValueError(f"gray values lie in [0, 1], not in [{low:.3g}, {high:.3g}]")
-    return ((image - 0.5) * contrast + 0.5 + brightness).clamp(0, 1)
+    changed = (image - 0.5) * contrast + 0.5 + brightness
+    return (changed + _noise(image, how.noise, generator) if how.noise else changed).clamp(0, 1)
+
+
+def _noise(image: Tensor, most: float, generator: torch.Generator) -> Tensor:
+    """Noise for an image; of the generator two numbers are taken, however large the image is."""
+    spread = _uniform(0, most, generator)
+    seed = torch.randint(2**63 - 1, (), generator=generator).item()
+    own = torch.Generator(image.device).manual_seed(seed)
+    return spread * torch.randn(image.shape, generator=own, dtype=image.dtype, device=image.device)
 
 
 def random_tile(
