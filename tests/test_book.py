@@ -5,11 +5,13 @@ import functools
 import http.server
 import pkgutil
 import re
+import sys
 import threading
 from importlib.util import find_spec
 from pathlib import Path
 from urllib.parse import urlsplit
 
+import nbformat
 import pytest
 import yaml
 from conftest import without
@@ -18,6 +20,10 @@ import unet_book
 import unet_book.pages
 
 ROOT = Path(__file__).parent.parent
+sys.path.insert(0, str(ROOT / "tools"))
+
+import number_chapters  # noqa: E402
+
 HTML = ROOT / "_build" / "html"
 CONFIG = yaml.safe_load((ROOT / "_config.yml").read_text(encoding="utf-8"))
 TOC = yaml.safe_load((ROOT / "_toc.yml").read_text(encoding="utf-8"))
@@ -62,6 +68,52 @@ def test_launch_button_opens_this_notebook_of_this_repository(page):
     slug = repository["url"].removeprefix("https://github.com/")
     colab = CONFIG["launch_buttons"]["colab_url"]
     assert f'href="{colab}/github/{slug}/blob/{repository["branch"]}/{page}.ipynb"' in html(page)
+
+
+# ---- numbers
+
+
+NUMBERS = number_chapters.chapters()
+NOTEBOOKS = sorted((ROOT / "book").glob("*.ipynb"))
+
+
+def words(path):
+    """The texts of a notebook's markdown cells, without code."""
+    cells = nbformat.read(path, as_version=4).cells
+    texts = [cell.source for cell in cells if cell.cell_type == "markdown"]
+    return [re.sub(r"```.*?```|`[^`]+`", "", text, flags=re.DOTALL) for text in texts]
+
+
+def test_chapters_are_numbered_from_one_without_a_gap():
+    assert [*NUMBERS.values()] == [*range(1, len(NUMBERS) + 1)]
+    for name, number in NUMBERS.items():
+        page = html(f"book/{name}")
+        assert f'<h1><span class="section-number">{number}\u2002</span>' in page
+        for kind in ("Fig.", "Exercise"):
+            found = re.findall(rf'"caption-number">{kind} ([\d.]+) ', page)
+            assert found and found == [f"{number}.{k}" for k in range(1, len(found) + 1)]
+
+
+@pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda path: path.stem)
+def test_every_chapter_that_is_named_is_a_link_with_its_number(path):
+    for text in words(path):
+        assert number_chapters.numbered(text, NUMBERS) == text
+        unlinked = re.sub(r"\[[Cc]hapter \d+\]\(\w+\.ipynb[^)]*\)", "", text)
+        assert not re.search(r"[Cc]hapters? \d", unlinked), text
+
+
+@pytest.mark.parametrize("page", PAGES)
+def test_a_link_to_a_chapter_says_the_number_of_its_target(page):
+    links = re.findall(r'<a [^>]*href="(\w+)\.html"[^>]*>(?:<[^>]*>)*[Cc]hapter (\d+)<', html(page))
+    assert [number for _, number in links] == [str(NUMBERS[target]) for target, _ in links]
+
+
+def test_a_link_is_given_the_number_of_its_target():
+    text = "see [Chapter 99](05_energy.ipynb), [chapter 1](09_training.ipynb#limit) and chapter 7"
+    expected = text.replace("99", "5").replace("chapter 1]", "chapter 9]")
+    assert number_chapters.numbered(text, NUMBERS) == expected
+    with pytest.raises(KeyError, match="claims"):
+        number_chapters.numbered("[chapter 3](claims.ipynb)", NUMBERS)
 
 
 def public(room):

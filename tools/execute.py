@@ -16,6 +16,7 @@ import nbformat
 from nbclient import NotebookClient
 from nbclient.exceptions import CellExecutionError
 from nbformat import NotebookNode
+from number_chapters import chapters, numbered
 
 TIMEOUT = 600  # seconds for one cell
 NOTEBOOK_KEYS = {"mystnb", "accelerator", "colab"}
@@ -52,6 +53,8 @@ def normalize(notebook: NotebookNode) -> NotebookNode:
     for number, cell in enumerate(notebook.cells):
         cell.setdefault("id", f"cell-{number}")
         cell.metadata = keep(cell.metadata, CELL_KEYS)
+        if cell.cell_type == "markdown":
+            cell.source = numbered(cell.source, chapters())
         if cell.cell_type != "code":
             continue
         cell.outputs = join_streams(cell.outputs)

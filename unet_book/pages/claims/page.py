@@ -95,9 +95,14 @@ def _item(finding: Finding) -> str:
         f'<div><p class="verdict">{finding.verdict}</p>'
         f'<small class="numbers">{html.escape(_numbers(finding))}</small>'
         f"<small>{claim.section}. Shown in "
-        f'<a href="{CHAPTERS[claim.chapter]}.html">chapter {claim.chapter}</a>, '
+        f'<a href="{CHAPTERS[claim.chapter]}.html">{_place(claim.chapter)}</a>, '
         f"checked by <code>{_checker(claim.check)}</code></small></div></li>"
     )
+
+
+def _place(chapter: int) -> str:
+    """What a link to a chapter says."""
+    return f"chapter {chapter}" if chapter else "the first page"
 
 
 def _numbers(finding: Finding) -> str:
