@@ -1,8 +1,8 @@
 """Code that a first reading can do without stands folded behind what it makes.
 
-A cell whose source is hidden shows its output first, and below it a line that says what is behind:
-"Code for Fig. 5.1". The set-up cell, the first of each chapter, follows the lead figure. A cell that
-only shows the source of a function of the package shows that, and not its own one line.
+A cell whose source is hidden shows its output first, and below it a line that says what is behind,
+"Code for Fig. 5.1". The set-up cell, the first of each chapter, follows the lead figure. A cell
+that only shows the source of a function of the package shows that, and not its own one line.
 """
 
 import re

@@ -28,7 +28,7 @@ FACES = [  # package, file, family, weight, style
     ),
 ]
 # ASCII and Western European letters, Greek, dashes and quotes, arrows, mathematics.
-CHARACTERS = "U+20-7E,U+A0-17F,U+391-3C9,U+2010-2026,U+2030-203A,U+2070-208E,U+2190-21D4,U+2200-22A5"
+CHARACTERS = "20-7E,A0-17F,391-3C9,2010-2026,2030-203A,2070-208E,2190-21D4,2200-22A5"
 
 
 def make(app: Sphinx) -> None:
@@ -41,11 +41,13 @@ def make(app: Sphinx) -> None:
     for package, file, family, weight, style in FACES:
         target = folder / Path(file).with_suffix(".woff2").name
         source = files(package) / file
-        if not target.exists():
-            cut(source, target) if target.name != Path(file).name else copy_asset_file(source, target)
+        if source.suffix == ".woff2":
+            copy_asset_file(source, target)
+        elif not target.exists():
+            cut(source, target)
         rules.append(
-            f'@font-face {{ font-family: "{family}"; src: url(faces/{target.name}) format("woff2"); '
-            f"font-weight: {weight}; font-style: {style}; font-display: swap; }}"
+            f'@font-face {{ font-family: "{family}"; font-weight: {weight}; font-style: {style}; '
+            f'font-display: swap; src: url(faces/{target.name}) format("woff2"); }}'
         )
     (folder.parent / "faces.css").write_text("\n".join(rules) + "\n", encoding="utf-8")
 
@@ -55,7 +57,7 @@ def cut(source: Path, target: Path) -> None:
     options = subset.Options(flavor="woff2", layout_features=["kern", "liga", "mark"])
     font = subset.load_font(source, options)
     subsetter = subset.Subsetter(options)
-    subsetter.populate(unicodes=subset.parse_unicodes(CHARACTERS.replace("U+", "")))
+    subsetter.populate(unicodes=subset.parse_unicodes(CHARACTERS))
     subsetter.subset(font)
     subset.save_font(font, target, options)
 

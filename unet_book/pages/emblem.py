@@ -156,9 +156,8 @@ def _arrows(boxes: list[Box], depth: int, labels: bool, lit: Collection[str]) ->
     for level, cut in enumerate(crop_offsets(depth)):
         left, right = levels[level][-1], levels[-1 - level][0]
         says = f"copied, {cut} pixels cut off each side"
-        drawn.append(
-            _arrow("skip", says, f"M{left.right + 3:.1f} {right.upper:.1f}", right.upper, right, lit)
-        )
+        start = f"M{left.right + 3:.1f} {right.upper:.1f}"
+        drawn.append(_arrow("skip", says, start, right.upper, right, lit))
     if labels:
         ends = [group[0] if k <= depth else group[-1] for k, group in enumerate(levels)]
         drawn += [
