@@ -11,7 +11,7 @@ from itertools import groupby
 
 from unet_book.sizes import crop_offsets, feature_map_sizes
 
-__all__ = ["drawn_u", "PARTS"]
+__all__ = ["drawn_u"]
 
 PARTS = ("input", "down", "bottom", "skip", "up", "output")  # what may be lit
 GAP, STEP = 9, 26  # px between boxes of a level, and from a level to the next along the rows
@@ -19,7 +19,7 @@ ROOM = 22  # px between the levels, up and down
 
 
 @dataclass(frozen=True)
-class Box:
+class _Box:
     """A map: which part of the network it is, its level, channels, side, and where it is drawn."""
 
     part: str
@@ -107,7 +107,7 @@ def drawn_u(
     )
 
 
-def _boxes(tile: int, depth: int, base: int, classes: int) -> Iterator[Box]:
+def _boxes(tile: int, depth: int, base: int, classes: int) -> Iterator[_Box]:
     """All maps, from the image to the answer."""
     path = feature_map_sizes(tile, depth)
     high = {level: 8 + 76 * (path[level][0] / tile) ** 0.75 for level in range(depth + 1)}
@@ -129,12 +129,12 @@ def _boxes(tile: int, depth: int, base: int, classes: int) -> Iterator[Box]:
         for name, count, side in maps:
             wide = 3 + 15 * (count / (base * 2**depth)) ** 0.5
             tall = 8 + 76 * (side / tile) ** 0.75
-            yield Box(name, level, count, side, x, tops[level], wide, tall)
+            yield _Box(name, level, count, side, x, tops[level], wide, tall)
             x += wide + GAP
         x += STEP - GAP
 
 
-def _box(box: Box, labels: bool, lit: bool) -> str:
+def _box(box: _Box, labels: bool, lit: bool) -> str:
     """A map with its numbers."""
     number = (
         f'<text x="{box.x + box.width / 2:.1f}" y="{box.y - 4:.1f}">{box.channels}</text>'
@@ -149,7 +149,7 @@ def _box(box: Box, labels: bool, lit: bool) -> str:
     )
 
 
-def _arrows(boxes: list[Box], depth: int, labels: bool, lit: Collection[str]) -> str:
+def _arrows(boxes: list[_Box], depth: int, labels: bool, lit: Collection[str]) -> str:
     """Poolings, up-convolutions and skips, and the sides beside the levels."""
     levels = [list(group) for _, group in groupby(boxes, lambda box: box.level)]
     drawn = [_turn(here[-1], there[0], lit) for here, there in zip(levels, levels[1:])]
@@ -168,7 +168,7 @@ def _arrows(boxes: list[Box], depth: int, labels: bool, lit: Collection[str]) ->
     return "".join(drawn)
 
 
-def _turn(box: Box, to: Box, lit: Collection[str]) -> str:
+def _turn(box: _Box, to: _Box, lit: Collection[str]) -> str:
     """From the last map of a level down or up to the first of the next."""
     kind, says = ("down", "pooled") if to.level > box.level else ("up", "twice as large")
     end = to.middle if kind == "down" else to.lower
@@ -176,7 +176,7 @@ def _turn(box: Box, to: Box, lit: Collection[str]) -> str:
     return _arrow(kind, says, f"M{box.x + box.width / 2:.1f} {start:.1f}V{end:.1f}", end, to, lit)
 
 
-def _arrow(kind: str, says: str, path: str, y: float, to: Box, lit: Collection[str]) -> str:
+def _arrow(kind: str, says: str, path: str, y: float, to: _Box, lit: Collection[str]) -> str:
     """A path to the left side of a map, with its head."""
     tip = to.x - 2
     return (
