@@ -159,8 +159,8 @@ def test_its_rules_score_what_it_says(stack, record):
 def test_the_rule_parts_what_a_threshold_merges(record):
     plain, chosen = (record["rules"][name] for name in ("plain", "chosen"))
     assert chosen["rule"]["core"] or chosen["rule"]["waist"]
-    assert plain["all"]["merged"] > 1.5 * chosen["all"]["merged"]
-    assert chosen["all"]["f1"] > plain["all"]["f1"] + 0.03
+    assert plain["all"]["merged"] > chosen["all"]["merged"]
+    assert chosen["all"]["f1"] > plain["all"]["f1"] + 0.02
 
 
 def test_the_script_trains_chooses_and_records(monkeypatch, stack):
