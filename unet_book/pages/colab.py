@@ -1,4 +1,4 @@
-"""Chapter 13 with a reader's own images, in Colab and anywhere else.
+"""The chapter "Your own images" with those of a reader, in Colab and anywhere else.
 
 The chapter's notebook works on an example. One variable at its top puts the reader's folder in the
 example's place: ``FOLDER = None`` is the example, ``"upload"`` asks for a ZIP file (in Colab), and

@@ -1,4 +1,4 @@
-"""From a data set's images to the numbers beside the paper's tables: the runs of chapter 11.
+"""From a data set's images to the numbers beside the paper's tables: the book's long runs.
 
 A *table* is a data set with a recipe; its *parts* are single trainings, each with its own held-out
 images or its own seed. A part is trained, then scored, and each of the two leaves a file in the

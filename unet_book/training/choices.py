@@ -51,7 +51,7 @@ SECOND_CORE = 0.85  # what each core after the first adds
 
 
 def recipe(diameter: float, largest: int | None = None, steps: int | None = None) -> Preset:
-    """The recipe for images with cells of this size; what was tried is told in chapter 13.
+    """The recipe for images with cells of this size; the chapter on one's own images tells why.
 
     Parameters
     ----------

@@ -1,4 +1,4 @@
-"""Chapter 3, The architecture."""
+"""Exercises of the chapter "The architecture"."""
 
 from collections.abc import Callable
 
@@ -13,7 +13,7 @@ __all__ = ["largest_answer", "up_convolution", "zeros_reach"]
 
 
 def largest_answer(answer: float) -> Verdict:
-    """Chapter 3: the answer of the largest tile that fits into an image of 1024 pixels.
+    """The answer of the largest tile that fits into an image of 1024 pixels.
 
     Parameters
     ----------
@@ -40,7 +40,7 @@ def largest_answer(answer: float) -> Verdict:
 
 
 def up_convolution(function: Callable) -> Verdict:
-    """Chapter 3: an up-convolution (C, H, W) -> (O, 2H, 2W) out of one matrix product.
+    """An up-convolution (C, H, W) -> (O, 2H, 2W) out of one matrix product.
 
     Parameters
     ----------
@@ -107,7 +107,7 @@ def _what_is_wrong(
 
 
 def zeros_reach(answer: float) -> Verdict:
-    """Chapter 3: the share of a padded network's answer, 512 x 512, that zeros can reach.
+    """The share of a padded network's answer, 512 x 512, that zeros can reach.
 
     Parameters
     ----------

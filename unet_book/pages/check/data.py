@@ -1,4 +1,4 @@
-"""Chapter 2, The data."""
+"""Exercises of the chapter "The data"."""
 
 import math
 from collections.abc import Callable
@@ -14,7 +14,7 @@ PIXELS, LENGTH = 30 * 512**2, 10  # of the first exercise
 
 
 def independent_pixels(answer: float) -> Verdict:
-    """Chapter 2: what 30 images are worth whose correlation falls as exp(-r / 10 px).
+    """What 30 images are worth whose correlation falls as exp(-r / 10 px).
 
     Parameters
     ----------
@@ -49,7 +49,7 @@ def independent_pixels(answer: float) -> Verdict:
 
 
 def touching_cells(function: Callable) -> Verdict:
-    """Chapter 2: how many cells of a label image share an edge with another cell.
+    """How many cells of a label image share an edge with another cell.
 
     Parameters
     ----------
@@ -136,7 +136,7 @@ def _contacts(labels: np.ndarray) -> tuple[int, int]:
 
 
 def honest_square(answer: float) -> Verdict:
-    """Chapter 2: the smallest square of a checkerboard split on which copying is no help.
+    """The smallest square of a checkerboard split on which copying is no help.
 
     Parameters
     ----------

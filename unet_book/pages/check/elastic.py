@@ -1,4 +1,4 @@
-"""Chapter 7, Elastic deformation."""
+"""Exercises of the chapter "Elastic deformation"."""
 
 import math
 from collections.abc import Callable
@@ -22,7 +22,7 @@ __all__ = ["between_four_vectors", "nearest_labels", "folding_sigma"]
 
 
 def between_four_vectors(answer: float) -> Verdict:
-    """Chapter 7: the standard deviation midway between four vectors, with natural ends.
+    """The standard deviation midway between four vectors, with natural ends.
 
     Parameters
     ----------
@@ -62,7 +62,7 @@ def between_four_vectors(answer: float) -> Verdict:
 
 
 def nearest_labels(function: Callable) -> Verdict:
-    """Chapter 7: labels (H, W) read at places (2, h, w), mirrored outside.
+    """Labels (H, W) read at places (2, h, w), mirrored outside.
 
     Parameters
     ----------
@@ -163,7 +163,7 @@ def _others(labels: np.ndarray, places: np.ndarray) -> dict[str, np.ndarray]:
 
 
 def folding_sigma(answer: float, at_188: float | None = None) -> Verdict:
-    """Chapter 7: the sigma at which half of the fields fold somewhere, at 92 px and at 188.
+    """The sigma at which half of the fields fold somewhere, at 92 px and at 188.
 
     Parameters
     ----------

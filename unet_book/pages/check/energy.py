@@ -1,4 +1,4 @@
-"""Chapter 5, The energy."""
+"""Exercises of the chapter "The energy"."""
 
 import math
 from collections.abc import Callable
@@ -21,7 +21,7 @@ __all__ = ["double_softmax_floor", "weighted_energy", "half_contour"]
 
 
 def double_softmax_floor(answer: float) -> Verdict:
-    """Chapter 5: the smallest loss of a pixel with three classes after two softmaxes.
+    """The smallest loss of a pixel with three classes after two softmaxes.
 
     Parameters
     ----------
@@ -54,7 +54,7 @@ def double_softmax_floor(answer: float) -> Verdict:
 
 
 def weighted_energy(function: Callable) -> Verdict:
-    """Chapter 5: the normalized energy of logits, target and weights, with ignored pixels.
+    """The normalized energy of logits, target and weights, with ignored pixels.
 
     Parameters
     ----------
@@ -152,7 +152,7 @@ def _mistake(
 
 
 def half_contour(answer: float) -> Verdict:
-    """Chapter 5: how many pixels outward weight 8 moves the contour of a rim of sigma = 2.
+    """How many pixels outward weight 8 moves the contour of a rim of sigma = 2.
 
     Parameters
     ----------

@@ -1,4 +1,4 @@
-"""Chapter 4, Initialization."""
+"""Exercises of the chapter "Initialization"."""
 
 import math
 from collections.abc import Callable
@@ -21,7 +21,7 @@ __all__ = ["up_convolution_std", "fan_in", "without_maximum"]
 
 
 def up_convolution_std(answer: float) -> Verdict:
-    """Chapter 4: the paper's standard deviation for a 4 x 4 up-convolution of 1024 channels.
+    """The paper's standard deviation for a 4 x 4 up-convolution of 1024 channels.
 
     Parameters
     ----------
@@ -54,7 +54,7 @@ def up_convolution_std(answer: float) -> Verdict:
 
 
 def fan_in(function: Callable) -> Verdict:
-    """Chapter 4: N of a convolution or a transposed convolution, with groups and strides.
+    """N of a convolution or a transposed convolution, with groups and strides.
 
     Parameters
     ----------
@@ -115,7 +115,7 @@ def _hint(layer: nn.Module, answer: float) -> str:
 
 
 def without_maximum(answer: float) -> Verdict:
-    """Chapter 4: the logits' mean square where pooling takes one pixel of four, at depth 4.
+    """The logits' mean square where pooling takes one pixel of four, at depth 4.
 
     Parameters
     ----------

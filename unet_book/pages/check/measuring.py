@@ -1,4 +1,4 @@
-"""Chapter 10, Measuring."""
+"""Exercises of the chapter "Measuring"."""
 
 from collections.abc import Callable
 from functools import cache
@@ -13,7 +13,7 @@ __all__ = ["wall_through_cell", "merged_cells", "dearest_pixel"]
 
 
 def wall_through_cell(answer: float) -> Verdict:
-    """Chapter 10: the Rand error of a wall one pixel thick through the middle of 10 x 10 pixels.
+    """The Rand error of a wall one pixel thick through the middle of 10 x 10 pixels.
 
     Parameters
     ----------
@@ -49,7 +49,7 @@ def wall_through_cell(answer: float) -> Verdict:
 
 
 def merged_cells(function: Callable) -> Verdict:
-    """Chapter 10: how many true cells share their match, as SEG defines it, with another one.
+    """How many true cells share their match, as SEG defines it, with another one.
 
     Parameters
     ----------
@@ -169,7 +169,7 @@ def _opened() -> tuple[np.ndarray, np.ndarray, np.ndarray]:
 
 
 def dearest_pixel(answer: float) -> Verdict:
-    """Chapter 10: the largest Rand error that one opened membrane pixel of a phantom costs.
+    """The largest Rand error that one opened membrane pixel of a phantom costs.
 
     Parameters
     ----------

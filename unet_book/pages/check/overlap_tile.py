@@ -1,4 +1,4 @@
-"""Chapter 8, Overlap-tile."""
+"""Exercises of the chapter "Overlap-tile"."""
 
 from collections.abc import Callable
 from functools import cache
@@ -19,7 +19,7 @@ TOO_FAR = (
 
 
 def exact_tiles(answer: float) -> Verdict:
-    """Chapter 8: how many tiles of 572 answer an image of 1160 x 1160 pixels without a seam.
+    """How many tiles of 572 answer an image of 1160 x 1160 pixels without a seam.
 
     Parameters
     ----------
@@ -48,7 +48,7 @@ def exact_tiles(answer: float) -> Verdict:
 
 
 def mirrored_window(function: Callable) -> Verdict:
-    """Chapter 8: a square window of an image, mirrored wherever it lies outside of it.
+    """A square window of an image, mirrored wherever it lies outside of it.
 
     Parameters
     ----------
@@ -126,7 +126,7 @@ def _jury() -> np.ndarray:
 
 
 def unanimous(answer: float) -> Verdict:
-    """Chapter 8: the share of pixels on which the network's eight phases agree.
+    """The share of pixels on which the network's eight phases agree.
 
     Parameters
     ----------

@@ -1,4 +1,4 @@
-"""Chapter 13, Your own images."""
+"""Exercises of the chapter "Your own images"."""
 
 from collections.abc import Callable
 from functools import cache
@@ -13,7 +13,7 @@ __all__ = ["one_merger", "large_enough", "honest_rule"]
 
 
 def one_merger(answer: float) -> Verdict:
-    """Chapter 13: F1 where two cells of ten are found as one, and the others perfectly.
+    """F1 where two cells of ten are found as one, and the others perfectly.
 
     Parameters
     ----------
@@ -50,7 +50,7 @@ def one_merger(answer: float) -> Verdict:
 
 
 def large_enough(function: Callable) -> Verdict:
-    """Chapter 13: the cells with at least so many pixels, numbered anew in their old order.
+    """The cells with at least so many pixels, numbered anew in their old order.
 
     Parameters
     ----------
@@ -120,7 +120,7 @@ def _what_is_wrong(
 
 
 def honest_rule(answer: float) -> Verdict:
-    """Chapter 13: F1 of the four held-out images, each by the rule that the others choose.
+    """F1 of the four held-out images, each by the rule that the others choose.
 
     Parameters
     ----------

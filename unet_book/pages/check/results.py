@@ -1,4 +1,4 @@
-"""Chapter 11, The paper's numbers, again."""
+"""Exercises of the chapter "The paper's numbers, again"."""
 
 import math
 from collections.abc import Callable
@@ -12,7 +12,7 @@ __all__ = ["wider_interval", "honest_score", "surely_gained"]
 
 
 def wider_interval(answer: float) -> Verdict:
-    """Chapter 11: how many times as wide as Student's the interval of ten folds should be.
+    """How many times as wide as Student's the interval of ten folds should be.
 
     Parameters
     ----------
@@ -46,7 +46,7 @@ def wider_interval(answer: float) -> Verdict:
 
 
 def honest_score(function: Callable) -> Verdict:
-    """Chapter 11: the held-out score at the threshold that is best on the training slices.
+    """The held-out score at the threshold that is best on the training slices.
 
     Parameters
     ----------
@@ -102,7 +102,7 @@ def _what_is_wrong(
 
 
 def surely_gained(answer: float) -> Verdict:
-    """Chapter 11: the lower end of the interval of what averaging gains in V_Rand, in pairs.
+    """The lower end of the interval of what averaging gains in V_Rand, in pairs.
 
     Parameters
     ----------

@@ -1,4 +1,4 @@
-"""Chapter 9, Training on a GPU."""
+"""Exercises of the chapter "Training on a GPU"."""
 
 from collections.abc import Callable
 from functools import cache
@@ -17,7 +17,7 @@ GIB = 2**30
 
 
 def momentum_limit(answer: float) -> Verdict:
-    """Chapter 9: the rate from which momentum 0.9 runs away where plain steps do from 0.02 on.
+    """The rate from which momentum 0.9 runs away where plain steps do from 0.02 on.
 
     Parameters
     ----------
@@ -49,7 +49,7 @@ def momentum_limit(answer: float) -> Verdict:
 
 
 def heavy_ball(function: Callable) -> Verdict:
-    """Chapter 9: SGD with momentum, PyTorch's order, with a learning rate for each step.
+    """SGD with momentum, PyTorch's order, with a learning rate for each step.
 
     Parameters
     ----------
@@ -153,7 +153,7 @@ def _most(room: int, precision: str = "fp32") -> int:
 
 
 def tiles_at_once(answer: float) -> Verdict:
-    """Chapter 9: how many tiles of 572 are in a step within 14 GiB, in fp32 with SGD.
+    """How many tiles of 572 are in a step within 14 GiB, in fp32 with SGD.
 
     Parameters
     ----------

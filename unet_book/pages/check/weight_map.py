@@ -1,4 +1,4 @@
-"""Chapter 6, The weight map."""
+"""Exercises of the chapter "The weight map"."""
 
 import math
 from collections.abc import Callable
@@ -13,7 +13,7 @@ __all__ = ["widest_gap", "two_nearest_in_row", "half_in_gaps"]
 
 
 def widest_gap(answer: float) -> Verdict:
-    """Chapter 6: the widest straight gap, in pixels, in which the term is at least 1.
+    """The widest straight gap, in pixels, in which the term is at least 1.
 
     Parameters
     ----------
@@ -44,7 +44,7 @@ def widest_gap(answer: float) -> Verdict:
 
 
 def two_nearest_in_row(function: Callable) -> Verdict:
-    """Chapter 6: for each pixel of a row of labels, the distances to its two nearest cells.
+    """For each pixel of a row of labels, the distances to its two nearest cells.
 
     Parameters
     ----------
@@ -132,7 +132,7 @@ def _one_sided(row: np.ndarray) -> np.ndarray:
 
 
 def half_in_gaps(answer: float) -> Verdict:
-    """Chapter 6: the w_0 at which the gaps of the nuclei's training part weigh half of it all.
+    """The w_0 at which the gaps of the nuclei's training part weigh half of it all.
 
     Parameters
     ----------

@@ -1,4 +1,4 @@
-"""Chapter 1, What U-Net answers."""
+"""Exercises of the chapter "What U-Net answers"."""
 
 from collections.abc import Callable
 
@@ -21,7 +21,7 @@ __all__ = ["window_ratio", "majority_error", "exact_shifts"]
 
 
 def window_ratio(answer: float) -> Verdict:
-    """Chapter 1: the work of five layers on a sliding window, over that of one pass.
+    """The work of five layers on a sliding window, over that of one pass.
 
     Parameters
     ----------
@@ -49,7 +49,7 @@ def window_ratio(answer: float) -> Verdict:
 
 
 def majority_error(function: Callable) -> Verdict:
-    """Chapter 1: the error of guessing the most frequent class, with pixels that nobody marked.
+    """The error of guessing the most frequent class, with pixels that nobody marked.
 
     Parameters
     ----------
@@ -92,7 +92,7 @@ def majority_error(function: Callable) -> Verdict:
 
 
 def exact_shifts(answer: object) -> Verdict:
-    """Chapter 1: the shifts, of 1 to 16 pixels, that a U-Net of depth 3 follows exactly.
+    """The shifts, of 1 to 16 pixels, that a U-Net of depth 3 follows exactly.
 
     Parameters
     ----------

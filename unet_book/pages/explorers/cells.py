@@ -1,4 +1,4 @@
-"""Chapter 13: what a threshold, cores or waists, and a smallest size make of probabilities."""
+"""What a threshold, cores or waists, and a smallest size make of probabilities."""
 
 import base64
 import io

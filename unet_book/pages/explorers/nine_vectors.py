@@ -1,4 +1,4 @@
-"""Chapter 7: nine vectors, and what they do to an image, its labels and a grid."""
+"""Nine vectors, and what they do to an image, its labels and a grid."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Chapter 2: how many of the pixels that one takes are news."""
+"""How many of the pixels that one takes are news."""
 
 from IPython.display import HTML
 

@@ -1,4 +1,4 @@
-"""Chapter 4: how large the signal is in each layer, by the theory of `unet_book.initialization`."""
+"""How large the signal is in each layer, by the theory of `unet_book.initialization`."""
 
 from IPython.display import HTML
 

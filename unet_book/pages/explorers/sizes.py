@@ -1,4 +1,4 @@
-"""Chapter 3: which tile fits, and what each of its maps costs."""
+"""Which tile fits, and what each of its maps costs."""
 
 from IPython.display import HTML
 

@@ -1,4 +1,4 @@
-"""Chapter 11: the scores of a recorded fold against the threshold at which its map is cut."""
+"""The scores of a recorded fold against the threshold at which its map is cut."""
 
 from IPython.display import HTML
 

@@ -1,4 +1,4 @@
-"""Chapter 8: how an image is cut into tiles, what it wastes, and whether it leaves seams."""
+"""How an image is cut into tiles, what it wastes, and whether it leaves seams."""
 
 from IPython.display import HTML
 

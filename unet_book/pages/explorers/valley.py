@@ -1,4 +1,4 @@
-"""Chapter 9: a ball with momentum in a valley, its largest rate, and the mean of its places."""
+"""A ball with momentum in a valley, its largest rate, and the mean of its places."""
 
 import numpy as np
 from IPython.display import HTML
