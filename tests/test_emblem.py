@@ -1,12 +1,18 @@
 """The drawn U: every map of the network, and only what a page may hold."""
 
 import re
+import sys
+from pathlib import Path
 from xml.etree import ElementTree
 
 import pytest
 
 from unet_book.pages.emblem import PARTS, drawn_u
 from unet_book.sizes import feature_map_sizes
+
+sys.path.insert(0, str(Path(__file__).parent.parent / "tools"))
+
+import logo  # noqa: E402
 
 
 @pytest.mark.parametrize("tile, depth", [(572, 4), (188, 3), (92, 2)])
@@ -42,3 +48,8 @@ def test_only_the_parts_that_are_asked_for_are_lit():
 def test_a_part_that_is_none_is_named():
     with pytest.raises(ValueError, match="parts are input, .*, not middle"):
         drawn_u(lit=["middle"])
+
+
+def test_the_logo_is_the_u_of_today():
+    assert logo.FILE.read_text(encoding="utf-8") == logo.logo()
+    ElementTree.fromstring(logo.logo())
