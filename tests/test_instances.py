@@ -166,7 +166,7 @@ def test_cells_that_are_small_on_other_images_only_are_not_dropped():
 
 
 def test_an_image_without_a_cell_can_choose_nothing():
-    with pytest.raises(ValueError, match="images with cells"):
+    with pytest.raises(ValueError, match="no cell on these images"):
         choose_rule([np.zeros((4, 4))], [np.zeros((4, 4), int)])
 
 

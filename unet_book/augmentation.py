@@ -81,7 +81,8 @@ class Augmentation:
         The tile is enlarged or reduced by a factor between 1 / zoom and zoom, whose logarithm is
         uniform; 1 leaves its size. The paper has none.
     noise : float
-        Gaussian noise with a standard deviation in [0, noise] is added to the gray values. The
+        Gaussian noise is added to the gray values. Its standard deviation is `noise` times the
+        third power of a number in [0, 1]: mostly weak, since dim cells drown in strong noise. The
         paper has none.
 
     Raises
@@ -210,7 +211,7 @@ def change_gray_values(image: Tensor, how: Augmentation, generator: torch.Genera
 
 def _noise(image: Tensor, most: float, generator: torch.Generator) -> Tensor:
     """Noise for an image; of the generator two numbers are taken, however large the image is."""
-    spread = _uniform(0, most, generator)
+    spread = most * _uniform(0, 1, generator) ** 3
     seed = torch.randint(2**63 - 1, (), generator=generator).item()
     own = torch.Generator(image.device).manual_seed(seed)
     return spread * torch.randn(image.shape, generator=own, dtype=image.dtype, device=image.device)

@@ -15,6 +15,7 @@ from scipy import ndimage
 from unet_book import datasets
 from unet_book._arrays import ArrayLike, to_numpy
 from unet_book._compiled import compiled
+from unet_book.datasets.masks import cell_sizes
 from unet_book.metrics import f1, seg
 from unet_book.sizes import whole_number
 
@@ -220,7 +221,7 @@ def choose_rule(
         Where no true cell is on the images, or as `find_cells` and `score` do.
     """
     probabilities, truth = [*map(to_numpy, probabilities)], [*map(to_numpy, truth)]
-    radius = (np.median(_sizes(truth)) / np.pi) ** 0.5
+    radius = float(np.median(cell_sizes(truth)) / np.pi) ** 0.5
     smallest_sizes = sizes_to_try(truth if known is None else known)
     tried: dict[Rule, float] = {}
     for outlines in _outlines(radius):
@@ -261,7 +262,7 @@ def sizes_to_try(labels: Iterable[np.ndarray]) -> list[int]:
     >>> sizes_to_try([np.repeat([[1, 2, 3]], 20, axis=0)])
     [0, 5, 10]
     """
-    small = np.quantile(_sizes(map(to_numpy, labels)), SMALL)
+    small = np.quantile(cell_sizes(map(to_numpy, labels)), SMALL)
     return [round(share * small) for share in SIZES]
 
 
@@ -269,15 +270,6 @@ def _outlines(radius: float) -> list[Rule]:
     """What is tried of threshold, core and waist."""
     cores = [Rule(t, core) for t in THRESHOLDS for core in CORES if core is None or core > t]
     return cores + [Rule(t, waist=share * radius) for t in THRESHOLDS for share in WAISTS[1:]]
-
-
-def _sizes(labels: Iterable[np.ndarray]) -> np.ndarray:
-    """Pixels of each cell of all images."""
-    sizes = [np.bincount(cells[cells > 0])[1:] for cells in labels]
-    sizes = np.concatenate([of_image[of_image > 0] for of_image in sizes])
-    if not sizes.size:
-        raise ValueError("a rule is chosen on images with cells, and these have none")
-    return sizes
 
 
 def _parts(probability: np.ndarray, threshold: float, core: float | None) -> np.ndarray:

@@ -26,6 +26,7 @@ __all__ = [
     "choose",
     "absent",
     "judge",
+    "cell_sizes",
 ]
 
 FEW = 9  # classes of tissue are not more; cells in an image usually are
@@ -522,3 +523,33 @@ def _huge_number(look: Look) -> Problem:
         error=None,
         kind="huge number",
     )
+
+
+def cell_sizes(labels: Iterable[np.ndarray]) -> np.ndarray:
+    """How many pixels each cell has.
+
+    Parameters
+    ----------
+    labels : iterable of ndarray of int, (H, W)
+        Instance labels of some images.
+
+    Returns
+    -------
+    ndarray of int, (K,)
+        Of all cells of all images.
+
+    Raises
+    ------
+    ValueError
+        If there is no cell.
+
+    Examples
+    --------
+    >>> cell_sizes([np.array([[0, 1, 1]]), np.array([[7, -1, 2]])]).tolist()
+    [2, 1, 1]
+    """
+    sizes = [np.unique(cells[cells > 0], return_counts=True)[1] for cells in labels]
+    sizes = np.concatenate([np.zeros(0, int), *sizes])
+    if not sizes.size:
+        raise ValueError("there is no cell on these images, and so no size of one")
+    return sizes
