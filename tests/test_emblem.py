@@ -51,5 +51,6 @@ def test_a_part_that_is_none_is_named():
 
 
 def test_the_logo_is_the_u_of_today():
-    assert logo.FILE.read_text(encoding="utf-8") == logo.logo()
+    assert (logo.FOLDER / "logo.svg").read_text(encoding="utf-8") == logo.logo()
+    assert (logo.FOLDER / "favicon.svg").read_text(encoding="utf-8") == logo.favicon()
     ElementTree.fromstring(logo.logo())

@@ -10,7 +10,6 @@ from pathlib import Path
 
 from fontTools import subset
 from sphinx.application import Sphinx
-from sphinx.util.fileutil import copy_asset_file
 
 SERIF, SANS, MONO = "Source Serif", "Source Sans", "Fira Code"
 FACES = [  # package, file, family, weight, style
@@ -27,8 +26,11 @@ FACES = [  # package, file, family, weight, style
         "normal",
     ),
 ]
-# ASCII and Western European letters, Greek, dashes and quotes, arrows, mathematics.
-CHARACTERS = "20-7E,A0-17F,391-3C9,2010-2026,2030-203A,2070-208E,2190-21D4,2200-22A5"
+# Beside ASCII: European letters, Greek, dashes and quotes, arrows, mathematics. Of these a face
+# gets what stands somewhere in the book, and what is made on the way to the page.
+CHARACTERS = "A0-17F,391-3C9,2010-2026,2030-203A,2070-208E,2190-21D4,2200-22A5,2500-257F"
+ALWAYS = "\u2002\u2009\u202f\u2013\u2014\u2018\u2019\u201c\u201d\u2026\u00a9\u00d7"
+SOURCES = ("book/*.md", "book/*.ipynb", "book/*.bib", "unet_book/**/*.py", "unet_book/**/*.js")
 
 
 def make(app: Sphinx) -> None:
@@ -37,14 +39,11 @@ def make(app: Sphinx) -> None:
         return
     folder = Path(app.outdir) / "_static" / "faces"
     folder.mkdir(parents=True, exist_ok=True)
-    rules = []
+    rules, characters = [], characters_of(Path(app.srcdir))
     for package, file, family, weight, style in FACES:
         target = folder / Path(file).with_suffix(".woff2").name
         source = files(package) / file
-        if source.suffix == ".woff2":
-            copy_asset_file(source, target)
-        elif not target.exists():
-            cut(source, target)
+        cut(source, target, characters)
         rules.append(
             f'@font-face {{ font-family: "{family}"; font-weight: {weight}; font-style: {style}; '
             f'font-display: swap; src: url(faces/{target.name}) format("woff2"); }}'
@@ -52,12 +51,23 @@ def make(app: Sphinx) -> None:
     (folder.parent / "faces.css").write_text("\n".join(rules) + "\n", encoding="utf-8")
 
 
-def cut(source: Path, target: Path) -> None:
+def characters_of(root: Path) -> set[int]:
+    """What the pages' sources are written with."""
+    there = {*map(chr, range(0x20, 0x7F)), *ALWAYS}
+    for pattern in SOURCES:
+        for path in root.glob(pattern):
+            there |= set(path.read_text(encoding="utf-8"))
+    return {*range(0x20, 0x7F), *subset.parse_unicodes(CHARACTERS)} & {*map(ord, there)}
+
+
+def cut(source: Path, target: Path, characters: set[int]) -> None:
     """A font with the book's characters only, compressed for the web."""
-    options = subset.Options(flavor="woff2", layout_features=["kern", "liga", "mark"])
+    options = subset.Options(
+        flavor="woff2", layout_features=["kern", "liga", "mark"], hinting=False
+    )
     font = subset.load_font(source, options)
     subsetter = subset.Subsetter(options)
-    subsetter.populate(unicodes=subset.parse_unicodes(CHARACTERS))
+    subsetter.populate(unicodes=characters)
     subsetter.subset(font)
     subset.save_font(font, target, options)
 
