@@ -37,7 +37,7 @@ IN_PARALLEL := -n 2 --dist loadfile --no-loadscope-reorder
 
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
-.PHONY: help book test lab execute bench lint resolve lock clean distclean
+.PHONY: help book test lab execute bench pdf lint resolve lock clean distclean
 
 help:  ## this list
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' Makefile
@@ -65,6 +65,9 @@ execute: .venv/all.ready  ## re-run the chapters in fresh kernels and store the 
 
 bench: .venv/bench.ready  ## time this package beside its peers on a quiet machine (ONLY=weight_map, BENCH=--trial)
 	set -e; for name in $(ONLY); do $(BIN)/python benchmarks/$$name.py $(BENCH); done
+
+pdf: .venv/all.ready book  ## print the whole book into one PDF; needs a Chromium
+	$(BIN)/python tools/pdf.py
 
 lint: .venv/all.ready  ## look for mistakes that need no running, and for code out of its one format
 	$(BIN)/ruff check .

@@ -3,11 +3,14 @@
 import gzip
 import json
 import re
+import subprocess
 import sys
 from html import unescape
 from urllib.parse import urlsplit
 
+import pypdf
 import pytest
+from conftest import without
 from test_book import (  # noqa: F401 (built, site and tab are fixtures)
     CONFIG,
     HTML,
@@ -285,3 +288,47 @@ def test_the_papers_sentences_stand_in_the_margin_of_a_wide_page(tab, site):  # 
         text = page.locator("article section > p").first.bounding_box()
         assert (quotation["x"] >= text["x"] + text["width"]) == beside
         assert quotation["x"] + quotation["width"] <= width
+
+
+# ---- on paper
+
+PRINTED = """() => {
+  const seen = css => [...document.querySelectorAll(css)].filter(e => e.checkVisibility());
+  const color = css => getComputedStyle(document.querySelector(css)).color;
+  const ink = css => color(css).match(/[0-9.]+/g).map(Number);
+  return {
+    controls: seen("button, input, select, .bd-sidebar-primary, details.hide:not([open])").length,
+    titles: seen("h1").length,
+    wide: seen("pre").filter(e => e.scrollWidth > e.clientWidth + 1).length,
+    inks: ["h1", "h2", "article p", "article pre", "article .highlight pre span"].map(ink),
+    paper: getComputedStyle(document.body).backgroundColor,
+  };
+}"""
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_a_chapter_prints_black_on_white_with_nothing_to_press(browser, site, scheme):  # noqa: F811
+    page = browser.new_page(viewport={"width": 700, "height": 1000}, color_scheme=scheme)
+    page.goto(f"{site}/book/06_weight_map.html")
+    page.wait_for_function("s => document.documentElement.dataset.theme === s", arg=scheme)
+    page.emulate_media(media="print", color_scheme=scheme)
+    seen = page.evaluate(PRINTED)
+    assert (seen["controls"], seen["titles"], seen["wide"]) == (0, 1, 0)
+    assert seen["paper"] == "rgb(255, 255, 255)"
+    assert all(max(color[:3]) < 120 for color in seen["inks"][:4])
+    page.close()
+
+
+def test_pages_print_into_one_pdf_with_links_between_them(tmp_path):
+    """In a process of its own, since a browser is running in this one."""
+    target = tmp_path / "book.pdf"
+    command = [sys.executable, "tools/pdf.py", f"--to={target}", "glossary", "bibliography"]
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True)
+    if "no Chromium" in done.stderr:
+        without("a browser", "install Debian's chromium, or Chrome")
+    assert done.returncode == 0, done.stderr
+    document = pypdf.PdfReader(target)
+    assert [entry.title for entry in document.outline] == ["Glossary", "Bibliography"]
+    notes = [note.get_object() for sheet in document.pages for note in sheet.get("/Annots") or []]
+    assert any(note.get("/A", {}).get("/S") == "/GoTo" for note in notes)
+    assert "valid convolution" in document.pages[0].extract_text()
