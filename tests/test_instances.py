@@ -1,5 +1,7 @@
 """From probabilities to cells."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from hypothesis import given
@@ -30,6 +32,22 @@ def test_with_cores_there_are_as_many_cells_and_each_holds_its_core(probability,
     reached = datasets.instances(probability > threshold)
     with_core = np.isin(reached, np.unique(reached[cores > 0])) & (reached > 0)
     assert (cells[with_core] > 0).all()
+
+
+@given(MAPS, st.sampled_from(instances._outlines(4.0)), st.integers(0, 2))
+def test_every_cell_is_in_one_piece(probability, rule, grow):
+    cells = find_cells(probability, replace(rule, grow=grow))
+    for number in range(1, cells.max() + 1):
+        assert datasets.instances(cells == number).max() == 1
+
+
+def test_the_hole_of_a_cell_in_the_hole_of_another_is_its_own():
+    mask = np.zeros((9, 9))
+    mask[[0, -1]] = mask[:, [0, -1]] = mask[2:7, 2:7] = 1
+    mask[4, 4] = 0
+    expected = np.ones((9, 9), int)
+    expected[2:7, 2:7] = 2
+    assert np.array_equal(find_cells(mask), expected)
 
 
 def lowest_place(heights, start):

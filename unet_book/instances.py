@@ -393,15 +393,20 @@ def _root(parent: np.ndarray, land: int) -> int:
 def fill_holes(cells: np.ndarray) -> None:
     """Give each cell the background that it encloses, in place.
 
+    What lies in a cell that lies in a hole of another belongs to the inner one.
+
     Parameters
     ----------
     cells : ndarray of int, (H, W)
         Instance labels, 0 outside.
     """
-    for number, box in enumerate(ndimage.find_objects(cells), start=1):
-        if box is not None:
-            cell = cells[box]
-            cell[ndimage.binary_fill_holes(cell == number) & (cell == 0)] = number
+    boxes = [(n, box) for n, box in enumerate(ndimage.find_objects(cells), start=1) if box]
+    for number, box in sorted(boxes, key=lambda numbered: cells[numbered[1]].size):
+        cell = cells[box]
+        own = cell == number
+        holes = ndimage.binary_fill_holes(own) & (cell == 0)
+        if holes.any():  # those between inner cells are out of reach, and stay
+            cell[ndimage.binary_propagation(own, mask=own | holes)] = number
 
 
 def _without_small(cells: np.ndarray, smallest: int) -> np.ndarray:
