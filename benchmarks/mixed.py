@@ -25,6 +25,7 @@ from unet_book.datasets import Stack
 from unet_book.fitting import fit
 from unet_book.gray import HIGH, LOW
 from unet_book.instances import Rule, choose_rule, find_cells, score
+from unet_book.magnification import common_diameter
 from unet_book.training import choices
 
 STEPS, SEEDS, TRAINED = 1000, (0, 1, 2), 10
@@ -44,15 +45,15 @@ def measure(folder: Path, steps: int) -> dict:
 
 def trained(data: Stack, held_out: Stack, percentiles: tuple | None, seed: int, steps: int) -> dict:
     """One training, its answers to the held-out images, and what two rules make of them."""
-    largest = max(min(image.shape) for image in data.images)
-    preset = choices.recipe(choices.median_diameter(data.labels), largest, steps)
-    how = {"seed": seed, "device": "cpu", "progress": False}
+    preset, diameter = choices.recipe_for(data, steps), common_diameter(data)
+    how = {"seed": seed, "device": "cpu", "progress": False, "diameter": diameter}
     found = fit(data, held_out, preset, percentiles, **how)
     maps = [np.rint(255 * answer).astype(np.uint8) for answer in found.probabilities]
     known = [*data.labels, *held_out.labels]
     rule = choose_rule([answer / 255 for answer in maps], held_out.labels, known).rule
     return {
         "preset": asdict(preset),
+        "diameter": diameter,
         "seed": seed,
         "percentiles": percentiles and list(percentiles),
         "train": data.names,

@@ -35,6 +35,7 @@ from unet_book._files import write_atomically
 from unet_book.datasets import Stack
 from unet_book.gray import DEEP, stretch
 from unet_book.initialization import he_normal_
+from unet_book.magnification import common_diameter, resampled
 from unet_book.pages import records
 from unet_book.provenance import processor, revision
 from unet_book.training import Engine, Preset, Tiles, choices, start, training_step
@@ -144,9 +145,7 @@ Found = tuple[list[np.ndarray], dict]
 
 def recipe(part: Part, learn: Stack) -> Preset:
     """The tool's own, with steps instead of minutes."""
-    largest = max(min(image.shape) for image in learn.images)
-    steps = round(STEPS_A_MINUTE * part.minutes)
-    return choices.recipe(choices.median_diameter(learn.labels), largest, steps)
+    return choices.recipe_for(learn, round(STEPS_A_MINUTE * part.minutes))
 
 
 def ours(part: Part, learn: Stack, choose: Stack, unseen: Stack) -> Found:
@@ -154,11 +153,12 @@ def ours(part: Part, learn: Stack, choose: Stack, unseen: Stack) -> Found:
     preset = recipe(part, learn)
     how = {"seed": part.seed, "device": "cpu", "progress": False, "engine": Engine()}
     began = time.process_time()
-    finder = fitting.fit(learn, choose, preset, **how).finder
+    diameter = common_diameter(learn)
+    finder = fitting.fit(learn, choose, preset, diameter=diameter, **how).finder
     took = round(time.process_time() - began, 1)
     cells = [instances.find_cells(finder.answer(image), finder.rule) for image in unseen.images]
-    rule = asdict(finder.rule)
-    return cells, {"training_cpu_seconds": took, "preset": asdict(preset), "rule": rule}
+    what = {"preset": asdict(preset), "diameter": diameter, "rule": asdict(finder.rule)}
+    return cells, {"training_cpu_seconds": took, **what}
 
 
 def by_otsu(part: Part, learn: Stack, choose: Stack, unseen: Stack) -> Found:
@@ -196,6 +196,7 @@ def monai(part: Part, learn: Stack, choose: Stack, unseen: Stack) -> Found:
 
 def our_step(learn: Stack, preset: Preset) -> Callable[[], object]:
     """Makes a step of this package's training, whenever it is called."""
+    learn = resampled(learn, common_diameter(learn))
     tiles = Tiles(learn, preset, 0, "cpu", Engine())
     model, optimizer = start(preset, 0, tiles.device, UNet, he_normal_, tiles.engine)
     return lambda: training_step(model, optimizer, tiles, 0)

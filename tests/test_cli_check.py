@@ -18,6 +18,7 @@ from unet_book import cli
 from unet_book.cli import check as room
 from unet_book.cli import inputs
 from unet_book.datasets.inspection import inspect
+from unet_book.magnification import common_diameter
 from unet_book.training import choices
 
 HEIGHT, WIDTH = 64, 80
@@ -231,13 +232,20 @@ def test_the_plan_is_what_a_training_does(tmp_path, count, minutes):
     for path in (folder / "masks").glob("im0[89].tif"):  # held out: their cells don't count
         tifffile.imwrite(path, small)
     for path in folder.rglob("*.tif"):
-        change(path, lambda pixels: np.kron(pixels, np.ones((3, 3), pixels.dtype)))
+        times = 9 if path.stem == "im05" else 3  # whose cells are brought to the others' size
+        change(path, lambda pixels, n=times: np.kron(pixels, np.ones((n, n), pixels.dtype)))
     line = ["train", "--data", str(folder), "--out", str(tmp_path / "out")]
     choice = cli.parser().parse_args(line + (["--minutes", str(minutes)] if minutes else []))
     data, held_out = inputs.parts(choice, (1.0, 99.8))
     cpu = torch.device("cpu")
     found = plan.preset_for(inspect(folder), minutes or train.MINUTES, cpu)
     assert found == train.preset_of(choice, data, held_out, cpu)
+    choice = cli.parser().parse_args(["check", str(folder), "--device", "cpu"])
+    (told,) = [line for line in plan.lines(inspect(folder), choice) if "size of cells" in line]
+    common = common_diameter(data)
+    assert told == (
+        f"- size of cells: images are resampled until the cell in the middle has {common:.0f} px"
+    )
 
 
 # ---- before torch

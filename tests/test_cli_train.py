@@ -11,6 +11,7 @@ from unet_book.cli import inputs
 from unet_book.cli import train as command
 from unet_book.datasets import phantom
 from unet_book.finder import CellFinder, fingerprint
+from unet_book.magnification import common_diameter
 from unet_book.training import choices
 
 
@@ -42,6 +43,32 @@ def test_the_recipe_follows_from_the_cells_and_the_minutes(tmp_path):
     assert chosen(folder, "--minutes", 7)[0].steps == choices.steps_for(preset, 7)
     assert chosen(folder, "--steps", 77)[0] == choices.recipe(diameter, 60, 77)
     assert (len(data), len(held_out)) == (8, 2)
+
+
+def enlarge(folder, stem):
+    """Make the image and the mask of a folder three times as large."""
+    for kind in ("images", "masks"):
+        path = folder / kind / f"{stem}.tif"
+        tifffile.imwrite(path, np.kron(tifffile.imread(path), np.ones((3, 3), np.uint16)))
+
+
+@pytest.mark.usefixtures("arithmetic")
+def test_cells_of_several_sizes_are_brought_to_one_and_a_network_keeps_its_own(tmp_path, capsys):
+    folder = write_folder(tmp_path / "mine", 10)
+    enlarge(folder, "day1-1")
+    preset, data, _ = chosen(folder)
+    common = common_diameter(data)
+    assert common and preset == choices.recipe_for(data, preset.steps)
+    first = ["train", "--data", folder, "--device", "cpu", "--steps", 1]
+    assert cli.main([*first, "--out", tmp_path / "a"]) == 0
+    assert CellFinder.load(tmp_path / "a" / run.MODEL, "cpu").diameter == common
+    assert json.loads((tmp_path / "a" / run.RECORD).read_text())["diameter"] == common
+    alike = write_folder(tmp_path / "alike", 5)
+    more = ["train", "--data", alike, "--device", "cpu", "--hold-out", "day0-0", "--steps", 1]
+    assert cli.main([*more, "--from", tmp_path / "a", "--out", tmp_path / "b"]) == 0
+    assert CellFinder.load(tmp_path / "b" / run.MODEL, "cpu").diameter == common
+    assert cli.main([*first, "--preset", "quick", "--out", tmp_path / "c"]) == 0
+    assert CellFinder.load(tmp_path / "c" / run.MODEL, "cpu").diameter is None
 
 
 @pytest.mark.usefixtures("arithmetic")

@@ -112,7 +112,8 @@ def test_equal_networks_make_equal_files_that_hold_all(tmp_path):
 
 
 def test_the_file_says_its_axes_its_version_and_what_else_one_must_know(tmp_path):
-    notes = settings(CellFinder(network(), (1.0, 99.8), Rule(0.4, 0.8, smallest=20)))
+    finder = CellFinder(network(), (1.0, 99.8), Rule(0.4, 0.8, smallest=20), diameter=21.5)
+    notes = settings(finder)
     file = onnx.load(to_onnx(network(in_channels=2), tmp_path / "m.onnx", notes))
     ends = [file.graph.input[0], file.graph.output[0]]
     axes = [[d.dim_param or d.dim_value for d in end.type.tensor_type.shape.dim] for end in ends]
@@ -120,7 +121,7 @@ def test_the_file_says_its_axes_its_version_and_what_else_one_must_know(tmp_path
     assert [opset.version for opset in file.opset_import] == [15] and file.ir_version == 8
     (told,) = [json.loads(prop.value) for prop in file.metadata_props]
     assert Rule(**told.pop("rule")) == Rule(0.4, 0.8, smallest=20)
-    assert told == {"percentiles": [1.0, 99.8], "least": 25}
+    assert told == {"percentiles": [1.0, 99.8], "least": 25, "diameter": 21.5}
 
 
 def test_a_network_in_training_or_of_half_precision_is_left_as_it_is(tmp_path):

@@ -49,10 +49,11 @@ def test_the_type_of_a_file_changes_nothing(model, image):
 
 
 def test_one_file_holds_all_of_it(model, image, tmp_path):
-    finder = CellFinder(model, (2.0, 97.0), RULE, seen=(3, 2**32 - 1))
+    finder = CellFinder(model, (2.0, 97.0), RULE, seen=(3, 2**32 - 1), diameter=17.5)
     finder.save(tmp_path / "a.safetensors")
     found = CellFinder.load(tmp_path / "a.safetensors", "cpu")
     assert (found.percentiles, found.rule, found.seen) == ((2.0, 97.0), RULE, (3, 2**32 - 1))
+    assert found.diameter == 17.5
     assert np.array_equal(found.find(image), finder.find(image))
 
 
@@ -60,6 +61,7 @@ def test_a_network_alone_is_used_as_the_book_uses_it(model, tmp_path):
     checkpoint.save(tmp_path / "a.safetensors", model)
     found = CellFinder.load(tmp_path / "a.safetensors", "cpu")
     assert (found.percentiles, found.rule, found.seen) == (None, Rule(), ())
+    assert found.diameter is None
 
 
 @pytest.mark.parametrize(
@@ -72,6 +74,8 @@ def test_a_network_alone_is_used_as_the_book_uses_it(model, tmp_path):
         {"percentiles": None, "rule": {"level": 0.5}},
         {"percentiles": None, "rule": asdict(RULE), "more": 1},
         {"percentiles": None, "rule": asdict(RULE), "seen": ["a"]},
+        {"percentiles": None, "rule": {}, "diameter": 0},
+        {"percentiles": None, "rule": {}, "diameter": float("nan")},
         {"rule": {}},
     ],
 )
@@ -80,6 +84,53 @@ def test_settings_that_cannot_be_are_refused(model, tmp_path, settings):
     checkpoint.save(path, model, state={"finder": settings})
     with pytest.raises(ValueError, match="a.safetensors: what it says of finding cells"):
         CellFinder.load(path, "cpu")
+
+
+# Cells of another size ---------------------------------------------------------------------------
+
+
+def discs(diameter, side=120):
+    """Four discs, whose probability is 1."""
+    near = np.abs(np.arange(side) % (side // 2) - side / 4 + 0.5)
+    return np.float32(np.hypot(*np.meshgrid(near, near)) < diameter / 2)
+
+
+def asked(monkeypatch, image, diameter):
+    """The shapes in which a network that repeats the image is asked, and what comes out."""
+    shapes = []
+
+    def predict(model, image, tile):
+        shapes.append(image.shape)
+        return np.stack([1 - image, image])
+
+    monkeypatch.setattr("unet_book.finder.predict", predict)
+    network = UNet(base_channels=1, depth=1)
+    return shapes, CellFinder(network, diameter=diameter).answer(image)
+
+
+@pytest.mark.parametrize(
+    "diameter, shapes",
+    [
+        (None, [(120, 120)]),
+        (30, [(120, 120)]),
+        (33, [(120, 120)]),
+        (15, [(120, 120), (60, 60)]),
+        (3, [(120, 120), (30, 30)]),
+        (55, [(120, 120), (220, 220)]),
+        (90, [(120, 120), (240, 240)]),
+    ],
+)
+def test_an_image_of_other_cells_is_answered_again_at_their_size(monkeypatch, diameter, shapes):
+    image = discs(30)
+    found, answer = asked(monkeypatch, image, diameter)
+    # the discs' pixels are counted, so that the diameter is a little off
+    assert [np.allclose(a, b, atol=2) for a, b in zip(found, shapes)] == [True] * len(shapes)
+    assert len(found) == len(shapes) and answer.shape == image.shape
+    assert ((answer > 0.5) != (image > 0.5)).mean() < 0.02
+
+
+def test_an_image_without_a_cell_is_answered_once(monkeypatch):
+    assert asked(monkeypatch, np.zeros((50, 40), np.float32), 20)[0] == [(50, 40)]
 
 
 def test_a_fingerprint_tells_images_apart_and_their_shapes():

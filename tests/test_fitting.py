@@ -9,6 +9,7 @@ from unet_book import datasets, fitting, instances, training
 from unet_book.augmentation import Augmentation
 from unet_book.datasets import Stack, phantom
 from unet_book.finder import CellFinder, fingerprint
+from unet_book.magnification import common_diameter, resampled
 from unet_book.training import Preset
 
 TINY = Preset(
@@ -88,6 +89,34 @@ def test_each_training_of_a_cross_validation_goes_on_from_its_own_file(tmp_path)
     assert names == ["fold0", "fold1", "fold2", ""] and len([*tmp_path.iterdir()]) == 4
     again = fitting.cross_fit(data, TINY, checkpoint=place, **HOW)
     assert all(np.array_equal(a, b) for a, b in zip(first.probabilities, again.probabilities))
+
+
+@pytest.mark.parametrize("fit", ["held out", "cross-validation"])
+def test_the_network_trains_on_one_size_of_cells_and_is_judged_on_images_as_they_are(
+    monkeypatch, fit
+):
+    small, large = stack(2), stack(2, seed=1)
+    tripled = [[np.kron(a, np.ones((3, 3), a.dtype)) for a in arrays] for arrays in zip(*large)]
+    images, labels = tripled
+    data = Stack("both", [*small.images, *images], [*small.labels, *labels])
+    shapes, size = [], common_diameter(data)
+
+    def train(images, preset, kept=None, **how):
+        shapes.append([image.shape for image in images.images])
+        return training.train(images, preset, kept, **how)
+
+    monkeypatch.setattr(fitting, "train", train)
+    quick = replace(TINY, steps=1)
+    if fit == "held out":
+        found = fitting.fit(data, data[1:3], quick, diameter=size, **HOW)
+        assert found.judged.images[1].shape == (180, 198)
+    else:
+        found = fitting.cross_fit(data, quick, diameter=size, **HOW)
+    assert shapes[-1] == [image.shape for image in resampled(data, size).images]
+    assert shapes[-1] != [image.shape for image in data.images]
+    assert [a.shape for a in found.probabilities] == [i.shape for i in found.judged.images]
+    assert found.finder.diameter == size
+    assert found.finder.seen == tuple(map(fingerprint, data.images))
 
 
 def test_without_a_true_cell_the_rule_is_the_plain_one():

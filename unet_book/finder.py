@@ -2,11 +2,12 @@
 
 The weights alone don't say how gray values were spread when they were learned, nor from which
 probability on a pixel is a cell. Kept apart from the network, both are guessed later, and guessed
-wrongly. So one file holds all three.
+wrongly. So one file holds all three, and how large the cells were.
 """
 
 from __future__ import annotations
 
+import math
 import os
 from dataclasses import asdict, dataclass, field
 from zlib import crc32
@@ -14,7 +15,7 @@ from zlib import crc32
 import numpy as np
 import torch
 
-from unet_book import checkpoint
+from unet_book import checkpoint, magnification
 from unet_book._arrays import ArrayLike, to_numpy
 from unet_book.datasets.files import normalized
 from unet_book.gray import HIGH, LOW, stretch
@@ -46,6 +47,10 @@ class CellFinder:
     seen : tuple of int
         `fingerprint` of each image that trained the network, so that no score on these is taken for
         one on images that are new to it.
+    diameter : float or None
+        How large the cell in the middle of an image is to be, px. An image whose cells look larger
+        or smaller in a first answer is resampled and answered again (`magnification`). None: every
+        image is answered once, as it is.
     """
 
     model: UNet
@@ -53,6 +58,7 @@ class CellFinder:
     rule: Rule = field(default_factory=Rule)
     tile: int = 572
     seen: tuple[int, ...] = ()
+    diameter: float | None = None
 
     def normalized(self, image: ArrayLike) -> np.ndarray:
         """The image as the network wants it.
@@ -106,6 +112,32 @@ class CellFinder:
         -------
         ndarray of float32, (H, W)
         """
+        first = self._answered(image)
+        if self.diameter is None:
+            return first
+        by = magnification.factor(magnification.seen_diameter(first), self.diameter)
+        return first if by == 1 else self.answer_at(image, by)
+
+    def answer_at(self, image: np.ndarray, by: float) -> np.ndarray:
+        """`answer` of an image that is enlarged first, and the answer made as small again.
+
+        Parameters
+        ----------
+        image : ndarray of float32, (H, W)
+            In [0, 1].
+        by : float
+            The factor; below 1 the image shrinks.
+
+        Returns
+        -------
+        ndarray of float32, (H, W)
+        """
+        shape = magnification.scaled_shape(image.shape, by)
+        answer = self._answered(magnification.resize(image, shape))
+        return magnification.resize(answer, image.shape, "bilinear")
+
+    def _answered(self, image: np.ndarray) -> np.ndarray:
+        """What the network says of an image as it is."""
         return predict(self.model, image, best_tile(self.model, self.tile))[1]
 
     def find(self, image: ArrayLike) -> np.ndarray:
@@ -145,6 +177,7 @@ class CellFinder:
             "percentiles": self.percentiles,
             "rule": asdict(self.rule),
             "seen": self.seen,
+            "diameter": self.diameter,
         }
         checkpoint.save(path, self.model, state={KEY: settings})
 
@@ -172,11 +205,11 @@ class CellFinder:
         """
         settings = checkpoint.peek(path).get(KEY, {"percentiles": None, "rule": {}})
         try:
-            percentiles, rule, seen = _checked(**settings)
+            checked = _checked(**settings)
         except (TypeError, ValueError) as error:
             raise ValueError(f"{path}: what it says of finding cells can't be: {error}") from error
         model = checkpoint.load_model(path, choose_device(device))
-        return CellFinder(model, percentiles, rule, seen=seen)
+        return CellFinder(model, **checked)
 
 
 def fingerprint(image: np.ndarray) -> int:
@@ -214,10 +247,20 @@ def best_tile(model: UNet, about: int = 572) -> int:
 
 
 def _checked(
-    percentiles: list[float] | None, rule: dict, seen: list[int] = ()
-) -> tuple[tuple[float, float] | None, Rule, tuple[int, ...]]:
+    percentiles: list[float] | None,
+    rule: dict,
+    seen: list[int] = (),
+    diameter: float | None = None,
+) -> dict:
     """The settings of a file as what they are; TypeError or ValueError if they can't be."""
     if percentiles is not None:
         low, high = percentiles = (*map(float, percentiles),)
         stretch(np.zeros(1), low, high)
-    return percentiles, Rule(**rule), (*map(int, seen),)
+    if diameter is not None and not 0 < diameter < math.inf:
+        raise ValueError(f"diameter is a number of pixels above 0, or None: {diameter}")
+    return {
+        "percentiles": percentiles,
+        "rule": Rule(**rule),
+        "seen": (*map(int, seen),),
+        "diameter": diameter,
+    }

@@ -3,6 +3,9 @@
 A rule chosen on images that trained the network would be chosen for answers that are too sure: it
 knows those images by heart. So some images are kept from it. Where there are few, each takes its
 turn at being kept, and the network that is given back trains on all.
+
+Where the images differ in the size of their cells, the network may train on images that are brought
+to one size (`magnification`). The rule is chosen on the images as they are.
 """
 
 from __future__ import annotations
@@ -17,6 +20,7 @@ from unet_book.datasets import Stack
 from unet_book.datasets.splits import folds
 from unet_book.finder import CellFinder, fingerprint
 from unet_book.instances import Choice, Rule, choose_rule
+from unet_book.magnification import resampled
 from unet_book.training import Preset, Result, train
 from unet_book.training.distributed import is_main_process
 
@@ -54,6 +58,7 @@ def fit(
     held_out: Stack,
     preset: Preset,
     percentiles: tuple[float, float] | None = None,
+    diameter: float | None = None,
     **how: Any,
 ) -> Fit:
     """Train on some images, and choose the rule on others.
@@ -68,6 +73,9 @@ def fit(
         The recipe.
     percentiles : tuple of two float, or None
         How the gray values of both were normalized, to be stored; as for `CellFinder`.
+    diameter : float or None
+        To which the cell in the middle of each image is brought, px; `common_diameter` of the
+        images, or that of a network that is trained on. None: they stay as they are.
     **how : any
         Handed on to `training.train`.
 
@@ -80,14 +88,16 @@ def fit(
     ValueError, TypeError, OSError, FloatingPointError, KeyboardInterrupt
         As `training.train` does.
     """
-    result = train(data, preset, held_out, **how)
-    return _judged(result, percentiles, data, held_out, _answers(result, held_out))
+    result = train(resampled(data, diameter), preset, resampled(held_out, diameter), **how)
+    answers = _answers(result, held_out, diameter)
+    return _judged(result, percentiles, diameter, data, held_out, answers)
 
 
 def cross_fit(
     data: Stack,
     preset: Preset,
     percentiles: tuple[float, float] | None = None,
+    diameter: float | None = None,
     *,
     checkpoint: Callable[[str], str] | None = None,
     **how: Any,
@@ -105,6 +115,8 @@ def cross_fit(
         The recipe of each training.
     percentiles : tuple of two float, or None
         As for `fit`.
+    diameter : float or None
+        As for `fit`.
     checkpoint : callable or None
         Called as ``checkpoint(name)`` with "fold0", ... and "", gives the training's file.
     **how : any
@@ -120,25 +132,28 @@ def cross_fit(
         As `training.train` does, and for a single image.
     """
     place = checkpoint or (lambda name: None)
+    scaled = resampled(data, diameter)
     answers: dict[int, np.ndarray] = {}
     for number, kept in enumerate(folds(len(data))):
-        others = data.pick(i for i in range(len(data)) if i not in kept)
-        part = data.pick(kept)
-        result = train(others, preset, part, checkpoint=place(f"fold{number}"), **how)
-        answers |= dict(zip(kept, _answers(result, part)))
-    result = train(data, preset, checkpoint=place(""), **how)
-    return _judged(result, percentiles, data, data, [answers[i] for i in sorted(answers)])
+        others = scaled.pick(i for i in range(len(data)) if i not in kept)
+        place_of_fold = place(f"fold{number}")
+        result = train(others, preset, scaled.pick(kept), checkpoint=place_of_fold, **how)
+        answers |= dict(zip(kept, _answers(result, data.pick(kept), diameter)))
+    result = train(scaled, preset, checkpoint=place(""), **how)
+    in_order = [answers[i] for i in sorted(answers)]
+    return _judged(result, percentiles, diameter, data, data, in_order)
 
 
-def _answers(result: Result, stack: Stack) -> list[np.ndarray]:
+def _answers(result: Result, stack: Stack, diameter: float | None) -> list[np.ndarray]:
     """What a trained network says of images that it has not seen; the first process asks."""
-    finder = CellFinder(result.model)
+    finder = CellFinder(result.model, diameter=diameter)
     return [finder.answer(image) for image in stack.images] if is_main_process() else []
 
 
 def _judged(
     result: Result,
     percentiles: tuple[float, float] | None,
+    diameter: float | None,
     data: Stack,
     judged: Stack,
     probabilities: list[np.ndarray],
@@ -148,5 +163,6 @@ def _judged(
     if probabilities and judged.cell_count():
         choice = choose_rule(probabilities, judged.labels, [*data.labels, *judged.labels])
     seen = (*map(fingerprint, data.images),)
-    finder = CellFinder(result.model, percentiles, choice.rule if choice else Rule(), seen=seen)
+    rule = choice.rule if choice else Rule()
+    finder = CellFinder(result.model, percentiles, rule, seen=seen, diameter=diameter)
     return Fit(finder, result, judged, probabilities, choice)

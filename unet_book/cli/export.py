@@ -166,13 +166,24 @@ def write(choice: Namespace, file: Path, to: Path, example: np.ndarray | None) -
         say(f"the network: {to}")
         say(f"image: (N, {finder.model.in_channels}, H, W), float32, of any size; {_gray(finder)}")
         say("probability: (N, 2, H, W), float32, of background and of cell")
+        _say_size(finder)
         return
     names = {"name": choice.name} if choice.name else {}
     to_bioimageio(finder, to, example, authors=choice.author, license=choice.license, **names)
     say(f"the package: {to}; bioimageio.core found in it the numbers of PyTorch")
     say("other programs don't keep an image without a cell dark: its README.md says why")
+    _say_size(finder)
     if not (choice.author and choice.license):
         say("for others it needs --author NAME and --license TERMS, such as CC-BY-4.0")
+
+
+def _say_size(finder: CellFinder) -> None:
+    """What an image needs whose cells are of another size."""
+    if finder.diameter is not None:
+        say(
+            f"in the middle of an image a cell is to have a diameter of {finder.diameter:.0f} px: "
+            "other programs don't resample images of other cells, as predict does"
+        )
 
 
 def _gray(finder: CellFinder) -> str:

@@ -10,13 +10,16 @@ import torch
 
 from unet_book.cli.train import MINUTES
 from unet_book.datasets.checks import listed
-from unet_book.datasets.inspection import Findings
+from unet_book.datasets.inspection import Entry, Findings
 from unet_book.gray import HIGH, LOW
+from unet_book.magnification import factor, largest_side
 from unet_book.training.choices import recipe, steps_for
 from unet_book.training.distributed import choose_device
 from unet_book.training.presets import Preset
 
 __all__ = ["preset_for", "lines"]
+
+SIZE = "- size of cells: images are resampled until the cell in the middle has {:.0f} px"
 
 
 def preset_for(found: Findings, minutes: float, device: torch.device) -> Preset:
@@ -35,10 +38,9 @@ def preset_for(found: Findings, minutes: float, device: torch.device) -> Preset:
     -------
     Preset
     """
-    kept = found.held_out[0] if len(found.held_out) == 1 else []
-    entries = [entry for entry in found.entries if entry.name not in kept]
-    diameter = float(np.median(np.concatenate([entry.diameters for entry in entries])))
-    largest = max(min(entry.shape) for entry in entries)
+    entries = _that_train(found)
+    diameter, middles = _cells(entries)
+    largest = largest_side([entry.shape for entry in entries], middles, diameter)
     share = minutes / _trainings(found)
     return recipe(diameter, largest, steps_for(recipe(diameter, largest), share, device))
 
@@ -60,9 +62,12 @@ def lines(found: Findings, choice: Namespace) -> list[str]:
     device = choose_device(choice.device)
     minutes = choice.minutes or MINUTES
     preset = preset_for(found, minutes, device)
+    diameter, middles = _cells(_that_train(found))
+    alike = all(factor(middle, diameter) == 1 for middle in middles)
     return [
         "What training will do:",
         f"- gray values: of each image percentile {LOW:g} becomes 0 and {HIGH:g} becomes 1",
+        *([] if alike else [SIZE.format(diameter)]),
         f"- held out: {_held_out(found)}",
         f"- network: depth {preset.depth}, {preset.base_channels} channels, tiles of {preset.tile} "
         f"x {preset.tile} px",
@@ -71,6 +76,19 @@ def lines(found: Findings, choice: Namespace) -> list[str]:
         "",
         _command(found, choice),
     ]
+
+
+def _that_train(found: Findings) -> list[Entry]:
+    """The images that the network learns from."""
+    kept = found.held_out[0] if len(found.held_out) == 1 else []
+    return [entry for entry in found.entries if entry.name not in kept]
+
+
+def _cells(entries: list[Entry]) -> tuple[float, list[float | None]]:
+    """The diameter of the cell in the middle of all images, and of each; px."""
+    of_all = float(np.median(np.concatenate([entry.diameters for entry in entries])))
+    of_each = (entry.diameters for entry in entries)
+    return of_all, [float(np.median(each)) if len(each) else None for each in of_each]
 
 
 def _trainings(found: Findings) -> int:

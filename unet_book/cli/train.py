@@ -15,8 +15,9 @@ from unet_book import _header, metrics, report, training
 from unet_book.checkpoint import load_model, peek
 from unet_book.cli.terminal import is_watched, say
 from unet_book.datasets import Stack
-from unet_book.finder import best_tile
+from unet_book.finder import CellFinder, best_tile
 from unet_book.fitting import Fit, cross_fit, fit, folds
+from unet_book.magnification import common_diameter, resampled
 from unet_book.provenance import circumstances, revision
 from unet_book.run import Folder, find_model
 from unet_book.sizes import nearest_valid_sizes
@@ -56,13 +57,13 @@ def train(
     with folder.locked() if first else nullcontext():  # the first of several processes holds it
         resumed = peek(folder.checkpoint).get("step", 0) if folder.checkpoint.exists() else 0
         began = time.perf_counter()
-        how = _how(choice, device, engine)
+        size = _cell_size(choice, data)
+        how = _how(choice, device, engine) | {"percentiles": percentiles, "diameter": size}
         if held_out is None:
-            found = cross_fit(data, preset, percentiles, checkpoint=folder.checkpoint_of, **how)
+            found = cross_fit(data, preset, checkpoint=folder.checkpoint_of, **how)
         else:
-            watch = training.Live(held_out) if is_watched() else None
-            place = folder.checkpoint
-            found = fit(data, held_out, preset, percentiles, checkpoint=place, watch=watch, **how)
+            watch = training.Live(resampled(held_out, size)) if is_watched() else None
+            found = fit(data, held_out, preset, checkpoint=folder.checkpoint, watch=watch, **how)
         seconds = time.perf_counter() - began
         if first:
             found.finder.save(folder.model)
@@ -106,6 +107,7 @@ def _report(
 def _training_error(found: Fit, data: Stack) -> float:
     """Pixel error on some of the images that were trained on, as many as were held out."""
     some = data.pick(range(0, len(data), math.ceil(len(data) / len(found.judged))))
+    some = resampled(some, found.finder.diameter)
     return held_out_error(found.result.model, some, best_tile(found.result.model))
 
 
@@ -142,14 +144,20 @@ def preset_of(
 def _recipe(choice: Namespace, data: Stack, steps: int | None = None) -> training.Preset:
     """The recipe for so many steps; None are its own."""
     if choice.preset == OWN:
-        largest = max(min(image.shape) for image in data.images)
-        preset = choices.recipe(choices.median_diameter(data.labels), largest, steps)
+        preset = choices.recipe_for(data, steps)
     else:
         preset = training.named(choice.preset)
         preset = preset if steps is None else replace(preset, steps=steps)
     if choice.from_:
         preset = _in_the_shape_of(_header.read(find_model(choice.from_))["network"], preset)
     return preset
+
+
+def _cell_size(choice: Namespace, data: Stack) -> float | None:
+    """To which the cells are brought: that of the network to go on from, or that of the images."""
+    if choice.from_:
+        return CellFinder.load(find_model(choice.from_), "cpu").diameter
+    return common_diameter(data) if choice.preset == OWN else None
 
 
 def _steps(
@@ -216,6 +224,7 @@ def _describe_run(
         "held_out": found.judged.names,
         "rule": asdict(found.finder.rule),
         "score": found.choice.score if found.choice else None,
+        "diameter": found.finder.diameter,
     }
 
 

@@ -60,7 +60,7 @@ clipped. `unet-book predict` does two things more, which a package can't ask for
 A program that pads an image before it takes the percentiles changes them, too, as bioimageio.core
 does with an image in one piece.
 
-## Tiles
+{size}## Tiles
 
 The image may have any size. Beyond the edge of what it is given, the network sees it mirrored. The
 sides of tiles are {least} + n * {block} px, and {halo} px on each side of what comes out are cut
@@ -84,6 +84,15 @@ labels = [finder.find(image) for image in read_gray("image.tif")]
 
 On images with masks that the network was not trained on, `unet-book evaluate model.safetensors
 --data FOLDER --split all` counts the cells that are found, missed, merged and invented.
+"""
+
+SIZE = """\
+## Size of cells
+
+The images of its training were brought to one size of cells: that in the middle of an image has a
+diameter of {diameter:.0f} px. **Enlarge or reduce an image of other cells before it is given in**,
+and what comes out back again. `unet-book predict` does it by itself.
+
 """
 
 
@@ -155,10 +164,12 @@ def settings(finder: CellFinder) -> dict:
     Returns
     -------
     dict
-        Its "percentiles", the "least" range in times of the noise (`gray.stretch`), and its "rule".
+        Its "percentiles", the "least" range in times of the noise (`gray.stretch`), the "diameter"
+        that cells are to have, and its "rule".
     """
     percentiles = None if finder.percentiles is None else [*finder.percentiles]
-    return {"percentiles": percentiles, "least": DEEP, "rule": asdict(finder.rule)}
+    gray = {"percentiles": percentiles, "least": DEEP}
+    return gray | {"diameter": finder.diameter, "rule": asdict(finder.rule)}
 
 
 def _check(finder: CellFinder, example: np.ndarray) -> None:
@@ -212,6 +223,7 @@ def _write_parts(finder: CellFinder, folder: Path, example: np.ndarray, name: st
     low, high = finder.percentiles
     least, block, halo = _sizes(finder)
     told = {"low": low, "high": high, "deep": DEEP, "least": least, "block": block, "halo": halo}
+    told["size"] = SIZE.format(diameter=finder.diameter) if finder.diameter else ""
     text = README.format(name=name, description=DESCRIPTION, rule=finder.rule.in_words(), **told)
     (folder / "README.md").write_text(text, encoding="utf-8")
 

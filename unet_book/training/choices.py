@@ -14,13 +14,15 @@ import torch
 
 from unet_book.augmentation import Augmentation
 from unet_book.costs import layer_costs
+from unet_book.datasets import Stack
 from unet_book.datasets.masks import cell_sizes
+from unet_book.magnification import largest_side, middle_diameter
 from unet_book.sizes import border, nearest_valid_sizes, receptive_field, whole_number
 from unet_book.training.engine import Engine, cpu_vectors
 from unet_book.training.presets import Preset
 from unet_book.unet import UNet
 
-__all__ = ["recipe", "steps_for", "median_diameter"]
+__all__ = ["recipe", "recipe_for", "steps_for", "median_diameter"]
 
 DEPTHS = (3, 4)
 STEPS = 3000
@@ -106,6 +108,31 @@ def recipe(diameter: float, largest: int | None = None, steps: int | None = None
         augmentation=Augmentation(sigma=BENT * (tile - 1) / 2, zoom=ZOOM, noise=NOISE, **GRAY),
         measure_every=max(steps // 10, 1),
     )
+
+
+def recipe_for(data: Stack, steps: int | None = None) -> Preset:
+    """The recipe for the images that train.
+
+    Parameters
+    ----------
+    data : Stack
+        The images, with one cell at least.
+    steps : int or None
+        As for `recipe`.
+
+    Returns
+    -------
+    Preset
+
+    Raises
+    ------
+    ValueError
+        If there is no cell, or as `recipe` does.
+    """
+    diameter = median_diameter(data.labels)
+    shapes = [image.shape for image in data.images]
+    largest = largest_side(shapes, map(middle_diameter, data.labels), diameter)
+    return recipe(diameter, largest, steps)
 
 
 def steps_for(preset: Preset, minutes: float, device: str | torch.device = "cpu") -> int:
