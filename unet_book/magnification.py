@@ -29,10 +29,11 @@ __all__ = [
     "scaled_shape",
 ]
 
+# In trials on 10 images kept from 30, twice, with cells of 9 to 52 px, one size raised the score of
+# the best rule from 0.825 to 0.837 and from 0.754 to 0.773. What is seen of the size was as good as
+# the size itself (0.839, 0.777).
 LEAST, MOST = 1 / 4, 2.0  # a factor; enlarged twice an image takes four times as long already
 NEAR = 1.2  # a factor between 1 / NEAR and NEAR is none: every resampling blurs
-# In trials on 10 images kept from 30, twice, whose cells have from 9 to 52 px, this raised the score
-# of the best rule from 0.825 to 0.837 and from 0.754 to 0.773.
 SPECK = 12  # px that a piece has at least to be counted as a cell
 
 
