@@ -308,9 +308,17 @@ def test_a_claim_that_could_not_be_judged_is_refused(wrong):
 def test_the_page_has_every_claim_with_its_verdict(findings):
     text = claims.page(findings).data
     for finding in findings:
-        item = text.split(f'id="claim-{finding.claim.key}"')[1].split("</li>")[0]
-        assert f">{finding.verdict}</p>" in item and CHAPTERS[finding.claim.chapter] in item
-        assert (finding.value is None) == ("found: " not in item)
+        row = text.split(f'id="claim-{finding.claim.key}"')[1].split("</tr>")[0]
+        said = f'<span class="verdict">{finding.verdict}</span>'
+        assert said in row and CHAPTERS[finding.claim.chapter] in row
+        assert (finding.value is None) == (f"{said}<small>" not in row)
+
+
+def test_a_claim_that_a_cell_checks_leads_to_that_cell(findings):
+    text = claims.page(findings).data
+    links = re.findall(r'href="(\w+)\.html#cell-([\w-]+)"', text)
+    checks = {finding.claim.check for finding in findings}
+    assert len(links) > 10 and {f"book/{file}.ipynb#{cell}" for file, cell in links} <= checks
 
 
 def test_the_stored_page_has_the_verdicts_that_are_found(findings):
@@ -321,6 +329,33 @@ def test_the_stored_page_has_the_verdicts_that_are_found(findings):
     assert stored == [(finding.claim.key, KINDS[finding.verdict]) for finding in findings]
 
 
+def test_the_filter_leaves_what_is_asked_for_and_says_how_many(page, findings):
+    both = claims.counts(findings).data + claims.page(findings).data
+    page.goto("about:blank")
+    page.set_content(f"<!doctype html><title>ledger</title>{both}")
+    rows = page.locator(".ledger tbody tr:visible")
+    assert rows.count() == len(findings)
+    page.get_by_label("verdict").focus()
+    page.keyboard.type("diff")  # as a reader without a mouse chooses
+    different = [f for f in findings if f.verdict == DIFFERS]
+    assert rows.count() == len(different) == page.locator(".ledger tr.no").count()
+    assert page.inner_text(".ledger output") == f"{len(different)} of {len(findings)} claims"
+    chapter = different[0].claim.chapter
+    page.get_by_label("chapter").select_option(str(chapter))
+    assert rows.count() == len([f for f in different if f.claim.chapter == chapter])
+    page.get_by_label("verdict").select_option("")
+    assert rows.count() == len([f for f in findings if f.claim.chapter == chapter])
+
+
+def test_without_scripts_the_page_shows_every_claim_and_no_filter(browser, findings):
+    context = browser.new_context(java_script_enabled=False)
+    page = context.new_page()
+    page.set_content(claims.counts(findings).data + claims.page(findings).data)
+    assert page.locator(".ledger tbody tr:visible").count() == len(findings)
+    assert page.locator(".ledger .filter:visible").count() == 0
+    context.close()
+
+
 def test_the_counts_add_up(findings):
     numbers = [int(n) for n in re.findall(r">(\d+)</", claims.counts(findings).data)]
     assert numbers[0] == len(CLAIMS) == sum(numbers[1:])
@@ -329,9 +364,9 @@ def test_the_counts_add_up(findings):
 def test_values_are_written_in_their_own_form():
     claim = made(expected=0.25, measure=lambda: 0.5, form=".1%", unit="of it", tolerance=0.01)
     text = claims.page([claim.find()]).data
-    assert "asked: 25.0% ± 0.01; found: 50.0% of it" in text
+    assert ">25.0% ± 0.01</td>" in text and ">50.0% of it</small>" in text
     text = claims.page([made(expected=(True, 2), measure=lambda: (False, 2)).find()]).data
-    assert "asked: yes, 2; found: no, 2" in text
+    assert ">yes, 2</td>" in text and ">no, 2</small>" in text
 
 
 def test_a_tag_in_a_statement_stays_text():

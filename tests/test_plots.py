@@ -1,5 +1,7 @@
 """Pictures: what is drawn is what was given, and the page shows the package's own source."""
 
+import re
+
 import matplotlib
 
 matplotlib.use("Agg")
@@ -82,25 +84,40 @@ def test_brightening_keeps_a_constant_image_finite():
     assert np.isfinite(plots.brightened(np.full((3, 3), 0.2))).all()
 
 
-def test_source_is_the_package_s_with_the_docstring_cut_to_its_first_line():
+def test_source_is_the_package_s_with_its_docstring_behind_it():
     text = plots.source(sizes.output_size).data
-    assert text.startswith("```python\ndef output_size(") and text.endswith("</details>")
-    code, folded = text.split("```\n\n<details", maxsplit=1)
-    assert code.count('"""') == 2 and "Raises" not in code and "Parameters" not in code
-    assert "return int(size) - 2 * border(depth, variant)" in code
-    assert "it names the nearest sizes" in folded and "<summary>" in folded
+    assert text.startswith("<details") and text.endswith("</details>")
+    code, docstring = text.split("```")[1:4:2]
+    assert code.startswith("python\ndef output_size(") and code.count('"""') == 2
+    assert "Raises" not in code and "return int(size) - 2 * border(depth, variant)" in code
+    assert docstring.startswith("text\n") and "it names the nearest sizes" in docstring
 
 
-def test_source_of_something_with_a_line_of_docstring_folds_nothing():
-    assert "<details" not in plots.source(sizes._taken_by_pair).data
+def test_source_says_what_a_folded_listing_does():
+    summary = re.search("<summary>(.*)</summary>", plots.source(sizes.output_size).data)[1]
+    first = sizes.output_size.__doc__.splitlines()[0]
+    assert summary == f"All of <code>output_size</code>: {first}"
+
+
+def test_source_shows_the_lines_that_matter_before_the_fold():
+    shown, folded = plots.source(sizes.output_size, "return int(").data.split("<details")
+    assert shown == "```python\nreturn int(size) - 2 * border(depth, variant)\n```\n\n"
+    assert "def output_size(" in folded
+    shown, _ = plots.source(unet.UNet.join, "def join", "return").data.split("<details")
+    compile(shown.strip().removeprefix("```python\n").removesuffix("```"), "page", "exec")
+
+
+@pytest.mark.parametrize("first, last", [("not there", ""), ("return int(", "def output_size")])
+def test_source_refuses_lines_that_are_not_there(first, last):
+    with pytest.raises(ValueError, match="no line with"):
+        plots.source(sizes.output_size, first, last)
 
 
 def test_source_of_a_class_keeps_all_its_methods():
     text = plots.source(unet.UNet).data
     for name in ("__init__", "forward", "join"):
         assert f"def {name}(" in text
-    code = text.removeprefix("```python\n").split("```\n\n<details", maxsplit=1)[0]
-    compile(code, "page", "exec")
+    compile(text.split("```")[1].removeprefix("python\n"), "page", "exec")
 
 
 @pytest.mark.parametrize("depth, tile", [(4, 572), (2, 188), (1, 18)])

@@ -3,6 +3,7 @@
 A function that makes a figure returns it, closed: end a cell with the call, and the cell shows it.
 """
 
+import html
 import inspect
 import re
 import textwrap
@@ -350,29 +351,65 @@ def _draw_skips(ax: Axes, boxes: list[tuple], depth: int) -> None:
         )
 
 
-def source(thing: Callable | type) -> Markdown:
-    """The source of a function or class of the package, for the page, its docstring folded away.
+def source(thing: Callable | type, first: str = "", last: str = "") -> Markdown:
+    """The source of a function or class of the package, for the page: its lines that matter.
 
-    It is the code with its docstring's first line, and below it the rest of the docstring, to be
-    opened. It is read from the package that runs, so the page shows the code that the tests test.
+    The whole of it, with its docstring, is folded behind them. It is read from the package that
+    runs, so the page shows the code that the tests test.
 
     Parameters
     ----------
     thing : callable or type
         Of this package.
+    first : str
+        What stands in the first line that is shown; empty where the prose says what it does.
+    last : str
+        What stands in the last one; empty for one line.
 
     Returns
     -------
     IPython.display.Markdown
         The book and JupyterLab highlight it.
+
+    Raises
+    ------
+    ValueError
+        Where there is no such line.
+
+    Examples
+    --------
+    >>> print(source(_excerpt, "rows =", "return").data.split("```")[1])
+    python
+    rows = text.splitlines()
+    start = _row(rows, first)
+    end = _row(rows, last or first, start)
+    return textwrap.dedent("\\n".join(rows[start : end + 1]))
+    <BLANKLINE>
     """
     text = textwrap.dedent(inspect.getsource(thing)).rstrip()
     text = re.sub(r'"""([^"\n]+)\n.*?"""', r'"""\1"""', text, flags=re.DOTALL)
-    page = f"```python\n{text}\n```"
-    rest = (inspect.getdoc(thing) or "").partition("\n")[2].strip()
-    if rest:
-        page += (
-            '\n\n<details class="docstring">\n<summary>The rest of its docstring</summary>\n\n'
-            f"```text\n{rest}\n```\n\n</details>"
-        )
-    return Markdown(page)
+    shown = f"```python\n{_excerpt(text, first, last)}\n```\n\n" if first else ""
+    about, _, rest = (inspect.getdoc(thing) or "").partition("\n")
+    about = re.sub("`(.*?)`", r"<code>\1</code>", html.escape(about, quote=False))
+    said = f"All of <code>{thing.__name__}</code>" + (f": {about}" if about else "")
+    rest = f"```text\n{rest.strip()}\n```\n\n" if rest.strip() else ""
+    return Markdown(
+        f'{shown}<details class="listing">\n<summary>{said}</summary>\n\n'
+        f"```python\n{text}\n```\n\n{rest}</details>"
+    )
+
+
+def _excerpt(text: str, first: str, last: str) -> str:
+    """The lines of a text from one that holds some words to the next that holds others."""
+    rows = text.splitlines()
+    start = _row(rows, first)
+    end = _row(rows, last or first, start)
+    return textwrap.dedent("\n".join(rows[start : end + 1]))
+
+
+def _row(rows: list[str], words: str, start: int = 0) -> int:
+    """The first row from `start` that holds some words."""
+    for row in range(start, len(rows)):
+        if words in rows[row]:
+            return row
+    raise ValueError(f"no line with {words!r} from line {start + 1}")

@@ -1,4 +1,4 @@
-"""The ledger as a reader sees it: one claim below the other, on a phone as on a wide screen."""
+"""The ledger as a reader sees it: a table of claims, of which one may choose those to look at."""
 
 import html
 from collections import Counter
@@ -29,19 +29,52 @@ KINDS = {REPRODUCED: "yes", DIFFERS: "no", UNTESTABLE: "open"}
 STYLE = """<style>
 .ledger { --yes: color-mix(in srgb, #009E73 75%, currentColor);
   --no: color-mix(in srgb, #D55E00 80%, currentColor);
-  --open: color-mix(in srgb, currentColor 60%, transparent); }
-.ledger ul { list-style: none; margin: 0; padding: 0; }
-.ledger li { border-left: 5px solid var(--kind); margin: 0 0 .9em; padding: .1em 0 .1em .8em;
-  overflow-wrap: anywhere; }
+  --open: color-mix(in srgb, currentColor 76%, transparent); }
+.ledger table { border-collapse: collapse; display: table; width: 100%; }
+.ledger :is(th, td) { border: 0; font-weight: 400; padding: .5em .9em .5em 0; text-align: left;
+  vertical-align: top; overflow-wrap: anywhere; }
+.ledger thead th { border-bottom: 1px solid; }
+.ledger tbody tr { background: none; border-bottom: 1px solid
+  color-mix(in srgb, currentColor 22%, transparent); }
+.ledger tbody th { border-left: 5px solid var(--kind); padding-left: .8em; }
 .ledger .yes { --kind: var(--yes); } .ledger .no { --kind: var(--no); }
-.ledger .open { --kind: var(--open); }
-.ledger p { margin: 0 0 .15em; } .ledger .verdict { color: var(--kind); font-weight: 700; }
+.ledger .open { --kind: var(--open); } .ledger .verdict { color: var(--kind); font-weight: 700; }
 .ledger small { display: block; line-height: 1.4; }
-.ledger .numbers { font-variant-numeric: tabular-nums; }
-.ledger .counts { display: flex; flex-wrap: wrap; gap: .3em 2em; }
-@media (min-width: 900px) { .ledger li { display: grid; grid-template-columns: 1fr 17em;
-  column-gap: 1.5em; } .ledger li > div { min-width: 0; } }
+.ledger td { font-variant-numeric: tabular-nums; }
+.ledger tr:target { background: color-mix(in srgb, var(--kind) 14%, transparent); }
+.ledger .counts { display: flex; flex-wrap: wrap; gap: .3em 2em; margin: 0 0 .6em; }
+.ledger .filter { display: flex; flex-wrap: wrap; gap: .4em 1.5em; margin: 0; }
+.ledger .filter select { color: inherit; background: transparent; font: inherit; padding: .2em; }
+.ledger .filter option { color: #222832; background: #fff; }
+.ledger [hidden] { display: none; }
+@media (min-width: 760px) { .ledger td { width: 9.5em; } .ledger td:last-child { width: 13em; } }
+@media (max-width: 759px) { .ledger thead { display: none; }
+  .ledger tbody tr { display: grid; grid-template-columns: 1fr 1fr; border-left: 5px solid
+    var(--kind); padding-left: .8em; } .ledger tbody th { border: 0; padding-left: 0; }
+  .ledger :is(tbody th, td:last-child) { grid-column: 1 / -1; padding-bottom: .3em; }
+  .ledger td { padding-top: 0; } }
 </style>"""
+
+# It hides what is not asked for in every table of the page; a page without scripts shows all.
+FILTER = """<script>
+(() => {
+  const bar = document.currentScript.closest(".ledger").querySelector(".filter");
+  const said = bar.querySelector("output"), wanted = bar.querySelectorAll("select");
+  const apply = () => {
+    const rows = [...document.querySelectorAll(".ledger tbody tr")];
+    for (const row of rows)
+      row.hidden = [...wanted].some(one => one.value && row.dataset[one.name] !== one.value);
+    for (const table of document.querySelectorAll(".ledger table"))
+      table.hidden = !table.querySelector("tbody tr:not([hidden])");
+    said.value = `${rows.filter(row => !row.hidden).length} of ${rows.length} claims`;
+  };
+  bar.hidden = false;
+  bar.addEventListener("change", apply);
+  document.addEventListener("DOMContentLoaded", apply);
+})();
+</script>"""
+
+HEADS = ("claim", "asked", "found", "shown and checked")
 
 
 def page(findings: list[Finding]) -> HTML:
@@ -56,11 +89,15 @@ def page(findings: list[Finding]) -> HTML:
     -------
     IPython.display.HTML
     """
-    return _html("<ul>" + "".join(map(_item, findings)) + "</ul>")
+    heads = "".join(f'<th scope="col" role="columnheader">{head}</th>' for head in HEADS)
+    return _html(
+        f'<table role="table">\n<thead><tr role="row">{heads}</tr></thead>\n'
+        f"<tbody>{''.join(map(_row, findings))}\n</tbody>\n</table>"
+    )
 
 
 def counts(findings: list[Finding]) -> HTML:
-    """How many claims have which verdict, on a page.
+    """How many claims have which verdict, on a page, and the choice of those that it shows.
 
     Parameters
     ----------
@@ -77,7 +114,18 @@ def counts(findings: list[Finding]) -> HTML:
         for verdict, kind in KINDS.items()
     )
     total = f"<span><strong>{len(findings)}</strong> claims</span>"
-    return _html(f'<p class="counts">{total}{said}</p>')
+    chapters = sorted({finding.claim.chapter for finding in findings})
+    verdicts = _choice("verdict", {kind: verdict for verdict, kind in KINDS.items()})
+    places = _choice("chapter", {str(chapter): _place(chapter) for chapter in chapters})
+    bar = f'<p class="filter" hidden>Show {verdicts}{places}<output></output></p>'
+    return _html(f'<p class="counts">{total}{said}</p>\n{bar}\n{FILTER}')
+
+
+def _choice(name: str, values: dict[str, str]) -> str:
+    """A list of values to choose one from, or all."""
+    options = "".join(f'<option value="{value}">{said}</option>' for value, said in values.items())
+    label = f'aria-label="{name}"'
+    return f'<select name="{name}" {label}><option value="">any {name}</option>{options}</select>'
 
 
 def _html(body: str) -> HTML:
@@ -85,19 +133,28 @@ def _html(body: str) -> HTML:
     return HTML(f'<div class="explorer ledger">\n{STYLE}\n{body}\n</div>')
 
 
-def _item(finding: Finding) -> str:
-    """A finding as an entry of a list."""
-    claim = finding.claim
+def _row(finding: Finding) -> str:
+    """A finding as a row of a table."""
+    claim, kind = finding.claim, KINDS[finding.verdict]
     reason = f"<small>{html.escape(claim.reason)}</small>" if claim.reason else ""
+    asked, value = map(html.escape, _numbers(finding))
     return (
-        f'\n<li id="claim-{claim.key}" class="{KINDS[finding.verdict]}">'
-        f"<div><p>{html.escape(claim.says)}</p>{reason}</div>"
-        f'<div><p class="verdict">{finding.verdict}</p>'
-        f'<small class="numbers">{html.escape(_numbers(finding))}</small>'
-        f"<small>{claim.section}. Shown in "
-        f'<a href="{CHAPTERS[claim.chapter]}.html">{_place(claim.chapter)}</a>, '
-        f"checked by <code>{_checker(claim.check)}</code></small></div></li>"
+        f'\n<tr role="row" id="claim-{claim.key}" class="{kind}" data-verdict="{kind}" '
+        f'data-chapter="{claim.chapter}">'
+        f'<th scope="row" role="rowheader">{html.escape(claim.says)}{reason}</th>'
+        f'<td role="cell">{asked}</td>'
+        f'<td role="cell"><span class="verdict">{finding.verdict}</span>'
+        f"{value and f'<small>{value}</small>'}</td>"
+        f'<td role="cell"><small>{claim.section}. '
+        f'<a href="{CHAPTERS[claim.chapter]}.html{_cell(claim)}">{_place(claim.chapter)}</a>, '
+        f"<code>{_checker(claim.check)}</code></small></td></tr>"
     )
+
+
+def _cell(claim: Claim) -> str:
+    """The place in its chapter that checks a claim, where that is a cell of it."""
+    file, _, name = claim.check.partition("#")
+    return f"#cell-{name}" if name and CHAPTERS[claim.chapter] in file else ""
 
 
 def _place(chapter: int) -> str:
@@ -105,17 +162,16 @@ def _place(chapter: int) -> str:
     return f"chapter {chapter}" if chapter else "the first page"
 
 
-def _numbers(finding: Finding) -> str:
-    """What is expected and what is found, in one line; nothing for a design statement."""
-    claim, said = finding.claim, []
+def _numbers(finding: Finding) -> tuple[str, str]:
+    """What is expected and what is found; nothing for a design statement."""
+    claim, asked, value = finding.claim, "", ""
     if claim.expected is not None:
         how = "" if claim.relation == "equals" else f"{claim.relation} "
         slack = f" ± {claim.tolerance:g}" if claim.tolerance else ""
-        said.append(f"asked: {how}{_written(claim, claim.expected)}{slack}")
+        asked = f"{how}{_written(claim, claim.expected)}{slack}"
     if finding.value is not None:
-        unit = claim.unit and f" {claim.unit}"
-        said.append(f"found: {_written(claim, finding.value)}{unit}")
-    return "; ".join(said)
+        value = _written(claim, finding.value) + (claim.unit and f" {claim.unit}")
+    return asked, value
 
 
 def _written(claim: Claim, value: object) -> str:
