@@ -86,16 +86,18 @@ def test_tables_are_numbered_in_their_order_and_cited_by_their_number(name):
     assert page.count('<table class="results"') >= len(found)
 
 
-CONTRAST = """() => {
+# The contrast of an element's color with the ground that it lies on: the nearest one of a color.
+CONTRAST = """element => {
   const parts = color => color.match(/[\\d.]+/g).map(Number);
   const light = color => parts(color).slice(0, 3).map(v => v / 255)
     .map(v => v <= 0.04045 ? v / 12.92 : ((v + 0.055) / 1.055) ** 2.4)
     .reduce((sum, v, k) => sum + [0.2126, 0.7152, 0.0722][k] * v, 0);
-  const contrast = (a, b) => (Math.max(a, b) + 0.05) / (Math.min(a, b) + 0.05);
-  const block = document.querySelector(".cell_input pre:has(.c1)");
-  const ground = light(getComputedStyle(block).backgroundColor);
-  const against = element => contrast(light(getComputedStyle(element).color), ground);
-  return [against(block.querySelector(".c1")), against(block.querySelector(".n"))];
+  const colored = box => (parts(getComputedStyle(box).backgroundColor)[3] ?? 1) > 0;
+  let ground = element;
+  while (!colored(ground)) ground = ground.parentElement;
+  const a = light(getComputedStyle(element).color);
+  const b = light(getComputedStyle(ground).backgroundColor);
+  return (Math.max(a, b) + 0.05) / (Math.min(a, b) + 0.05);
 }"""
 
 
@@ -104,9 +106,21 @@ def test_comments_are_quieter_than_code_and_legible(pages, scheme):
     measured, tab = pages
     tab.emulate_media(color_scheme=scheme)
     measured("06_weight_map", reading.WIDE)
-    comment, code = tab.evaluate(CONTRAST)
+    block = tab.locator(".cell_input pre:has(.c1)").first
+    comment, code = (block.locator(kind).first.evaluate(CONTRAST) for kind in (".c1", ".n"))
     tab.emulate_media(color_scheme="light")
     assert 4.5 <= comment < code
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_tables_are_legible(pages, scheme):
+    measured, tab = pages
+    tab.emulate_media(color_scheme=scheme)
+    measured("11_results", reading.WIDE)
+    words = tab.locator("table.results :is(caption, th, td)").all()
+    contrasts = [word.evaluate(CONTRAST) for word in words[:60]]
+    tab.emulate_media(color_scheme="light")
+    assert len(contrasts) == 60 and min(contrasts) >= 4.5
 
 
 def test_the_ledger_s_words_are_legible(pages):
