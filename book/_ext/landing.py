@@ -36,11 +36,12 @@ SIZE = (336, 210)  # px of a card's picture
 PANEL = re.compile(r'class="panel".*?src="data:image/(\w+)[^,]*;base64,([\w+/=]+)"', re.DOTALL)
 FILM = """\
 <div class="film" role="group" aria-label="Film" data-film='{facts}'>
-<div class="film-frame"><img src="{folder}/image.webp" width="{side}" height="{side}" alt="{alt}">
+<div class="film-frame"><img data-inline src="{image}" width="{side}" height="{side}" alt="{alt}">
 <canvas width="{side}" height="{side}" aria-hidden="true"></canvas></div>
 <div class="film-line"><button type="button" class="film-button" aria-label="Pause the film">
 {pause}{play}</button><span class="film-says">{last}</span></div>
 </div>
+<script defer src="../_static/film-maps.js"></script>
 <script defer src="../_static/film.js"></script>"""
 SIGN = '<svg class="{name}" viewBox="0 0 16 16" aria-hidden="true"><path d="{path}"/></svg>'
 PAUSE = SIGN.format(name="pause", path="M4 3h3v10H4zM9 3h3v10H9z")
@@ -59,14 +60,13 @@ class Film(SphinxDirective):
 
     def run(self) -> list[nodes.Node]:
         """The film as HTML."""
-        path = f"_static/{self.arguments[0]}"
-        source = Path(self.env.srcdir, "book", path, "film.json")
-        self.env.note_dependency(str(source))
-        facts = json.loads(source.read_text(encoding="utf-8"))
+        folder = Path(self.env.srcdir, "book", "_static", self.arguments[0])
+        self.env.note_dependency(str(folder / "film.json"))
+        facts = json.loads((folder / "film.json").read_text(encoding="utf-8"))
         page = FILM.format(
-            facts=escape(json.dumps(facts | {"maps": f"../{path}/maps.webp"})),
+            facts=escape(json.dumps(facts)),
             side=facts["side"],
-            folder=f"../{path}",
+            image=as_address(folder / "image.webp"),
             alt=escape(" ".join(self.content)),
             last=says(facts, -1),
             pause=PAUSE,
@@ -75,10 +75,25 @@ class Film(SphinxDirective):
         return [nodes.raw("", page, format="html")]
 
 
+def as_address(picture: Path) -> str:
+    """A picture as an address that holds it; a script may read such a one from a disk, too."""
+    return f"data:image/webp;base64,{base64.b64encode(picture.read_bytes()).decode()}"
+
+
+def write_maps(app: Sphinx) -> None:
+    """The film's probability maps as a script, beside the one that draws them."""
+    maps = Path(app.srcdir, "book", "_static", "film", "maps.webp")
+    if app.builder.format == "html":
+        folder = Path(app.outdir, "_static")
+        folder.mkdir(parents=True, exist_ok=True)
+        script = f'window.filmMaps = "{as_address(maps)}";\n'
+        (folder / "film-maps.js").write_text(script, encoding="utf-8")
+
+
 def says(facts: dict, number: int) -> str:
     """The line below a frame."""
-    share = f"{100 * facts['wrong'][number]:.1f} % of the pixels wrong"
-    return f"A small U-Net learns: step {facts['steps'][number]}, {share}"
+    share = f"{100 * facts['wrong'][number]:.1f} % of pixels wrong"
+    return f"A U-Net learns: step {facts['steps'][number]}, {share}"
 
 
 class Chapter(SphinxDirective):
@@ -172,5 +187,6 @@ def setup(app: Sphinx) -> dict:
     app.add_node(chapter_card)
     app.add_directive("film", Film)
     app.add_directive("chapter", Chapter)
+    app.connect("builder-inited", write_maps)
     app.connect("doctree-resolved", complete)
     return {"version": "1", "parallel_read_safe": True, "parallel_write_safe": True}

@@ -18,7 +18,7 @@ from sphinx.application import Sphinx
 LONG = 12_000  # characters of a script or a picture that are worth a request
 LARGE = 60_000  # bytes of a stored PNG
 STORED = re.compile(r'(<img\b[^>]*?\bsrc="[^"]*_images/)(\w{64})\.png"')
-INLINE = re.compile(r'(<img\b[^>]*?\bsrc=")data:image/(\w+);base64,([\w+/=]+)"')
+INLINE = re.compile(r'(<img\b(?![^>]*data-inline)[^>]*?\bsrc=")data:image/(\w+);base64,([\w+/=]+)"')
 FIGURE = re.compile(r'<div class="explorer".*?</script>', re.DOTALL)
 SCRIPT = re.compile(r"<script>(.*?)</script>", re.DOTALL)
 

@@ -38,8 +38,8 @@
     }
     pen.putImageData(out, 0, 0);
     film.dataset.frame = frame;
-    line.textContent = `A small U-Net learns: step ${facts.steps[frame]}, `
-      + `${(100 * facts.wrong[frame]).toFixed(1)} % of the pixels wrong`;
+    line.textContent = `A U-Net learns: step ${facts.steps[frame]}, `
+      + `${(100 * facts.wrong[frame]).toFixed(1)} % of pixels wrong`;
   }
 
   function go(now) {
@@ -70,5 +70,5 @@
     }).observe(film);
     turn(playing);
   };
-  sheet.src = facts.maps;
+  sheet.src = window.filmMaps;
 })();
