@@ -347,6 +347,14 @@ def test_the_filter_leaves_what_is_asked_for_and_says_how_many(page, findings):
     assert rows.count() == len([f for f in findings if f.claim.chapter == chapter])
 
 
+@pytest.mark.parametrize("width", [390, 700, 1280])
+def test_a_claim_has_room_for_its_words(page, findings, width):
+    page.set_viewport_size({"width": width, "height": 900})
+    page.set_content(claims.page(findings).data)
+    table = page.locator(".ledger table").bounding_box()["width"]
+    assert page.locator(".ledger tbody th").first.bounding_box()["width"] > 0.4 * table
+
+
 def test_without_scripts_the_page_shows_every_claim_and_no_filter(browser, findings):
     context = browser.new_context(java_script_enabled=False)
     page = context.new_page()

@@ -30,7 +30,7 @@ STYLE = """<style>
 .ledger { --yes: color-mix(in srgb, #009E73 75%, currentColor);
   --no: color-mix(in srgb, #D55E00 80%, currentColor);
   --open: color-mix(in srgb, currentColor 76%, transparent); }
-.ledger table { border-collapse: collapse; display: table; width: 100%; }
+.ledger table { border-collapse: collapse; display: table; line-height: 1.35; width: 100%; }
 .ledger :is(th, td) { border: 0; font-weight: 400; padding: .5em .9em .5em 0; text-align: left;
   vertical-align: top; overflow-wrap: anywhere; }
 .ledger thead th { border-bottom: 1px solid; }
@@ -47,7 +47,8 @@ STYLE = """<style>
 .ledger .filter select { color: inherit; background: transparent; font: inherit; padding: .2em; }
 .ledger .filter option { color: #222832; background: #fff; }
 .ledger [hidden] { display: none; }
-@media (min-width: 760px) { .ledger td { width: 9.5em; } .ledger td:last-child { width: 13em; } }
+@media (min-width: 760px) { .ledger table { table-layout: fixed; }
+  .ledger thead th:first-child { width: 46%; } .ledger thead th:last-child { width: 24%; } }
 @media (max-width: 759px) { .ledger thead { display: none; }
   .ledger tbody tr { display: grid; grid-template-columns: 1fr 1fr; border-left: 5px solid
     var(--kind); padding-left: .8em; } .ledger tbody th { border: 0; padding-left: 0; }
