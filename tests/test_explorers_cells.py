@@ -34,12 +34,16 @@ def drawn(shape, seed, levels):
     return truth, np.round(answer * levels) / levels
 
 
-@pytest.fixture(scope="module")
-def drawings():
+def three_images():
     """Three images of different sizes and their maps; the levels are bytes, as in the figure."""
     parts = [drawn((41, 56), 0, 5), drawn((33, 29), 1, 17), drawn((48, 48), 2, 255)]
     truth, answers = zip(*parts)
     return Stack("drawn", list(answers), list(truth)), list(answers)
+
+
+@pytest.fixture(scope="module")
+def drawings():
+    return three_images()
 
 
 def settings(images, thresholds, cores, sizes):
@@ -175,8 +179,9 @@ def test_the_mark_stands_below_the_thumb_of_the_best(move, page, drawings):
     for key in ("threshold", "core", "waist", "smallest"):
         place = page.locator(f"[name={key}]")
         share = place.evaluate("e => (e.value - e.min) / (e.max - e.min)")
-        track, mark = place.bounding_box(), place.locator("+ span").bounding_box()
-        thumb = track["x"] + 8 + share * (track["width"] - 16)
+        mark = page.locator(".control", has=place).locator("b").bounding_box()
+        track = place.bounding_box()
+        thumb = track["x"] + 10 + share * (track["width"] - 20)
         assert mark["x"] + mark["width"] / 2 == pytest.approx(thumb, abs=1)
 
 

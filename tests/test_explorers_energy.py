@@ -43,22 +43,27 @@ def test_adding_the_same_to_both_logits_changes_nothing(move):
     assert {move(both=c) for c in (-3, -0.75, 2, 3)} == {before}
 
 
+def places(path):
+    """The points of a path of straight lines."""
+    return [tuple(map(float, place.split(","))) for place in re.findall(r"[\d.,-]+", path)]
+
+
 def test_the_dot_lies_on_the_curve_and_the_arrows_point_downhill(move, page):
     move(explorers.pixel_energy())
     for cell, truth in [(-3, 1), (2, 1), (3, 0)]:
         move(background=0.5, cell=cell, weight=2, truth=truth)
         x, y = page.eval_on_selector(
-            ".loss circle", "e => [+e.getAttribute('cx'), +e.getAttribute('cy')]"
+            ".loss .grip", "e => e.getAttribute('transform').match(/[\\d.-]+/g).map(Number)"
         )
-        curve = page.eval_on_selector(".loss polyline", "e => e.getAttribute('points')")
-        points = [tuple(map(float, pair.split(","))) for pair in curve.split()]
+        points = places(page.eval_on_selector(".loss path", "e => e.getAttribute('d')"))
         nearest = min(points, key=lambda point: abs(point[0] - x))
         assert nearest == pytest.approx((x, y), abs=0.01)
         ends = page.eval_on_selector_all(
             ".pulls polygon", "all => all.map(e => +e.getAttribute('points').split(',')[0])"
         )
         dots = page.eval_on_selector_all(
-            ".pulls circle", "all => all.map(e => +e.getAttribute('cx'))"
+            ".pulls .grip",
+            "all => all.map(e => +e.getAttribute('transform').match(/[\\d.-]+/))",
         )
         assert (ends[truth] > dots[truth]) and (ends[1 - truth] < dots[1 - truth])
 
@@ -68,12 +73,12 @@ def test_the_tangent_is_straight_through_the_dot_and_below_the_curve(move, page)
     for cell, weight in itertools.product([-3, 0, 0.5, 3], [0, 3]):
         move(background=0, cell=cell, weight=weight, truth=1)
         x, y = page.eval_on_selector(
-            ".loss circle", "e => [+e.getAttribute('cx'), +e.getAttribute('cy')]"
+            ".loss .grip", "e => e.getAttribute('transform').match(/[\\d.-]+/g).map(Number)"
         )
         curve, tangent = (
-            [tuple(map(float, pair.split(","))) for pair in points.split()]
-            for points in page.eval_on_selector_all(
-                ".loss polyline", "all => all.map(e => e.getAttribute('points'))"
+            places(path)
+            for path in page.eval_on_selector_all(
+                ".loss path", "all => all.map(e => e.getAttribute('d'))"
             )
         )
         (x0, y0), (x1, y1) = tangent

@@ -8,6 +8,7 @@ import pytest
 from unet_book import datasets
 from unet_book.elastic import dense_displacement, jacobian
 from unet_book.pages import explorers
+from unet_book.pages.explorers.nine_vectors import _told_apart
 
 SIDE = 97
 
@@ -35,7 +36,7 @@ def test_it_says_what_the_package_computes(move, figure):
     for _ in range(30):
         point = int(rng.integers(9))
         vectors[:, point] = rng.integers(-40, 41, 2)
-        settings.append({"point": point, "down": vectors[0, point], "right": vectors[1, point]})
+        settings.append({f"down{point}": vectors[0, point], f"right{point}": vectors[1, point]})
         field = dense_displacement(vectors.reshape(2, 3, 3), (SIDE, SIDE))
         area = jacobian(field)
         expected.append((area.min(), area.max(), np.hypot(*field).max(), (area <= 0).sum()))
@@ -46,53 +47,64 @@ def test_it_says_what_the_package_computes(move, figure):
     assert {count > 0 for *_, count in expected} == {True, False}
 
 
+def center(page, point):
+    box = page.locator(".looks .knob").nth(point).bounding_box()
+    return box["x"] + box["width"] / 2, box["y"] + box["height"] / 2
+
+
+def drag(page, point, right, down):
+    """By so many pixels of the image."""
+    scale = page.locator(".looks").bounding_box()["width"] / (SIDE + 24)
+    x, y = center(page, point)
+    page.mouse.move(x, y)
+    page.mouse.down()
+    page.mouse.move(x + right * scale, y + down * scale)
+    page.mouse.up()
+
+
+def vector(page, point):
+    return tuple(int(page.input_value(f"[name={key}{point}]")) for key in ("right", "down"))
+
+
 def test_a_vector_can_be_dragged(move, page, figure):
     move(figure)
-    handle = page.locator(".looks circle[data-point='4']").bounding_box()
-    x, y = handle["x"] + handle["width"] / 2, handle["y"] + handle["height"] / 2
-    box = page.locator(".looks").bounding_box()
-    scale = box["width"] / (SIDE + 24)  # screen px of an image px
-    page.mouse.move(x, y)
-    page.mouse.down()
-    page.mouse.move(x + 20 * scale, y - 10 * scale)
-    page.mouse.up()
-    down, right = (page.input_value(f"[name={key}]") for key in ("down", "right"))
-    assert abs(int(down) + 10) <= 1 and abs(int(right) - 20) <= 1
+    drag(page, 4, 20, -10)
+    right, down = vector(page, 4)
+    assert abs(down + 10) <= 1 and abs(right - 20) <= 1
     far = said(page.inner_text(".says"))[2]
-    assert far == pytest.approx(np.hypot(int(down), int(right)), abs=0.6)
-    page.mouse.move(x, y)  # the button is up: nothing follows
-    assert page.input_value("[name=right]") == right
+    assert far == pytest.approx(np.hypot(down, right), abs=0.6)
+    page.mouse.move(*center(page, 0))  # the button is up: nothing follows
+    assert vector(page, 4) == (right, down)
 
 
-def test_a_handle_drawn_out_of_the_picture_stays_and_can_be_drawn_back(move, page, figure):
+def test_a_knob_drawn_out_of_the_picture_stays_and_can_be_drawn_back(move, page, figure):
     page.set_viewport_size({"width": 390, "height": 900})
     move(figure)
-    move(point=8, down=40, right=40)
-    picture = page.locator(".looks").bounding_box()
-    handle = page.locator(".looks circle[data-point='8']").bounding_box()
-    assert handle["x"] + handle["width"] <= picture["x"] + picture["width"] + 3
-    assert handle["y"] + handle["height"] <= picture["y"] + picture["height"] + 3
-    x, y = handle["x"] + handle["width"] / 2, handle["y"] + handle["height"] / 2
-    scale = picture["width"] / (SIDE + 24)
-    page.mouse.move(x, y)
-    page.mouse.down()
-    page.mouse.move(x - 30 * scale, y)
-    page.mouse.up()
-    assert abs(int(page.input_value("[name=right]")) - 10) <= 1
-    assert page.input_value("[name=down]") == "40"
+    move.each([{"down8": 40, "right8": 40}])
+    picture, (x, y) = page.locator(".looks").bounding_box(), center(page, 8)
+    assert x <= picture["x"] + picture["width"] - 9 and y <= picture["y"] + picture["height"] - 9
+    drag(page, 8, -30, 0)
+    right, down = vector(page, 8)
+    assert right < 30 and down < 40
 
 
-def test_choosing_a_vector_shows_it_and_zero_is_rest(move, page, figure):
+def test_zero_is_rest(move, page, figure):
     move(figure)
-    move(point=0, down=7, right=-3)
-    move(point=8)
-    assert page.input_value("[name=down]") == "0"
-    move(point=0)
-    assert page.input_value("[name=down]") == "7" and page.input_value("[name=right]") == "-3"
-    page.click("[name=rest]")
-    assert said(page.inner_text(".says")) == (1, 1, 0, 0)
     page.click("[name=draw]")
     assert said(page.inner_text(".says"))[2] > 0
+    page.click("[name=rest]")
+    assert said(page.inner_text(".says")) == (1, 1, 0, 0)
+
+
+def test_cells_side_by_side_have_different_colors():
+    labels = np.zeros((40, 40), int)
+    for number, (row, column) in enumerate(np.ndindex(4, 4), start=1):
+        labels[10 * row : 10 * row + 9, 10 * column : 10 * column + 9] = 7 * number
+    colors = _told_apart(labels)
+    assert colors.max() <= 7 and ((colors > 0) == (labels > 0)).all()
+    for down, right in ((10, 0), (0, 10), (10, 10)):
+        one, other = colors[: 40 - down, : 40 - right], colors[down:, right:]
+        assert not np.any((one == other) & (one > 0))
 
 
 @pytest.mark.parametrize("width", [1280, 390])

@@ -17,7 +17,8 @@ SETS = {
 
 
 def numbers(text):
-    return [float(n.replace(",", "")) for n in re.findall(r"-?\d[\d,]*(?:\.\d+)?", text)]
+    text = text.replace("\u2212", "-").replace(",", "")
+    return [float(n) for n in re.findall(r"-?\d+(?:\.\d+)?", text)]
 
 
 def summed(curve, step):
@@ -58,8 +59,8 @@ def test_a_raster_takes_fewer_and_is_worth_the_same_until_it_is_wide(move, name)
 def test_both_curves_are_drawn_and_marked(page, move):
     move(explorers.spaced_samples(SETS), step=30)
     for drawing in ("correlation", "counts"):
-        assert page.locator(f"svg.{drawing} polyline").count() == 2
-        assert page.locator(f"svg.{drawing} circle").count() == 2
+        assert page.locator(f"svg.{drawing} path").count() == 2
+        assert page.locator(f"svg.{drawing} .ink circle").count() == 2
 
 
 @pytest.mark.parametrize("width", [390, 900])

@@ -52,10 +52,7 @@ def test_another_width_matters_only_to_the_frameworks_biases(move):
 
 def test_it_says_the_first_the_bottom_and_the_last(move):
     text = move(explorers.signal())
-    assert text == (
-        "23 layers: 2 in the first, 17.1 at the bottom, 32.3 at the logits. "
-        "Orange: up-convolutions."
-    )
+    assert text == "23 layers: 2 in the first, 17.1 at the bottom, 32.3 at the logits."
     assert move(rule="unit").startswith("23 layers: 1 in the first, 1 at the bottom, 1 at")
     assert "8 layers: " in move(depth=1)
 

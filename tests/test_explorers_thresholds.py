@@ -11,8 +11,7 @@ MEASURES = ("pixel_error", "rand_error", "warping_error", "v_rand", "v_info")
 CUTS = [0.1, 0.3, 0.5, 0.7, 0.9]
 
 
-@pytest.fixture(scope="module")
-def record():
+def recorded():
     """Two folds asked in two ways, with scores drawn at random and one that is no number."""
     draw = np.random.default_rng(11)
 
@@ -36,6 +35,11 @@ def record():
             for k in range(2)
         ]
     }
+
+
+@pytest.fixture(scope="module")
+def record():
+    return recorded()
 
 
 def test_it_says_what_the_package_scores(move, record):

@@ -28,7 +28,7 @@ def expected(size, tile, step, depth):
     for start in starts:
         phase[start : start + step] = start % block
     read, dropped = (len(starts) * tile / size) ** 2, 1 - (size / (len(starts) * answer)) ** 2
-    tiles = f"{len(starts) ** 2:,} tiles, which overlap by {tile - step} px and read each pixel "
+    tiles = f"{len(starts) ** 2:,} tiles, which overlap by {tile - step:,} px and read each pixel "
     first = (
         f"{tiles if starts != [0] else '1 tile, which reads each pixel '}{two_digits(read)} "
         f"times; {percent(dropped)} of the answers are dropped.\n"

@@ -1,9 +1,9 @@
-"""Figures that move: plain HTML and JavaScript that a page computes by itself, with no kernel.
+"""Live figures: plain HTML and JavaScript that a page computes by itself, with no kernel.
 
-The same cell works in the rendered book, in JupyterLab and in Colab. Every control is a native one,
-so keyboard, touch and screen reader work. `frame` holds what the figures share; each figure is a
-short function with a script beside it, `NAME.py` and `NAME.js`, and a test that moves it in a
-browser and compares what it says with the package's own numbers.
+The same cell works in the rendered book, in JupyterLab and in Colab. What a figure is about is
+dragged, by mouse, finger or arrow keys; every other control is a native one. `frame` holds what the
+figures share; each figure is a short function with a script beside it, `NAME.py` and `NAME.js`, and
+a test that moves it in a browser and compares what it says with the package's own numbers.
 """
 
 from unet_book.pages.explorers.cells import cells

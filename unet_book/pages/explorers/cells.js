@@ -329,38 +329,55 @@ const words = ({ threshold, core, smallest, grow, waist }) => `above ${threshold
   + (grow ? `, grown by ${grow} px` : "");
 
 // A mark below each slider where the best rule has it.
-for (const key of Object.keys(at)) {
-  const slider = control(key), track = document.createElement("span"), mark = document.createElement("span");
-  const share = (at[key] - slider.min) / (slider.max - slider.min || 1);
-  track.style.cssText = "position: relative; flex: 1; min-width: 0; display: flex";
-  mark.style.cssText = `position: absolute; left: calc(8px + ${share} * (100% - 16px)); bottom: -.55em;
-    transform: translateX(-50%); font-size: .65em; line-height: 1; color: var(--orange); pointer-events: none`;
+for (const [key, best] of Object.entries(at)) {
+  const slider = control(key), mark = document.createElement("b");
+  const share = (best - slider.min) / (slider.max - slider.min || 1);
+  mark.style.left = `calc(10px + ${share} * (100% - 20px))`;
   mark.textContent = "\u25b2";
   mark.ariaHidden = "true";
-  slider.style.margin = 0;
-  slider.before(track);
-  track.append(slider, mark);
+  slider.closest(".control").append(mark);
 }
-part("[name=best]").addEventListener("click", () => {
-  for (const [key, value] of Object.entries(at)) control(key).value = value;
-  root.dispatchEvent(new Event("input"));
-});
+part("[name=best]").addEventListener("click", () => set(at));
 
 // Cells are parted by cores or at waists: one of the two is off.
 for (const [one, other] of [["core", "waist"], ["waist", "core"]])
   control(one).addEventListener("input", () => { if (value(one)) control(other).value = 0; });
 
+// How many pixels have each probability, and where threshold and core level cut them.
+let plot;
+function histogram({ heights, width, height, wide }, { threshold, core }) {
+  const counts = new Array(64).fill(0), pen = drawing(150, "svg.chances");
+  for (let y = 1; y <= height; y++) for (let x = 1; x <= width; x++) counts[heights[y * wide + x] >> 2]++;
+  plot = axes(pen, { x: [0, 1.06], y: [1, 1e5], log: true, yTicks: [1, 100, 1e4], xTicks: [0, 0.25, 0.5, 0.75, 1],
+    yLabel: "pixels", xLabel: "the network's probability of cell" });
+  counts.forEach((count, k) => {
+    const [[x, y], [to]] = [plot.place(k / 64, Math.max(count, 1)), plot.place((k + 1) / 64, 1)];
+    pen("rect", { x, y, width: to - x - 1, height: plot.bottom - y, fill: "var(--gray)" });
+  });
+  for (const [level, color] of [[threshold, "var(--blue)"], [core, "var(--orange)"]]) if (level !== null) {
+    const [x] = plot.place(level, 1);
+    pen("line", { x1: x, x2: x, y1: plot.top, y2: plot.bottom, stroke: color, "stroke-width": 2 });
+  }
+  legend(pen, [["threshold", "var(--blue)"], [`core level${core === null ? ", off" : ""}`, "var(--orange)"]]);
+}
+const nearest = (levels, v) => levels.reduce((best, level, k) =>
+  level !== null && Math.abs(level - v) < Math.abs(levels[best] - v) ? k : best, levels.findIndex(level => level !== null));
+const upper = () => plot.top + 14, lower = () => plot.bottom - 14;
+grip("svg.chances", "threshold", { right: "threshold" }, () => [plot.place(thresholds[value("threshold")], 1)[0], lower()],
+  at => ({ threshold: nearest(thresholds, plot.at(at)[0]) }));
+// Beyond 1 the core level is off.
+grip("svg.chances", "core level", { right: "core" }, () => [plot.place(cores[value("core")] ?? 1.04, 1)[0], upper()],
+  at => { const level = plot.at(at)[0]; return level > 1.01 ? { core: 0 } : { core: nearest(cores, level), waist: 0 }; });
+
 function draw() {
   const rule = { threshold: thresholds[value("threshold")], core: cores[value("core")],
     waist: waists[value("waist")], smallest: value("smallest"), grow: best.grow };
   for (const [key, text] of [["threshold", rule.threshold.toFixed(2)], ["core", named(rule.core)],
-    ["waist", named(rule.waist, " px")]]) {
-    show(key, text);
-    control(key).setAttribute("aria-valuetext", text);
-  }
+    ["waist", named(rule.waist, " px")]]) show(key, text);
   const found = fields.map(field => findCells(field, rule));
   const told = fields.map((field, k) => compare(field, found[k]));
   const shown = Number(choice("image")), here = told[shown], all = score(told);
+  histogram(fields[shown], rule);
   paint(fields[shown], found[shown], here);
   const { cells, predicted, merged, split, missed, invented } = here, sizes = new Array(found[shown].count).fill(0);
   found[shown].cells.forEach(n => { if (n) sizes[n - 1]++; });
@@ -371,7 +388,8 @@ function draw() {
     + `F1 ${f1([here]).toFixed(3)}.\n${images}; the best by score, ${words(best)}, has ${data.score.toFixed(3)}.`);
 }
 part("img.still").remove();
-part(".controls").style.rowGap = ".6em";  // the marks need it
-svg.style.cssText = `display: block; width: 100%; max-height: 430px; aspect-ratio:
+reserve("100 cells for 100 true ones: 100 merged, 100 split, 100 missed, 100 invented. F1 0.000.\n"
+  + `All ${fields.length} images: F1 0.000, score 0.000; the best by score, ${words(best)}, has 0.000.`);
+svg.style.cssText = `display: block; width: 100%; max-height: 460px; aspect-ratio:
   ${Math.max(...fields.map(field => field.width))} / ${Math.max(...fields.map(field => field.height))}`;
 draws(draw);

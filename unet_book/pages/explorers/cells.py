@@ -33,7 +33,8 @@ MISSED = "#FF6A4D"
 BODY = """\
 <img class="still" alt="{alt}" src="STILL" style="max-width: 430px; margin: auto">
 <svg class="field" role="img" aria-label="{alt}"></svg>
-<div class="legend">LEGEND</div>"""
+<div class="legend">LEGEND</div>
+<svg class="drawing chances" aria-label="How many pixels have each probability."></svg>"""
 SWATCH = (
     '<span style="white-space: nowrap; margin: 0 .4em"><b style="display: inline-block; '
     'width: .8em; height: .8em; border: 1px solid currentColor; {}"></b> {}</span>'
@@ -46,7 +47,8 @@ def cells(
     """Threshold, core level or waist, and smallest size in; cells, their mistakes and F1 out.
 
     Found cells lie over the image in the color of what became of them: found, merged, split,
-    invented; the truth is outlined, and cells that were missed. A mark below each slider, and a
+    invented; the truth is outlined, and cells that were missed. Threshold and core level are
+    dragged in the histogram of probabilities. A mark below each slider, and a
     button, show the rule that is best by `instances.score`; its growth holds for all settings. The
     text says the counts and F1 of the image that is shown, and F1 and score of all of them.
 
@@ -103,8 +105,12 @@ def cells(
         "kinds": KINDS,
         "missed": MISSED,
     }
+    tries = (
+        "Drag the threshold to the right: mergers part, but cells shrink and dim ones go. Set it "
+        "back, and drag the core level in from the right edge: clusters part, and outlines stay."
+    )
     body = BODY.replace("STILL", still).replace("LEGEND", _legend())
-    return figure(name, "cells.js", controls, alt, data, body=body)
+    return figure(name, "cells.js", controls, alt, tries, data, body)
 
 
 def _gaussian() -> list[float]:

@@ -1,7 +1,7 @@
 // log(1 + e^-m): the largest part is taken out first, so that no exponential overflows.
 const cost = margin => Math.max(-margin, 0) + Math.log1p(Math.exp(-Math.abs(margin)));
 const sure = margin => 1 / (1 + Math.exp(-margin));
-const NAMES = ["background", "cell"], COLORS = ["var(--blue)", "var(--orange)"];
+const NAMES = ["background", "cell"], COLORS = ["var(--gray)", "var(--cell)"];
 
 function pixel() {
   const truth = Number(choice("truth")), w = value("weight");
@@ -11,43 +11,48 @@ function pixel() {
   return { truth, w, logits, margin, p, loss: w * cost(margin), gradient };
 }
 
+let curve;  // its axes
 function draw() {
-  const now = pixel(), pen = drawing(250, "svg.loss");
-  const x = [-6, 6], y = [0, 18], { place, line } = axes(pen, {
-    x, y, xLabel: "margin: true class's logit minus the other's", yLabel: "loss", left: 34 });
+  const now = pixel(), pen = drawing(250, "svg.loss"), x = [-6, 6];
+  curve = axes(pen, { x, y: [0, 18], xLabel: "margin: true class's logit minus the other's", yLabel: "loss", left: 34 });
   const margins = Array.from({ length: 97 }, (_, i) => x[0] + i / 8);
-  line(margins.map(m => [m, now.w * cost(m)]), "var(--blue)");
+  curve.line(margins.map(m => [m, now.w * cost(m)]), "currentColor");
   const slope = -now.w * (1 - now.p), tangent = m => now.loss + slope * (m - now.margin);
-  const zero = slope ? now.margin - now.loss / slope : x[1];  // where it leaves the drawing
-  const ends = [Math.max(now.margin - 3, x[0]), Math.min(now.margin + 3, x[1], zero)];
-  line(ends.map(m => [m, tangent(m)]), "var(--orange)", { "stroke-width": 3 });
-  const [cx, cy] = place(now.margin, now.loss);
-  pen("circle", { cx, cy, r: 6, fill: "var(--orange)" });
+  curve.line([now.margin - 3, now.margin + 3].map(m => [m, tangent(m)]), "var(--orange)", { "stroke-width": 3 });
+  legend(pen, [["its slope", "var(--orange)"]]);
   pull(now);
   const percent = share => (100 * share).toFixed(1) + " %";
-  const signed = v => (v < 0 ? "\u2212" : "+") + Math.abs(v).toFixed(3);
   const p = now.truth === 1 ? [1 - now.p, now.p] : [now.p, 1 - now.p];
   say(`background ${percent(p[0])}, cell ${percent(p[1])}; loss ${now.loss.toFixed(3)}\n`
-    + `gradient: background ${signed(now.gradient[0])}, cell ${signed(now.gradient[1])}`);
+    + `gradient: background ${signed(now.gradient[0], 3)}, cell ${signed(now.gradient[1], 3)}`);
 }
 
 // The two logits on their own lines, and where a step of learning rate 1 moves them.
+const lane = k => 18 + 34 * k;
+const spans = () => [96, (part("svg.pulls").clientWidth || 320) - 12];
+const across = a => { const [left, right] = spans(); return left + (right - left) * (a + 9) / 18; };
 function pull({ logits, gradient }) {
-  const pen = drawing(96, "svg.pulls"), left = 92, right = pen.width - 12;
-  const at = a => left + (right - left) * (a + 9) / 18;
+  const pen = drawing(112, "svg.pulls"), [left, right] = spans();
   for (const a of [-8, -4, 0, 4, 8])
-    pen("text", { x: at(a), y: 74, "text-anchor": "middle" }, String(a).replace("-", "\u2212"));
-  pen("text", { x: (left + right) / 2, y: 92, "text-anchor": "middle" },
-    "logit, and its step downhill");
+    pen("text", { x: across(a), y: 88, "text-anchor": "middle" }, minus(a));
+  pen("text", { x: (left + right) / 2, y: 106, "text-anchor": "middle" }, "logit, and its step downhill");
   logits.forEach((a, k) => {
-    const y = 16 + 26 * k, to = at(a - gradient[k]), color = COLORS[k];
-    const head = Math.sign(to - at(a)) * Math.min(7, Math.abs(to - at(a)));
+    const y = lane(k), to = across(a - gradient[k]), color = COLORS[k];
+    const head = Math.sign(to - across(a)) * Math.min(9, Math.abs(to - across(a)));
     pen("text", { x: 0, y: y + 4 }, NAMES[k]);
     pen("line", { x1: left, x2: right, y1: y, y2: y, stroke: "var(--faint)" });
-    pen("line", { x1: at(a), x2: to - head, y1: y, y2: y, stroke: color, "stroke-width": 3 });
-    pen("polygon", { fill: color,
-      points: `${to},${y} ${to - head},${y - 5} ${to - head},${y + 5}` });
-    pen("circle", { cx: at(a), cy: y, r: 5, fill: color });
+    pen("line", { x1: across(a), x2: to - head, y1: y, y2: y, stroke: color, "stroke-width": 4 });
+    pen("polygon", { fill: color, points: `${to},${y} ${to - head},${y - 7} ${to - head},${y + 7}` });
   });
 }
+
+NAMES.forEach((name, k) => grip("svg.pulls", `${name}'s logit`, { right: name },
+  () => [across(pixel().logits[k]), lane(k)],
+  ([x]) => { const [left, right] = spans(); return { [name]: 18 * (x - left) / (right - left) - 9 - value("both") }; }));
+// On the curve the true class's logit is moved, whichever that is.
+grip("svg.loss", "margin", { get right() { return NAMES[Number(choice("truth"))]; } },
+  () => curve.place(pixel().margin, pixel().loss),
+  at => { const { truth, logits } = pixel(); return { [NAMES[truth]]: curve.at(at)[0] + logits[1 - truth] - value("both") }; },
+  () => fixed(pixel().margin, 2));
+reserve("background 100.0 %, cell 100.0 %; loss 18.000\ngradient: background +0.000, cell +0.000");
 draws(draw);

@@ -7,17 +7,19 @@ from unet_book.pages.explorers.frame import Choice, Slider, figure
 __all__ = ["pixel_energy"]
 
 BODY = """\
-<svg class="drawing loss" role="img" aria-label="{alt}"></svg>
-<svg class="drawing pulls" aria-hidden="true"></svg>"""
+<svg class="drawing loss" aria-label="{alt}"></svg>
+<svg class="drawing pulls"
+ aria-label="The two logits, with arrows as long as one step downhill moves them."></svg>"""
 
 
 def pixel_energy(name: str = "pixel-energy") -> HTML:
     """What one pixel costs, -w log p of its true class, and how it pulls at its logits.
 
-    Sliders for the logits of *background* and *cell*, for a number added to both, and for the
-    weight; a choice of the true class. Drawn are the loss against the margin, the true class's
-    logit minus the other's, with its tangent, and the logits with arrows as long as the step that
-    gradient descent with a learning rate of 1 makes (eq. (1) of the paper, with a minus sign).
+    The logits of *background* and *cell* are dragged, and so is the place on the loss; sliders for
+    them too, for a number added to both, and for the weight; a choice of the true class. Drawn are
+    the loss against the margin, the true class's logit minus the other's, with its tangent, and the
+    logits with arrows as long as the step that gradient descent with a learning rate of 1 makes
+    (eq. (1) of the paper, with a minus sign).
 
     Parameters
     ----------
@@ -39,4 +41,8 @@ def pixel_energy(name: str = "pixel-energy") -> HTML:
         "The loss of one pixel against its margin, falling from a straight slope on the left to "
         "zero on the right, with the tangent at the chosen margin."
     )
-    return figure(name, "energy.js", controls, alt, body=BODY)
+    tries = (
+        "Drag the point far to the left: the network is sure and wrong, and no arrow gets longer "
+        "than w. Then move what is added to both: the logits travel, and the loss stays."
+    )
+    return figure(name, "energy.js", controls, alt, tries, body=BODY)

@@ -1,34 +1,17 @@
 """Pictures one after the other."""
 
 import base64
-import html
 import io
 from collections.abc import Sequence
-from dataclasses import dataclass
 
 import numpy as np
 from IPython.display import HTML
 from PIL import Image
 
 from unet_book._arrays import ArrayLike, to_numpy
-from unet_book.pages.explorers.frame import Button, figure
+from unet_book.pages.explorers.frame import Button, Slider, figure
 
 __all__ = ["film"]
-
-
-@dataclass(frozen=True)
-class _Frames:
-    """A slider over the numbers of the pictures; the caption says what it points at."""
-
-    label: str
-    last: int
-
-    def html(self) -> str:
-        """The control."""
-        return (
-            f'<input type="range" name="frame" min="0" max="{self.last}" value="0" step="1" '
-            f'aria-label="{html.escape(self.label)}">'
-        )
 
 
 def film(
@@ -37,7 +20,7 @@ def film(
     captions: Sequence[str],
     alt: str,
     label: str = "frame",
-    width: int = 700,
+    tries: str = "Move the slider, or press the arrow keys while it has the focus.",
 ) -> HTML:
     """Pictures with a slider: drag, press the arrow keys, or play.
 
@@ -53,8 +36,8 @@ def film(
         A sentence that says what is to be seen.
     label : str
         What the slider chooses, for a screen reader.
-    width : int
-        Of the figure, px, where the page has room for it.
+    tries : str
+        One thing to do with the film, and what it shows.
 
     Returns
     -------
@@ -71,8 +54,10 @@ def film(
     if len(sizes) > 1:
         raise ValueError(f"the pictures of a film have one size, got {sorted(sizes)}")
     data = {"frames": [_jpeg(picture) for picture in pictures], "captions": list(captions)}
-    controls = [Button("play", "Play"), _Frames(label, len(pictures) - 1)]
-    return figure(name, "films.js", controls, alt, data, body='<img alt="{alt}">', width=width)
+    ((height, width),) = sizes
+    controls = [Slider("frame", label, 0, len(pictures) - 1, 0), Button("play", "Play")]
+    body = f'<img alt="{{alt}}" width="{width}" height="{height}">'
+    return figure(name, "films.js", controls, alt, tries, data, body)
 
 
 def _jpeg(picture: ArrayLike, quality: int = 85) -> str:

@@ -1,8 +1,8 @@
-"""What the moving figures share: controls, a place to draw on, and a line that says the result.
+"""What the live figures share: controls, a place to draw on, and a line that says the result.
 
-A figure is its controls (`Slider`, `Choice`), a script that draws, and data that the script reads.
-`figure` puts them together with ``frame.css`` and ``frame.js``, whose functions every script may
-use.
+A figure is its controls (`Slider`, `Choice`, `Button`), a script that draws, and data that the
+script reads. `figure` puts them together with ``frame.css`` and ``frame.js``, whose functions every
+script may use: among them `grip`, by which a thing in the drawing is dragged.
 """
 
 import html
@@ -18,16 +18,20 @@ __all__ = ["Slider", "Choice", "Button", "figure"]
 HERE = Path(__file__).parent
 
 PAGE = """\
-<div class="explorer" id="{name}" style="max-width: {width}px; margin: auto">
+<div class="explorer" id="{name}">
 <style>
 {style}
 </style>
 {body}
+<div class="result"><output class="says" aria-live="polite"></output>\
+<div class="room" aria-hidden="true"></div></div>
 <div class="controls">
 {controls}
+<div class="buttons">
+{buttons}
 </div>
-<output class="says" aria-live="polite"></output>
-{below}
+</div>
+<p class="try"><strong>Try this.</strong> {tries}</p>
 <script>
 (() => {{
 const own = document.currentScript?.closest(".explorer");  // two figures may have one name
@@ -61,6 +65,8 @@ class Slider:
         From one number to the next.
     unit : str
         Follows the number that is shown; a script may show another with ``show(key, text)``.
+    seen : bool
+        False for one that is only moved by what is dragged in the drawing: a `grip` in the script.
 
     Raises
     ------
@@ -75,6 +81,7 @@ class Slider:
     start: float
     step: float = 1
     unit: str = ""
+    seen: bool = True
 
     def __post_init__(self) -> None:
         steps = (self.start - self.low) / self.step
@@ -92,11 +99,15 @@ class Slider:
         str
             HTML.
         """
-        return (
-            f'<div class="control"><label><span>{html.escape(self.label)}</span>'
+        slider = (
             f'<input type="range" name="{self.key}" min="{self.low:g}" max="{self.high:g}" '
-            f'step="{self.step:g}" value="{self.start:g}"></label>'
-            f'<output aria-live="off" data-unit="{html.escape(self.unit)}"></output></div>'
+            f'step="{self.step:g}" value="{self.start:g}" data-unit="{html.escape(self.unit)}"'
+        )
+        if not self.seen:
+            return slider + " hidden>"
+        return (
+            f'<div class="control"><label><span>{html.escape(self.label)}</span>{slider}></label>'
+            '<output aria-live="off"></output></div>'
         )
 
 
@@ -144,7 +155,7 @@ class Choice:
             for value, text in self.options.items()
         )
         return (
-            f'<div class="control choice"><label><span>{html.escape(self.label)}</span>'
+            f'<div class="control"><label><span>{html.escape(self.label)}</span>'
             f'<select name="{self.key}">{entries}</select></label></div>'
         )
 
@@ -180,12 +191,13 @@ def figure(
     script: str,
     controls: Sequence[Slider | Choice | Button],
     alt: str,
+    tries: str,
     data: object = None,
     body: str = DRAWING,
-    below: str = "",
-    width: int = 700,
 ) -> HTML:
-    """A moving figure.
+    """A live figure.
+
+    A button that sets all controls back is added to them.
 
     Parameters
     ----------
@@ -198,26 +210,25 @@ def figure(
         In reading order.
     alt : str
         A sentence that says what is to be seen.
+    tries : str
+        One thing to do with the figure, and what it shows.
     data : object
         Numbers and texts for the script, anything that JSON can hold.
     body : str
         HTML above the controls, with {alt} where the sentence belongs.
-    below : str
-        HTML below the line that says the result, for what changes its height.
-    width : int
-        Of the figure, px, where the page has room for it.
 
     Returns
     -------
     IPython.display.HTML
     """
+    buttons = [control for control in controls if isinstance(control, Button)]
     page = PAGE.format(
         name=name,
-        width=width,
         style=_read("frame.css").replace("FIGURE", f"#{name}"),
         body=body.format(alt=html.escape(alt)),
-        below=below,
-        controls="\n".join(control.html() for control in controls),
+        controls="\n".join(c.html() for c in controls if c not in buttons),
+        buttons="\n".join(button.html() for button in [*buttons, Button("reset", "Reset")]),
+        tries=html.escape(tries),
         data=_as_script(data),
         frame=_read("frame.js"),
         script=_read(script),

@@ -3,8 +3,8 @@ const bytes = text => Uint8Array.from(atob(text), c => c.charCodeAt(0));
 const source = { gray: bytes(data.gray), labels: bytes(data.labels) };
 const palette = [[16, 16, 16], [230, 159, 0], [86, 180, 233], [0, 158, 115], [240, 228, 66],
   [0, 114, 178], [213, 94, 0], [204, 121, 167]];
-const vectors = data.vectors.map(part => [...part]);  // [down, right][point]
-let chosen = Number(choice("point"));
+const points = [0, 1, 2, 3, 4, 5, 6, 7, 8], keys = ["down", "right"];
+let vectors;  // [down, right][point]
 
 // How much of each of three values on a line a pixel gets: the spline that is flat at both ends.
 const weights = Array.from({ length: n }, (_, i) => {
@@ -69,13 +69,10 @@ function looks(kind, [rows, columns], area) {
     const [cx, cy] = at(r + rows[r][c], c + columns[r][c]);
     pen("circle", { cx, cy, r: 1.6, fill: "#FFF", stroke: "#000", "stroke-width": 0.7 });
   }
-  for (let p = 0; p < 9; p++) {
-    const [y, x] = [Math.floor(p / 3) * last / 2, (p % 3) * last / 2];
-    const [x1, y1] = at(y, x), [x2, y2] = at(y + vectors[0][p], x + vectors[1][p]), [cy, cx] = handle(p);
+  for (const p of points) {
+    const [y, x] = knot(p), [x1, y1] = at(y, x), [x2, y2] = at(y + vectors[0][p], x + vectors[1][p]);
+    pen("line", { x1, y1, x2, y2, stroke: "#000", "stroke-width": 4, "stroke-opacity": 0.6 });
     pen("line", { x1, y1, x2, y2, stroke: "#F0E442", "stroke-width": 2 });
-    pen("circle", { cx, cy, r: p === chosen ? 9 : 7, fill: "#F0E442", stroke: "#000",
-      "stroke-width": p === chosen ? 4 : 1, "data-point": p });
-    pen("circle", { cx, cy, r: 24, fill: "transparent", style: "cursor: grab; touch-action: none" });
   }
 }
 const hatched = (r, c) => Math.floor((r + c) / 2) % 2 ? [255, 255, 255] : [0, 0, 0];
@@ -84,67 +81,31 @@ function sees(kind, [rows, columns], area) {
   picture(pen, n, (r, c) => area[r][c] <= 0 ? hatched(r, c) : pixel(kind, r + rows[r][c], c + columns[r][c]));
 }
 
-function sliders() {
-  ["down", "right"].forEach((key, axis) => {
-    control(key).value = vectors[axis][chosen];
-    show(key, `${vectors[axis][chosen]} px`);
-  });
-}
 function draw() {
-  if (Number(choice("point")) !== chosen) {
-    chosen = Number(choice("point"));
-    sliders();
-  }
-  ["down", "right"].forEach((key, axis) => { vectors[axis][chosen] = value(key); });
+  vectors = keys.map(key => points.map(p => value(key + p)));
   const field = displacement(), area = determinants(field), all = area.flat();
   looks(choice("shown"), field, area);
   sees(choice("shown"), field, area);
-  const folded = all.filter(a => a <= 0).length, two = x => x.toFixed(2).replace("-", "\u2212");
+  const folded = all.filter(a => a <= 0).length, two = x => fixed(x, 2);
   const lengths = field[0].flatMap((line, r) => line.map((d, c) => Math.hypot(d, field[1][r][c])));
   say(`A pixel is pulled from between ${two(Math.min(...all))} and ${two(Math.max(...all))} pixels of area, `
     + `and from up to ${Math.max(...lengths).toFixed(1)} px away.\n`
-    + (folded ? `The field folds at ${folded.toLocaleString("en-US")} of ${(n * n).toLocaleString("en-US")} pixels.`
+    + (folded ? `The field folds at ${group(folded)} of ${group(n * n)} pixels.`
       : "It folds nowhere."));
 }
 
-// To drag: the handle nearest to the finger. One that would leave the picture stays at its edge.
-function where(event) {
-  const box = part("svg.looks").getBoundingClientRect();
-  return [(event.clientY - box.top) / scale() - margin - 0.5, (event.clientX - box.left) / scale() - margin - 0.5];
-}
+// A knob that would leave the picture stays at its edge.
 const knot = p => [Math.floor(p / 3) * last / 2, (p % 3) * last / 2];
-const handle = p => knot(p).map((k, axis) =>
-  Math.max(10, Math.min(wide() - 10, scale() * (k + vectors[axis][p] + margin + 0.5))));
-let dragging = false, held = [0, 0];
-const touch = part("svg.looks");
-touch.addEventListener("pointerdown", event => {
-  const at = where(event), far = p => Math.hypot(...handle(p).map((x, axis) => x / scale() - margin - 0.5 - at[axis]));
-  const nearest = [0, 1, 2, 3, 4, 5, 6, 7, 8].reduce((a, b) => far(b) < far(a) ? b : a);
-  if (far(nearest) * scale() > 24) return;
-  [dragging, chosen] = [true, nearest];
-  held = knot(chosen).map((k, axis) => k + vectors[axis][chosen] - at[axis]);
-  control("point").value = nearest;
-  touch.setPointerCapture(event.pointerId);
-  sliders();
-  draw();
-});
-touch.addEventListener("pointermove", event => {
-  if (!dragging) return;
-  where(event).forEach((at, axis) => {
-    vectors[axis][chosen] = Math.max(-reach, Math.min(reach, Math.round(at + held[axis] - knot(chosen)[axis])));
-  });
-  sliders();
-  draw();
-});
-for (const end of ["pointerup", "pointercancel"]) touch.addEventListener(end, () => { dragging = false; });
+const middle = (v, k) => scale() * (k + v + margin + 0.5);
+const kept = v => Math.max(10, Math.min(wide() - 10, v));
+for (const p of points) grip("svg.looks", data.places[p], { right: "right" + p, down: "down" + p },
+  () => [kept(middle(value("right" + p), knot(p)[1])), kept(middle(value("down" + p), knot(p)[0]))],
+  ([x, y]) => ({ ["right" + p]: x / scale() - margin - 0.5 - knot(p)[1], ["down" + p]: y / scale() - margin - 0.5 - knot(p)[0] }),
+  () => `${minus(value("right" + p))} px to the right, ${minus(value("down" + p))} px down`);
 
 const gaussian = () => Math.sqrt(-2 * Math.log(1 - Math.random())) * Math.cos(2 * Math.PI * Math.random());
-const set = f => {
-  for (const axis of [0, 1]) for (let p = 0; p < 9; p++) vectors[axis][p] = f();
-  sliders();
-  draw();
-};
-part("[name=draw]").addEventListener("click", () =>
-  set(() => Math.max(-reach, Math.min(reach, Math.round(10 * gaussian())))));
-part("[name=rest]").addEventListener("click", () => set(() => 0));
+const all = f => set(Object.fromEntries(keys.flatMap(key => points.map(p => [key + p, f()]))));
+part("[name=draw]").addEventListener("click", () => all(() => Math.round(10 * gaussian())));
+part("[name=rest]").addEventListener("click", () => all(() => 0));
+reserve("A pixel is pulled from between \u221210.00 and 10.00 pixels of area, and from up to 10.0 px away.\nThe field folds at 9,409 of 9,409 pixels.");
 draws(draw);

@@ -6,6 +6,7 @@ import base64
 
 import numpy as np
 from IPython.display import HTML
+from scipy import ndimage
 
 from unet_book._arrays import ArrayLike, to_numpy
 from unet_book.pages.explorers.frame import Button, Choice, Slider, figure
@@ -16,7 +17,7 @@ REACH = 40  # px, how far a vector may be drawn out
 
 BODY = (
     '<div style="display: flex; gap: 8px">'
-    '<div style="flex: 1; min-width: 0">where it looks<svg class="drawing looks" role="img" '
+    '<div style="flex: 1; min-width: 0">where it looks<svg class="drawing looks" '
     'aria-label="{alt}" style="overflow: hidden"></svg></div>'
     '<div style="flex: 1; min-width: 0">what comes out<svg class="drawing sees" role="img" '
     'aria-label="The image, or its labels, bent by the nine vectors; pixels where the field folds '
@@ -42,7 +43,7 @@ def nine_vectors(
     vectors: ArrayLike | None = None,
     name: str = "nine-vectors",
 ) -> HTML:
-    """Nine vectors in, to be dragged or set; grid, image and labels, bent by their field, out.
+    """Nine vectors in, to be dragged; grid, image and labels, bent by their field, out.
 
     The field is `dense_displacement`'s, and the determinant it says is `jacobian`'s.
 
@@ -70,24 +71,39 @@ def nine_vectors(
     if gray.ndim != 2 or gray.shape != cells.shape or gray.shape[0] != gray.shape[1]:
         raise ValueError(f"image and labels are one square, got {gray.shape} and {cells.shape}")
     vectors = np.zeros((2, 3, 3)) if vectors is None else to_numpy(vectors)
-    colors = np.where(cells > 0, 1 + cells % 7, 0)  # as plots.colored has them
     data = {
         "side": len(gray),
+        "places": PLACES,
         "gray": _packed(255 * gray),
-        "labels": _packed(colors),
-        "vectors": vectors.reshape(2, 9).round().astype(int).tolist(),
-        "reach": REACH,
+        "labels": _packed(_told_apart(cells)),
     }
+    start = vectors.reshape(2, 9).round().astype(int).tolist()
     controls = [
-        Choice("point", "vector", dict(enumerate(PLACES)), 4),
+        *(
+            Slider(f"{key}{p}", "", -REACH, REACH, start[axis][p], seen=False)
+            for axis, key in enumerate(("down", "right"))
+            for p in range(9)
+        ),
         Choice("shown", "show", {"gray": "the image", "labels": "its labels"}),
-        Slider("down", "down", -REACH, REACH, int(data["vectors"][0][4]), 1, " px"),
-        Slider("right", "right", -REACH, REACH, int(data["vectors"][1][4]), 1, " px"),
         Button("draw", "draw nine from a Gaussian of 10 px"),
         Button("rest", "all to zero"),
     ]
     alt = "The image with a grid laid over it that nine arrows bend; each arrow can be dragged."
-    return figure(name, "nine_vectors.js", controls, alt, data, body=BODY)
+    tries = (
+        "Drag one knob nearly onto its neighbor: stripes mark where the field folds, and dots on "
+        "the left where those pixels look. Then show the labels: they go along, in whole colors."
+    )
+    return figure(name, "nine_vectors.js", controls, alt, tries, data, BODY)
+
+
+def _told_apart(cells: np.ndarray, far: int = 5) -> np.ndarray:
+    """A number from 1 to 7 for each cell, another one than that of any cell nearby; 0 is none."""
+    colors = np.zeros(int(cells.max(initial=0)) + 1, int)
+    for cell in np.unique(cells[cells > 0]):
+        around = ndimage.binary_dilation(cells == cell, iterations=far)
+        taken = set(colors[np.unique(cells[around & (cells > 0)])])
+        colors[cell] = min(set(range(1, 8)) - taken)
+    return colors[np.maximum(cells, 0)]
 
 
 def _packed(pixels: np.ndarray) -> str:

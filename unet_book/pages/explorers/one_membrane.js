@@ -103,13 +103,20 @@ function splitsAndMerges(truth, found) {
   }).length;
 }
 
+let side, left;  // of a pixel, and of the grid, px
+const head = 24;  // room for the knobs
+const place = (x, y) => [left + side * x, head + side * y];
+const back = ([x, y]) => [(x - left) / side, (y - head) / side];
+const first = () => column + value("shift") - Math.floor((value("thick") - 1) / 2);
+const opens = () => Math.floor((height - value("gap")) / 2);
+
 function draw() {
   const [gap, shift, thick, wall] = ["gap", "shift", "thick", "wall"].map(value);
-  const first = column + shift - Math.floor((thick - 1) / 2), top = Math.floor((height - gap) / 2);
+  const begins = first(), top = opens();
   const mask = pixels.map(p => p % width !== column);
   const found = pixels.map(p => {
     const x = p % width, y = Math.floor(p / width);
-    const inMembrane = x >= first && x < first + thick && (y < top || y >= top + gap);
+    const inMembrane = x >= begins && x < begins + thick && (y < top || y >= top + gap);
     return !inMembrane && !(y === row && x < wall);
   });
   const truth = parts(mask), labels = parts(found), thinned = table(truth, thin(found));
@@ -122,28 +129,40 @@ function draw() {
     ["1 \u2212 V_Rand, thinned", 1 - vRand(thinned)], ["1 \u2212 V_Info, thinned", 1 - vInfo(thinned)],
     ["1 \u2212 SEG", 1 - segScore(truth, labels)], ["warping error", splitsAndMerges(truth, found) / size],
   ];
-  const side = Math.min(22, Math.floor(Math.min(root.clientWidth || 320, 420) / width));
-  const grid = side * height, line = 21, pen = drawing(grid + 14 + line * values.length);
-  const left = Math.floor((pen.width - side * width) / 2);
+  const beside = (part("svg.drawing").clientWidth || 320) > 640, line = beside ? 30 : 21;  // the bars
+  side = Math.min(20, Math.floor((part("svg.drawing").clientWidth || 320) / (width + 1)));
+  const high = head + side * height + head, pen = drawing(beside ? high : high + line * values.length);
+  left = beside ? 12 : Math.floor((pen.width - side * width) / 2);
   const colors = ["var(--faint)", "var(--blue)", "var(--green)", "var(--purple)", "var(--orange)"];
   for (const p of pixels) {
-    const x = left + side * (p % width), y = side * Math.floor(p / width);
+    const [x, y] = place(p % width, Math.floor(p / width));
     pen("rect", { x: x + .5, y: y + .5, width: side - 1, height: side - 1,
       fill: colors[Math.min(labels[p], 4)], "fill-opacity": labels[p] ? .55 : 1 });
   }
-  for (const p of wrong) pen("circle", { cx: left + side * (p % width + .5),
-    cy: side * (Math.floor(p / width) + .5), r: side / 6, fill: "currentColor" });
-  const from = 158, wide = pen.width - from - 52;
+  for (const p of wrong) {
+    const [cx, cy] = place(p % width + .5, Math.floor(p / width) + .5);
+    pen("circle", { cx, cy, r: side / 6, fill: "currentColor" });
+  }
+  const start = beside ? left + side * width + 36 : 0, from = start + 158, wide = pen.width - from - 52;
   values.forEach(([name, share], k) => {
-    const y = grid + 14 + line * k;
-    pen("text", { x: 0, y: y + 14 }, name);
+    const y = (beside ? head : high) + line * k;
+    pen("text", { x: start, y: y + 14 }, name);
     pen("rect", { x: from, y: y + 3, width: wide, height: 13, fill: "var(--faint)", "fill-opacity": .5 });
     pen("rect", { x: from, y: y + 3, width: wide * Math.max(share, 0), height: 13, fill: "var(--orange)" });
-    pen("text", { x: pen.width, y: y + 14, "text-anchor": "end" }, share.toFixed(4).replace("-0.0000", "0.0000"));
+    pen("text", { x: pen.width, y: y + 14, "text-anchor": "end" }, fixed(share, 4));
   });
   root.dataset.errors = JSON.stringify(values.map(([, share]) => share));
   const count = Math.max(...labels);
   say(`${wrong.length} of ${size} pixels wrong; ${count} predicted ${count === 1 ? "cell" : "cells"} for 2 true ones\n`
     + `Rand error ${(values[3][1]).toFixed(3)}, warping error ${splitsAndMerges(truth, found)} of ${size} pixels`);
 }
+grip("svg.drawing", "membrane", { right: "shift" },
+  () => place(column + value("shift") + .5, -0.55), at => ({ shift: back(at)[0] - column - .5 }));
+grip("svg.drawing", "right edge of the membrane", { right: "thick" },
+  () => place(first() + value("thick"), height + .55), at => ({ thick: back(at)[0] - first() }));
+grip("svg.drawing", "lower end of the gap", { down: "gap" },
+  () => place(first() + value("thick") + .9, opens() + value("gap")), at => ({ gap: 2 * (back(at)[1] - height / 2) + 0.5 }));
+grip("svg.drawing", "end of the wall", { right: "wall" },
+  () => place(value("wall"), row + .5), at => ({ wall: back(at)[0] }));
+reserve("100 of 204 pixels wrong; 3 predicted cells for 2 true ones\nRand error 0.000, warping error 100 of 204 pixels");
 draws(draw);

@@ -81,8 +81,7 @@ function predicted(depth, base, rule, gain, alike) {
   return { layers, squares };
 }
 
-const digits = x => x >= 0.001 && x < 1e5 ? Number(x.toPrecision(3)).toString() : x.toExponential(1);
-
+reserve("33 layers: 1.23 \u00d7 10\u207b\u00b9\u2070 in the first, 1.23 \u00d7 10\u207b\u00b9\u2070 at the bottom, 1.23 \u00d7 10\u207b\u00b9\u2070 at the logits.");
 draws(() => {
   const [depth, gain, alike] = [value("depth"), value("gain"), value("alike")];
   const { layers, squares } = predicted(depth, data.base, choice("rule"), gain, alike);
@@ -91,18 +90,19 @@ draws(() => {
   const y = [10 ** Math.min(-1, Math.floor(Math.log10(low) - 0.05)), 10 ** Math.max(2, Math.ceil(Math.log10(high) + 0.05))];
   const ticks = Array.from({ length: count }, (_, i) => i + 1).filter(i => i === 1 || i % (count > 16 ? 4 : 2) === 0);
   const { place, line } = axes(pen, { x: [0.5, count + 0.5], y, log: true, xTicks: ticks,
-    xLabel: "layer", yLabel: "mean square of what it puts out" });
+    xLabel: "layer", yLabel: "mean square put out" });
   line([[0.5, 1], [count + 0.5, 1]], "currentColor", { "stroke-dasharray": "5 4", "stroke-width": 1 });
   line(squares.map((square, i) => [i + 1, square]), "var(--blue)");
   const [bottom] = place(2 * depth + 2.5, 1);
-  pen("line", { x1: bottom, x2: bottom, y1: 24, y2: 240, stroke: "var(--faint)", "stroke-dasharray": "2 3" });
-  pen("text", { x: bottom - 6, y: 36, "text-anchor": "end" }, "down");
-  pen("text", { x: bottom + 6, y: 36 }, "up");
+  pen("line", { x1: bottom, x2: bottom, y1: 30, y2: 240, stroke: "var(--faint)", "stroke-dasharray": "2 3" });
+  pen("text", { x: bottom - 6, y: 44, "text-anchor": "end" }, "down");
+  pen("text", { x: bottom + 6, y: 44 }, "up");
   squares.forEach((square, i) => {
     const [x, h] = place(i + 1, square);
-    pen("circle", { cx: x, cy: h, r: 4, fill: layers[i].up ? "var(--orange)" : "var(--blue)" });
+    pen("circle", { cx: x, cy: h, r: layers[i].up ? 5 : 4, fill: layers[i].up ? "var(--orange)" : "var(--blue)" });
   });
+  legend(pen, [["up-convolutions", "var(--orange)"]]);
   root.dataset.squares = JSON.stringify(squares);
   say(`${count} layers: ${digits(squares[0])} in the first, ${digits(squares[2 * depth + 1])} at the bottom, `
-    + `${digits(squares[count - 1])} at the logits. Orange: up-convolutions.`);
+    + `${digits(squares[count - 1])} at the logits.`);
 });

@@ -1,5 +1,4 @@
-const table = part("table"), mebi = 2 ** 20;
-const group = n => n.toLocaleString("en-US");
+const table = part("table"), mebi = 2 ** 20, deepest = 6;
 
 // The side of every map, as triples (arrives, after one convolution, after two): down, bottom, up.
 // Where a map is odd at a pooling, or gone, the path ends there and `problem` says why.
@@ -51,10 +50,11 @@ function costs(path, depth, base) {
   return rows;
 }
 
-function picture(path, depth, base) {
-  const pen = drawing(150 + 26 * depth), columns = 2 * depth + 1;
-  const step = pen.width / columns, tallest = path[0][0];
-  const middle = level => 62 + 26 * Math.min(level, 2 * depth - level);
+// As high at every depth, so that nothing below it moves.
+function picture(path, depth, base, problem) {
+  const pen = drawing(278), columns = 2 * depth + 1;
+  const step = pen.width / columns, tallest = path[0][0], down = Math.min(48, 156 / depth);
+  const middle = level => 62 + down * Math.min(level, 2 * depth - level);
   path.forEach((triple, level) => {
     const width = base * 2 ** Math.min(level, 2 * depth - level);
     const arrives = level === 0 ? 1 : level <= depth ? width / 2 : 2 * width;
@@ -73,32 +73,48 @@ function picture(path, depth, base) {
       y1: middle(level), y2: middle(level), stroke: "var(--faint)", "stroke-width": 2, "stroke-dasharray": "5 4" });
     const below = middle(level) + 2 + 50 * Math.max(triple[0], 0) / tallest + 15;
     if (step > 34 || level % depth === 0) pen("text", { x: step * (level + 0.5), y: below, "text-anchor": "middle" },
-      level < 2 * depth ? triple[0] : triple[2]);
+      Math.max(0, level < 2 * depth ? triple[0] : triple[2]));
+    if (problem && level === path.length - 1) pen("text", { class: "impossible", x: step * (level + 1) + 4, y: middle(level) + 4,
+      "text-anchor": step * (level + 1) > pen.width - 90 ? "end" : "start" }, "\u2715 ends here");
   });
 }
 
+// A row for each level there can be: what a depth or a tile does not reach stays empty.
+const head = ["level", "channels", "down", "crop", "up", "parameters", "GFLOP", "MiB"];
+const side = triple => {
+  if (!triple) return "";
+  const [first, middle, last] = triple.map(n => n > 0 ? n : "\u2715");  // gone
+  return `${first} \u2192 <span class="wide">${middle} \u2192 </span>${last}`;
+};
+function row(path, rows, depth, base, level) {
+  const reached = level <= depth && path[level], costs = rows?.[level], below = 2 * depth - level;
+  return [level <= depth ? level + 1 : "\u00a0", level <= depth ? base * 2 ** level : "",
+    reached ? side(path[level]) : "", costs?.crop ?? "", level < depth ? side(path[below]) : "",
+    costs ? group(costs.parameters) : "", costs ? fixed(costs.flop / 1e9, 1) : "",
+    costs ? fixed(4 * costs.values / mebi, 1) : ""];
+}
+function fill(lines) {
+  const cells = (line, tag) => line.map((text, i) => `<${tag}${i === 1 || i > 4 && i < 7 ? ' class="wide"' : ""}>${text}</${tag.split(" ")[0]}>`).join("");
+  table.innerHTML = `<tr>${cells(head, 'th scope="col"')}</tr>` + lines.map(line => `<tr>${cells(line, "td")}</tr>`).join("");
+}
+
+reserve("1100 px do not fit: pooling 4 meets an odd side of 1,037 px. Nearest that do: 1,036 and 1,052 px.",
+  "1100 px fit: 1,000 x 1,000 pixels answered, 100 % of the tile. 100,000,000 parameters, 1000.0 GFLOP "
+  + "(10000.00 MFLOP an answered pixel), 10000 MiB of maps.");
 draws(() => {
   const [tile, depth, base] = [value("tile"), value("depth"), Number(choice("base"))];
   const { path, problem } = sizes(tile, depth);
-  picture(path, depth, base);
+  picture(path, depth, base, problem);
   root.dataset.sizes = JSON.stringify(path);
+  const rows = problem ? null : costs(path, depth, base);
+  fill(Array.from({ length: deepest + 1 }, (_, level) => row(path, rows, depth, base, level)));
   if (problem) {
     const fits = [nearest(tile, depth, -1), nearest(tile, depth, 1)].filter(n => n !== null);
-    table.replaceChildren();
     return say(`${tile} px do not fit: ${problem}. Nearest that do: ${fits.join(" and ")} px.`);
   }
-  const rows = costs(path, depth, base), total = key => rows.reduce((sum, row) => sum + row[key], 0);
-  const cell = text => `<td>${text}</td>`, title = text => `<th scope="col">${text}</th>`;
-  const line = (row, level) => {
-    const down = path[level].join(" → "), up = level < depth ? path[2 * depth - level].join(" → ") : "";
-    return [level + 1, row.width, down, row.crop ?? "", up, group(row.parameters),
-      (row.flop / 1e9).toFixed(1), (4 * row.values / mebi).toFixed(1)].map(cell).join("");
-  };
-  const head = ["level", "channels", "down", "crop", "up", "parameters", "GFLOP", "MiB"];
-  table.innerHTML = [head.map(title).join(""), ...rows.map(line)].map(row => `<tr>${row}</tr>`).join("");
-  const out = path[2 * depth][2];
+  const out = path[2 * depth][2], total = key => rows.reduce((sum, row) => sum + row[key], 0);
   say(`${tile} px fit: ${out} x ${out} pixels answered, ${+(100 * (out / tile) ** 2).toPrecision(2)} % of the tile. `
-    + `${group(total("parameters"))} parameters, ${(total("flop") / 1e9).toFixed(1)} GFLOP `
-    + `(${(total("flop") / 1e6 / out ** 2).toFixed(2)} MFLOP an answered pixel), `
-    + `${(4 * total("values") / mebi).toFixed(0)} MiB of maps.`);
+    + `${group(total("parameters"))} parameters, ${fixed(total("flop") / 1e9, 1)} GFLOP `
+    + `(${fixed(total("flop") / 1e6 / out ** 2, 2)} MFLOP an answered pixel), `
+    + `${fixed(4 * total("values") / mebi, 0)} MiB of maps.`);
 });

@@ -8,8 +8,7 @@ __all__ = ["tile_sizes"]
 
 COLORS = {"gray": "tile, skips", "blue": "convolved", "orange": "pooled", "green": "up-convolved"}
 LEGEND = " ".join(f'<span style="color: var(--{c})">■</span> {text}' for c, text in COLORS.items())
-BODY = f'{DRAWING}<div class="legend">{LEGEND}</div>'
-TABLE = '<div class="scroll" tabindex="0" role="region" aria-label="levels"><table></table></div>'
+BODY = f'{DRAWING}<div class="legend">{LEGEND}</div><table class="levels"></table>'
 
 
 def tile_sizes(
@@ -52,4 +51,8 @@ def tile_sizes(
         "The feature maps of a U-Net as bars, down on the left and up on the right: as high as "
         "their side is long, wider where they have more channels; skips cross from left to right."
     )
-    return figure(name, "sizes.js", controls, alt, body=BODY, below=TABLE)
+    tries = (
+        "Move the tile by one pixel with an arrow key, and see at which pooling it breaks. Then "
+        "set the depth to 6: the smallest tile that fits is 764 px, 760 of which are border."
+    )
+    return figure(name, "sizes.js", controls, alt, tries, body=BODY)

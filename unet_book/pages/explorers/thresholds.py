@@ -19,8 +19,8 @@ MEASURES = {
 def thresholds(record: dict, name: str = "thresholds") -> HTML:
     """Fold, measure and way of asking in; the error of training and of held-out slices out.
 
-    A slider cuts the map; the line below says what the held-out slices score there, at the
-    threshold that is best on training slices, and at the best of all for themselves. Scores of
+    The line that cuts the map is dragged; the text says what the held-out slices score there, at
+    the threshold that is best on training slices, and at the best of all for themselves. Scores of
     which more is better are drawn as what they lack.
 
     Parameters
@@ -47,14 +47,18 @@ def thresholds(record: dict, name: str = "thresholds") -> HTML:
     controls = [
         Choice("measure", "measure", MEASURES),
         Choice("fold", "held out", {k: _slices(run) for k, run in enumerate(runs)}),
-        Choice("way", "asked", ways),
+        Choice("way", "how it is asked", ways),
         Slider("cut", "threshold", 0, len(cuts) - 1, len(cuts) // 2),
     ]
     alt = (
         "Two curves over the threshold: the error of held-out slices and of training slices. A "
         "vertical line marks the threshold that is best on the training slices."
     )
-    return figure(name, "thresholds.js", controls, alt, {"cuts": cuts, "curves": curves})
+    tries = (
+        "Choose the Rand error, and drag the line from the training slices' best to the curve's "
+        "lowest place: what lies between is what nobody may know before the test."
+    )
+    return figure(name, "thresholds.js", controls, alt, tries, {"cuts": cuts, "curves": curves})
 
 
 def _errors(scores: dict[str, list[float]]) -> dict[str, list[float | None]]:

@@ -6,8 +6,11 @@ from unet_book.pages.explorers.frame import DRAWING, Button, Choice, Slider, fig
 
 __all__ = ["tiling"]
 
-COLORS = {"blue": "in phase", "orange": "out of phase", "gray": "first tile, with its border"}
-LEGEND = " ".join(f'<span style="color: var(--{c})">■</span> {text}' for c, text in COLORS.items())
+COLORS = {"blue": "in phase", "orange": "out of phase", "ink": "first tile, with its border"}
+LEGEND = " ".join(
+    f'<span style="color: var(--{c}, currentColor)">{"□" if c == "ink" else "■"}</span> {text}'
+    for c, text in COLORS.items()
+)
 BODY = f'{DRAWING}<div class="legend">{LEGEND}</div>'
 
 
@@ -17,9 +20,10 @@ def tiling(
     """Image, tile and step in; tiles, overlap, waste and the phase of each tile's pooling out.
 
     The arithmetic is `overlap_tile.tile_step` and `overlap_tile.even_tiles`, for square images and
-    valid convolutions. A tile that does not fit the depth is made smaller until it does. A step
-    that is no multiple of 2^depth is allowed: the figure shows which tiles then pool other pixels
-    than one pass would. One larger than a tile's answer is cut to it, and the figure says so.
+    valid convolutions. The corners of image and tile and the second tile are dragged. A tile that
+    does not fit the depth is made smaller until it does. A step that is no multiple of 2^depth is
+    allowed: the figure shows which tiles then pool other pixels than one pass would. One larger
+    than a tile's answer is cut to it, and the figure says so.
 
     Parameters
     ----------
@@ -54,4 +58,8 @@ def tiling(
         "A square image cut into squares by the steps of the tiles, each in the color of its "
         "phase; around the first of them the tile that the network reads, with its border."
     )
-    return figure(name, "tiling.js", controls, alt, body=BODY)
+    tries = (
+        "Take a step of 384 instead of 388: all tiles are in phase. Then drag the second tile "
+        "and look for a step below 388 that is in phase at every second tile."
+    )
+    return figure(name, "tiling.js", controls, alt, tries, body=BODY)

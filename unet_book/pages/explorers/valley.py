@@ -9,7 +9,12 @@ __all__ = ["valley"]
 
 ALONG = 0.02  # curvature along the valley; across it is 1
 STEPS = 300
+BODY = """\
+<svg class="drawing valley" aria-label="{alt}"></svg>
+<svg class="drawing energy" role="img"
+ aria-label="The energy at each step, on a logarithmic scale."></svg>"""
 START = (-1.0, 0.8)  # along, across
+REACH = 1.25  # where it may start at most
 NOISE = np.random.default_rng(3).normal(size=(STEPS, 2)).round(3)  # of each step's tile
 
 
@@ -21,7 +26,7 @@ def valley(name: str = "valley") -> HTML:
     noise to the gradient. The mean of the places is that of `training.averaging`. In words: whether
     each direction creeps, swings, jumps or runs away, after how many steps what is left is halved,
     the limit 2 (1 + momentum) / curvature, and how much energy the ball and the mean have in the
-    end.
+    end. The ball's start is dragged.
 
     Parameters
     ----------
@@ -33,6 +38,8 @@ def valley(name: str = "valley") -> HTML:
     IPython.display.HTML
     """
     controls = [
+        Slider("x", "", -REACH, REACH, START[0], 0.05, seen=False),
+        Slider("y", "", -REACH, REACH, START[1], 0.05, seen=False),
         Slider("exponent", "learning rate", -4, 1, -1.5, 0.05),
         Slider("momentum", "momentum", 0, 0.99, 0, 0.01),
         Slider("noise", "noise of a tile", 0, 1, 0, 0.05),
@@ -43,5 +50,9 @@ def valley(name: str = "valley") -> HTML:
         "on the left, high on the slope, and should come to rest in the middle. With noise it "
         "walks about there, and the mean of its places, in orange, hardly does."
     )
-    data = {"along": ALONG, "steps": STEPS, "start": START, "noise": NOISE.tolist()}
-    return figure(name, "valley.js", controls, alt, data)
+    tries = (
+        "Set the momentum to 0.9 and raise the rate until the ball runs away: that is just above "
+        "2 (1 + 0.9) = 3.8, nearly twice what it is without momentum."
+    )
+    data = {"along": ALONG, "steps": STEPS, "noise": NOISE.tolist()}
+    return figure(name, "valley.js", controls, alt, tries, data, BODY)
