@@ -12,11 +12,13 @@ import zipfile
 from pathlib import Path
 
 import nbformat
+import numpy as np
 import pytest
 import yaml
 from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 from packaging.version import Version
+from PIL import Image
 
 ROOT = Path(__file__).parent.parent
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
@@ -295,10 +297,15 @@ def test_outputs_are_compared(path):
     assert 10 * sum(marked(cell, "ignore-output") for cell in cells) <= len(cells)
 
 
+FIGURE = '<div class="panels"'
+
+
 @each_notebook
 def test_every_picture_has_alt_text(path):
     for cell in code_cells(path):
-        if any("image/png" in output.get("data", {}) for output in cell["outputs"]):
+        data = [output.get("data", {}) for output in cell["outputs"]]
+        assert not any("image/png" in found for found in data), "figures are made by plots"
+        if any("".join(found.get("text/html", "")).startswith(FIGURE) for found in data):
             alt = cell["metadata"].get("mystnb", {}).get("image", {}).get("alt", "")
             assert len(alt.split()) >= 4, f"alt text says what is to be seen: {source(cell)}"
 
@@ -451,7 +458,8 @@ def test_readme_shows_what_the_chapter_computed():
     sys.path.insert(0, str(ROOT / "tools"))
     import readme_picture
 
-    assert readme_picture.PICTURE.read_bytes() == readme_picture.stored_picture()
+    shown = np.asarray(Image.open(readme_picture.PICTURE))
+    assert np.array_equal(shown, readme_picture.side_by_side(readme_picture.stored_panels()))
 
 
 def test_an_output_changed_by_hand_is_noticed(tmp_path):
