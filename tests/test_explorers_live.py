@@ -123,7 +123,7 @@ DRIVE = """most => {
 @pytest.mark.parametrize("name", FIGURES)
 def test_nothing_moves_and_no_number_is_strange_over_the_whole_range(page, name, width):
     show(page, name, width=width)
-    jumped, strange, tried = page.evaluate(DRIVE, 1100 if name == "tile_sizes" else 60)
+    jumped, strange, tried = page.evaluate(DRIVE, 1100 if name == "tile_sizes" else 24)
     assert jumped == [] and strange == [] and tried > 2
 
 
