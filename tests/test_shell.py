@@ -306,6 +306,10 @@ PALE = """() => {
 }"""
 
 
+# No color is on its way to another one.
+CALM = "() => !document.getAnimations().some(each => each instanceof CSSTransition)"
+
+
 @pytest.mark.parametrize("page", ["book/index", "book/06_weight_map", "search"])
 def test_all_words_can_be_read_in_both_themes(tab, site, page):  # noqa: F811
     tab, _ = tab
@@ -314,7 +318,7 @@ def test_all_words_can_be_read_in_both_themes(tab, site, page):  # noqa: F811
     for scheme in ("light", "dark"):
         tab.emulate_media(color_scheme=scheme)
         tab.wait_for_function("s => document.documentElement.dataset.theme === s", arg=scheme)
-        tab.wait_for_timeout(300)  # ms, in which colors change
+        tab.wait_for_function(CALM)
         assert tab.evaluate(PALE) == []
     tab.emulate_media(color_scheme="light")
 
