@@ -1,13 +1,10 @@
 """The built book as its readers meet it: every page there, complete, and quiet in a browser."""
 
 import ast
-import functools
 import gzip
-import http.server
 import pkgutil
 import re
 import sys
-import threading
 from importlib.util import find_spec
 from pathlib import Path
 from urllib.parse import unquote, urlsplit
@@ -24,6 +21,7 @@ ROOT = Path(__file__).parent.parent
 sys.path.insert(0, str(ROOT / "tools"))
 
 import number_chapters  # noqa: E402
+from built import served  # noqa: E402
 
 HTML = ROOT / "_build" / "html"
 CONFIG = yaml.safe_load((ROOT / "_config.yml").read_text(encoding="utf-8"))
@@ -138,19 +136,11 @@ def test_api_page_shows_every_public_function(room):
 # ---- in a browser
 
 
-class Quiet(http.server.SimpleHTTPRequestHandler):
-    def log_message(self, *args):
-        pass
-
-
 @pytest.fixture(scope="module")
 def site():
     """The address of a server of the built book."""
-    handler = functools.partial(Quiet, directory=HTML)
-    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), handler) as server:
-        threading.Thread(target=server.serve_forever, daemon=True).start()
-        yield f"http://127.0.0.1:{server.server_port}"
-        server.shutdown()
+    with served() as address:
+        yield address
 
 
 @pytest.fixture(scope="module")

@@ -24,7 +24,7 @@ def pages(browser):
     """measured(name, width) of a page, and the tab in which it is open then."""
     if not (reading.HTML / "index.html").exists():
         without("the built book", "run make book")
-    with reading.site() as address:
+    with reading.served() as address:
         tab = browser.new_page()
         yield lambda name, width: reading.measured(tab, f"{address}/book/{name}.html", width), tab
         tab.close()

@@ -7,26 +7,17 @@ would. The parts are joined in order, with a bookmark for each, and links betwee
 the file.
 """
 
-import functools
-import http.server
 import io
-import shutil
 import sys
-import threading
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 
+import built
 import yaml
 from playwright.sync_api import Page, sync_playwright
 from pypdf import PdfReader, PdfWriter
 from pypdf.generic import ArrayObject, DictionaryObject, NameObject
 
-ROOT = Path(__file__).resolve().parent.parent
-HTML = ROOT / "_build" / "html"
-TARGET = ROOT / "_build" / "unet-taken-apart.pdf"
-BROWSERS = ("chromium", "chromium-browser", "google-chrome")
-FLAGS = ["--no-sandbox", "--disable-gpu", "--no-first-run", "--disable-background-networking"]
+TARGET = built.ROOT / "_build" / "unet-taken-apart.pdf"
 FOOT = """<div style="color: #666; display: flex; font: 8px sans-serif; padding: 0 16mm;
 justify-content: space-between; width: 100%"><span class="title"></span>
 <span class="pageNumber"></span></div>"""
@@ -43,26 +34,9 @@ WALK = """async () => {
 }"""
 
 
-class Quiet(http.server.SimpleHTTPRequestHandler):
-    """A server that says nothing."""
-
-    def log_message(self, *args: object) -> None:
-        """Be quiet."""
-
-
-@contextmanager
-def served() -> Iterator[str]:
-    """The address at which the built book can be read."""
-    handler = functools.partial(Quiet, directory=HTML)
-    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), handler) as server:
-        threading.Thread(target=server.serve_forever, daemon=True).start()
-        yield f"http://127.0.0.1:{server.server_port}/"
-        server.shutdown()
-
-
 def pages() -> list[str]:
     """The names of all pages, in reading order."""
-    toc = yaml.safe_load((ROOT / "_toc.yml").read_text(encoding="utf-8"))
+    toc = yaml.safe_load((built.ROOT / "_toc.yml").read_text(encoding="utf-8"))
     return [toc["root"], *(page["file"] for part in toc["parts"] for page in part["chapters"])]
 
 
@@ -90,12 +64,12 @@ def lead_within(book: PdfWriter, starts: dict[str, int]) -> None:
 def join(browser: str, names: list[str]) -> PdfWriter:
     """All of these pages as one document."""
     book, starts = PdfWriter(), {}
-    with served() as site, sync_playwright() as play:
-        chromium = play.chromium.launch(executable_path=browser, args=FLAGS)
+    with built.served() as site, sync_playwright() as play:
+        chromium = play.chromium.launch(executable_path=browser, args=built.FLAGS)
         tab = chromium.new_page(color_scheme="light", reduced_motion="reduce")
         for name in names:
             print(name, end=" ", flush=True)
-            address = f"{site}{name}.html"
+            address = f"{site}/{name}.html"
             title, content = printed(tab, address)
             starts[address] = len(book.pages)
             book.append(PdfReader(io.BytesIO(content)), outline_item=title)
@@ -109,10 +83,10 @@ def main(arguments: list[str]) -> None:
     """Write the PDF, or say what is missing."""
     names = [word for word in arguments if not word.startswith("--to=")]
     target = next((Path(word[5:]) for word in arguments if word not in names), TARGET)
-    browser = next(filter(None, map(shutil.which, BROWSERS)), None)
+    browser = built.browser()
     if browser is None:
         sys.exit("no PDF: it is printed by a browser, and there is no Chromium or Chrome here")
-    if not (HTML / "index.html").exists():
+    if not (built.HTML / "index.html").exists():
         sys.exit("no PDF: the book is not built yet; make book builds it")
     book = join(browser, [f"book/{name}" for name in names] or pages())
     book.add_metadata({"/Title": "U-Net, Taken Apart"})

@@ -7,20 +7,11 @@ many lines, formulas and tables are wider than their place at 1280 and at 390 px
 those without a hint that they scroll).
 """
 
-import contextlib
-import functools
-import http.server
-import shutil
 import sys
-import threading
-from collections.abc import Iterator
-from pathlib import Path
 
-ROOT = Path(__file__).parent.parent
-HTML = ROOT / "_build" / "html"
+from built import FLAGS, HTML, browser, served
+
 WIDE, PHONE = 1280, 390  # px
-BROWSERS = ("chromium", "chromium-browser", "google-chrome")
-FLAGS = ("--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run")
 
 # A box is seen if it has a place on the page: what lies in a closed fold or solution has none.
 MEASURE = """async () => {
@@ -45,23 +36,6 @@ MEASURE = """async () => {
 }"""
 
 
-class Quiet(http.server.SimpleHTTPRequestHandler):
-    """It serves files and says nothing."""
-
-    def log_message(self, *args: object) -> None:
-        """Nothing."""
-
-
-@contextlib.contextmanager
-def site() -> Iterator[str]:
-    """The address of a server of the built book."""
-    handler = functools.partial(Quiet, directory=HTML)
-    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), handler) as server:
-        threading.Thread(target=server.serve_forever, daemon=True).start()
-        yield f"http://127.0.0.1:{server.server_port}"
-        server.shutdown()
-
-
 def measured(page: object, address: str, width: int) -> dict:
     """What a page of the browser finds at an address in a window so wide."""
     page.set_viewport_size({"width": width, "height": 900})
@@ -73,11 +47,10 @@ def main(names: list[str]) -> None:
     """A line for each page."""
     from playwright.sync_api import sync_playwright
 
-    found = next(filter(None, map(shutil.which, BROWSERS)))
     names = names or [f"book/{path.stem}" for path in sorted((HTML / "book").glob("*.html"))]
     print(f"{'page':28} code  printed  longest   wider at {WIDE} and {PHONE} px (without a hint)")
-    with sync_playwright() as play, site() as address:
-        page = play.chromium.launch(executable_path=found, args=FLAGS).new_page()
+    with sync_playwright() as play, served() as address:
+        page = play.chromium.launch(executable_path=browser(), args=FLAGS).new_page()
         for name in names:
             wide, phone = (measured(page, f"{address}/{name}.html", w) for w in (WIDE, PHONE))
             code, printed = (wide[key] / wide["total"] for key in ("code", "printed"))

@@ -206,6 +206,8 @@ def _print_run(found: Fit, folder: Folder, resumed: int, seconds: float) -> None
         f"{steps} steps in {seconds:.0f} s: {error:.2%} of the held-out pixels wrong; guessing the "
         f"majority class gives {guess:.2%}"
     )
+    if found.finder.diameter is not None:
+        say(f"images are resampled until the cell in the middle has {found.finder.diameter:.0f} px")
     say(f"a cell is {found.finder.rule.in_words()}")
 
 

@@ -6,10 +6,10 @@ import base64
 
 import numpy as np
 from IPython.display import HTML
-from scipy import ndimage
 
 from unet_book._arrays import ArrayLike, to_numpy
 from unet_book.pages.explorers.frame import Button, Choice, Slider, figure
+from unet_book.pages.plots.pictures import tint_numbers
 
 __all__ = ["nine_vectors"]
 
@@ -75,7 +75,7 @@ def nine_vectors(
         "side": len(gray),
         "places": PLACES,
         "gray": _packed(255 * gray),
-        "labels": _packed(_told_apart(cells)),
+        "labels": _packed(tint_numbers(cells) + 1),
     }
     start = vectors.reshape(2, 9).round().astype(int).tolist()
     controls = [
@@ -94,16 +94,6 @@ def nine_vectors(
         "the left where those pixels look. Then show the labels: they go along, in whole colors."
     )
     return figure(name, "nine_vectors.js", controls, alt, tries, data, BODY)
-
-
-def _told_apart(cells: np.ndarray, far: int = 5) -> np.ndarray:
-    """A number from 1 to 7 for each cell, another one than that of any cell nearby; 0 is none."""
-    colors = np.zeros(int(cells.max(initial=0)) + 1, int)
-    for cell in np.unique(cells[cells > 0]):
-        around = ndimage.binary_dilation(cells == cell, iterations=far)
-        taken = set(colors[np.unique(cells[around & (cells > 0)])])
-        colors[cell] = min(set(range(1, 8)) - taken)
-    return colors[np.maximum(cells, 0)]
 
 
 def _packed(pixels: np.ndarray) -> str:
