@@ -92,6 +92,9 @@ def test_chapters_are_numbered_from_one_without_a_gap():
         for kind in ("Fig.", "Exercise"):
             found = re.findall(rf'"caption-number">{kind} ([\d.]+) ', page)
             assert found and found == [f"{number}.{k}" for k in range(1, len(found) + 1)]
+        equations = re.findall(r'class="eqno">\(([\d.]+)\)?', page)
+        assert equations == [f"{number}.{k}" for k in range(1, len(equations) + 1)]
+    assert html("book/06_weight_map").count('class="eqno"') >= 3
 
 
 @pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda path: path.stem)

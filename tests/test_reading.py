@@ -80,10 +80,27 @@ def test_figures_assertions_and_tables_are_folded(name):
 @pytest.mark.parametrize("name", CHAPTERS)
 def test_tables_are_numbered_in_their_order_and_cited_by_their_number(name):
     page = (reading.HTML / "book" / f"{name}.html").read_text(encoding="utf-8")
-    found = re.findall(r'<caption><span class="caption-number">Table ([\d.]+) </span>', page)
+    found = re.findall(r'<caption><span class="told"><span class="caption-number">Table ([\d.]+) </span>', page)
     number = number_chapters.chapters()[name]
     assert found == [f"{number}.{k}" for k in range(1, len(found) + 1)]
     assert page.count('<table class="results"') >= len(found)
+
+
+# Of each table that is scrolled to its end, how far its caption sticks out of the box, px.
+CAPTIONS = """() => [...document.querySelectorAll(".results.scrolls")]
+  .filter(box => box.scrollWidth > box.clientWidth + 20)
+  .map(box => {
+    box.scrollLeft = box.scrollWidth;
+    const [told, outer] = [box.querySelector(".told"), box].map(e => e.getBoundingClientRect());
+    return Math.max(outer.left - told.left, told.right - outer.right);
+  })"""
+
+
+def test_a_caption_stays_in_sight_when_its_columns_are_scrolled(pages):
+    measured, tab = pages
+    measured("09_training", reading.PHONE)
+    outside = tab.evaluate(CAPTIONS)
+    assert outside and max(outside) < 1
 
 
 # The contrast of an element's color with the ground that it lies on: the nearest one of a color.

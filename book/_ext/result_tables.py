@@ -49,10 +49,14 @@ class Number(SphinxPostTransform):
         for box in self.document.findall(result_table):
             (raw,) = box.children
             text = START.sub('<table class="results">', raw.astext(), count=1)
-            for name in filter(numbers.get, box["ids"]):
-                number = f"Table {'.'.join(map(str, numbers[name]))}"
-                start = f'<caption><span class="caption-number">{number} </span>'
-                text = text.replace("<caption>", start, 1)
+            number = "".join(
+                f'<span class="caption-number">Table {".".join(map(str, numbers[name]))} </span>'
+                for name in filter(numbers.get, box["ids"])
+            )
+            # In a box of its own the caption stays in sight while the columns scroll.
+            text = CAPTION.sub(
+                rf'<caption><span class="told">{number}\1</span></caption>', text, count=1
+            )
             box.replace(raw, nodes.raw("", text, format="html"))
 
 
