@@ -80,7 +80,9 @@ def test_figures_assertions_and_tables_are_folded(name):
 @pytest.mark.parametrize("name", CHAPTERS)
 def test_tables_are_numbered_in_their_order_and_cited_by_their_number(name):
     page = (reading.HTML / "book" / f"{name}.html").read_text(encoding="utf-8")
-    found = re.findall(r'<caption><span class="told"><span class="caption-number">Table ([\d.]+) </span>', page)
+    found = re.findall(
+        r'<caption><span class="told"><span class="caption-number">Table ([\d.]+) </span>', page
+    )
     number = number_chapters.chapters()[name]
     assert found == [f"{number}.{k}" for k in range(1, len(found) + 1)]
     assert page.count('<table class="results"') >= len(found)

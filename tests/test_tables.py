@@ -84,6 +84,22 @@ def test_words_stand_left_and_symbols_are_typeset():
     assert 'class="number"' not in page and "V<sub>Rand</sub>" in page
 
 
+@pytest.mark.parametrize(
+    "text, shown",
+    [
+        ("1e-05", "10<sup>−5</sup>"),
+        ("3.4028e+38", "3.4028 · 10<sup>38</sup>"),
+        ("0e+00", "0"),
+        ("d_1 + d_2", "d<sub>1</sub> + d<sub>2</sub>"),
+        ("x_px", "x_px"),
+        ("512 x 512", "512\u00a0x\u00a0512"),
+        ("a < b", "a &lt; b"),
+    ],
+)
+def test_powers_and_indices_are_typeset_and_names_are_not(text, shown):
+    assert f"<td>{shown}</td>" in Table([{"set": "isbi", "value": text}])._repr_html_()
+
+
 def test_text_shows_groups_once_and_the_caption_first():
     lines = repr(Table(ROWS, "A caption", by="case")).splitlines()
     assert lines[0] == "A caption" and [line for line in lines if line in ("small", "large")] == [

@@ -168,8 +168,18 @@ def _class(aligned: list | None) -> str:
 
 
 def _text(text: str) -> str:
-    """Text as HTML, with V_Rand and w_0 as they are typeset."""
-    return re.sub(r"\b([A-Za-z])_(\w+)", r"\1<sub>\2</sub>", html.escape(text))
+    """Text as HTML: 3e-04, V_Rand and w_0 typeset (x_px is a name), and 512 x 512 not broken."""
+    whole = re.sub(r"(?<=\d) x (?=\d)", "\N{NO-BREAK SPACE}x\N{NO-BREAK SPACE}", html.escape(text))
+    powers = re.sub(r"\b(\d+(?:\.\d+)?)e([+-]?\d+)\b", _power_of_ten, whole)
+    return re.sub(r"\b([A-Za-z])_([A-Z]\w*|\d+|\w)\b", r"\1<sub>\2</sub>", powers)
+
+
+def _power_of_ten(number: re.Match) -> str:
+    """3e-04 as one writes it."""
+    factor, exponent = number.groups()
+    factor = "" if factor == "1" else f"{factor} · "
+    power = f"{int(exponent)}".replace("-", "−")
+    return "0" if factor == "0 · " else f"{factor}10<sup>{power}</sup>"
 
 
 def _lacking(digits: str) -> str:

@@ -32,13 +32,15 @@ STYLE = """<style>
   --open: color-mix(in srgb, currentColor 76%, transparent); }
 .ledger table { border-collapse: collapse; display: table; line-height: 1.35; width: 100%; }
 .ledger :is(th, td) { border: 0; font-weight: 400; padding: .5em .9em .5em 0; text-align: left;
-  vertical-align: top; overflow-wrap: anywhere; }
+  vertical-align: top; }
 .ledger thead th { border-bottom: 1px solid; }
 .ledger tbody tr { background: none; border-bottom: 1px solid
   color-mix(in srgb, currentColor 22%, transparent); }
 .ledger tbody th { border-left: 5px solid var(--kind); padding-left: .8em; }
 .ledger .yes { --kind: var(--yes); } .ledger .no { --kind: var(--no); }
-.ledger .open { --kind: var(--open); } .ledger .verdict { color: var(--kind); font-weight: 700; }
+.ledger .open { --kind: var(--open); } .ledger .verdict { color: var(--kind); font-weight: 700;
+  white-space: nowrap; } .ledger code { overflow-wrap: normal; white-space: normal;
+  word-break: normal; }
 .ledger small { display: block; line-height: 1.4; }
 .ledger td { font-variant-numeric: tabular-nums; }
 .ledger tr:target { background: color-mix(in srgb, var(--kind) 14%, transparent); }
@@ -48,7 +50,8 @@ STYLE = """<style>
 .ledger .filter option { color: #222832; background: #fff; }
 .ledger [hidden] { display: none; }
 @media (min-width: 760px) { .ledger table { table-layout: fixed; }
-  .ledger thead th:first-child { width: 46%; } .ledger thead th:last-child { width: 24%; } }
+  .ledger thead th { width: 14%; } .ledger thead th:first-child { width: 42%; }
+  .ledger thead th:nth-child(3) { width: 18%; } .ledger thead th:last-child { width: 26%; } }
 @media (max-width: 759px) { .ledger thead { display: none; }
   .ledger tbody tr { display: grid; grid-template-columns: 1fr 1fr; border-left: 5px solid
     var(--kind); padding-left: .8em; } .ledger tbody th { border: 0; padding-left: 0; }
@@ -188,4 +191,5 @@ def _written(claim: Claim, value: object) -> str:
 def _checker(check: str) -> str:
     """The check in few words: where it is, and its name."""
     file, _, name = check.partition("::" if "::" in check else "#")
-    return html.escape(f"{file.rpartition('/')[2]} {name}".strip())
+    words = html.escape(f"{file.rpartition('/')[2]} {name}".strip())
+    return words.replace("_", "_<wbr>")  # a long name is broken there, if anywhere
