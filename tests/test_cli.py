@@ -111,6 +111,7 @@ HELP = {
         "--probability",
         "--threshold",
         "--min-size",
+        "--diameter",
         "--device",
         "--channel",
     ],

@@ -55,6 +55,7 @@ ERRORS = {
     "predict net.safetensors --data good --split half --out o": "split='half'",
     "predict net.safetensors good/images --out taken --table": "cells.csv is not of this program",
     "predict net.safetensors good/images --out o --threshold 1": "--threshold is above 0",
+    "predict net.safetensors good/images --out o --diameter 0": "--diameter is a number of pixels",
     "predict net.safetensors good/images --out o --min-size -1": "--min-size counts pixels, from 0",
     "predict net.safetensors good --out o": "name one of the folders in it, such as good/images",
     "evaluate nowhere --data good": "there is no trained network",

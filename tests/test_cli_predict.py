@@ -3,6 +3,7 @@
 import csv
 import json
 import os
+import re
 import weakref
 import zipfile
 from dataclasses import replace
@@ -129,6 +130,36 @@ def test_threshold_and_smallest_size_may_be_said(
     probability = tifffile.imread(tmp_path / "one_probability.tif")
     expected = find_cells(probability, Rule(threshold, core, smallest))
     assert np.array_equal(tifffile.imread(tmp_path / "one_cells.tif"), expected)
+
+
+@pytest.mark.parametrize(
+    "options, told, by",
+    [
+        ([], ", resampled by 0.", None),
+        (["--diameter", 12], "", 1.0),
+        (["--diameter", 24], ", resampled by 0.5", 0.5),
+        (["--diameter", 8], ", resampled by 1.5", 1.5),
+    ],
+)
+def test_how_large_cells_are_is_seen_or_said_and_told(image, tmp_path, capsys, options, told, by):
+    finder = bright_finder(diameter=12.0)
+    finder.save(tmp_path / "a.safetensors")
+    command = ["predict", tmp_path / "a.safetensors", image, "--out", tmp_path, "--probability"]
+    assert run(*command, *options) == 0
+    line = capsys.readouterr().out.splitlines()[0]
+    assert re.search(rf"cells?{re.escape(told)}\d*$" if by is None else rf"cells?{told}$", line)
+    gray = finder.normalized(skimage.io.imread(image))
+    expected = finder.answer(gray) if by is None else finder.answer_at(gray, by)
+    found = tifffile.imread(tmp_path / "one_probability.tif")
+    assert np.allclose(found, expected, atol=1e-3)
+
+
+def test_a_diameter_for_a_network_of_any_is_refused(complaint, trained, image, tmp_path):
+    command = ["predict", trained, image, "--out", tmp_path, "--diameter", 20]
+    assert complaint(*command) == (
+        "--diameter 20: this network has trained on images as they are, and brings no cells to "
+        "another size"
+    )
 
 
 def test_the_table_by_hand(trained, by_hand, tmp_path, capsys):

@@ -129,6 +129,20 @@ def test_an_image_of_other_cells_is_answered_again_at_their_size(monkeypatch, di
     assert ((answer > 0.5) != (image > 0.5)).mean() < 0.02
 
 
+@pytest.mark.parametrize("cells, asked_at", [(30, [(120, 120)]), (15, [(240, 240)])])
+def test_a_diameter_that_is_said_needs_no_first_answer(monkeypatch, cells, asked_at):
+    shapes = []
+
+    def predict(model, image, tile):
+        shapes.append(image.shape)
+        return np.stack([1 - image, image])
+
+    monkeypatch.setattr("unet_book.finder.predict", predict)
+    finder = CellFinder(UNet(base_channels=1, depth=1), diameter=30)
+    assert finder.sized_answer(discs(30), cells)[1] == 30 / cells
+    assert shapes == asked_at
+
+
 def test_an_image_without_a_cell_is_answered_once(monkeypatch):
     assert asked(monkeypatch, np.zeros((50, 40), np.float32), 20)[0] == [(50, 40)]
 

@@ -112,11 +112,37 @@ class CellFinder:
         -------
         ndarray of float32, (H, W)
         """
-        first = self._answered(image)
+        return self.sized_answer(image)[0]
+
+    def sized_answer(
+        self, image: np.ndarray, cells: float | None = None
+    ) -> tuple[np.ndarray, float]:
+        """`answer`, and by how much the image was enlarged for it.
+
+        Parameters
+        ----------
+        image : ndarray of float32, (H, W)
+            In [0, 1].
+        cells : float or None
+            The diameter of its cell in the middle, px; None: as a first answer shows it.
+
+        Returns
+        -------
+        ndarray of float32, (H, W)
+            From 0 to 1.
+        float
+            1 where the network knows cells of any size.
+        """
         if self.diameter is None:
-            return first
-        by = magnification.factor(magnification.seen_diameter(first), self.diameter)
-        return first if by == 1 else self.answer_at(image, by)
+            return self._answered(image), 1.0
+        first = None
+        if cells is None:
+            first = self._answered(image)
+            cells = magnification.seen_diameter(first)
+        by = magnification.factor(cells, self.diameter)
+        if by != 1:
+            return self.answer_at(image, by), by
+        return (self._answered(image) if first is None else first), by
 
     def answer_at(self, image: np.ndarray, by: float) -> np.ndarray:
         """`answer` of an image that is enlarged first, and the answer made as small again.

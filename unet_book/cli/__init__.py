@@ -260,6 +260,13 @@ def _add_results(command: argparse.ArgumentParser) -> None:
         metavar="PIXELS",
         help="leave smaller cells out (default: as chosen in training)",
     )
+    command.add_argument(
+        "--diameter",
+        type=float,
+        metavar="PIXELS",
+        help="of the cell in the middle of an image (default: as a first answer shows it); images "
+        "are resampled until it is as large as in training",
+    )
 
 
 def _add_evaluate(commands: argparse._SubParsersAction) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import os
 import warnings
 from argparse import Namespace
@@ -287,7 +288,7 @@ def check_results(choice: Namespace) -> None:
     Raises
     ------
     ValueError
-        For a threshold or a size that can't be.
+        For a threshold, a size or a diameter that can't be.
     ImportError
         If a package for the results is missing.
     FileExistsError
@@ -297,6 +298,8 @@ def check_results(choice: Namespace) -> None:
         raise ValueError(f"--threshold is above 0 and below 1, not {choice.threshold}")
     if choice.min_size is not None and choice.min_size < 0:
         raise ValueError(f"--min-size counts pixels, from 0, not {choice.min_size}")
+    if choice.diameter is not None and not 0 < choice.diameter < math.inf:
+        raise ValueError(f"--diameter is a number of pixels above 0, not {choice.diameter}")
     if choice.rois and find_spec("roifile") is None:
         raise ImportError(
             "--rois needs the package roifile: pip install roifile, or unet_book[rois]"

@@ -40,7 +40,13 @@ class Predictor:
 
     def __init__(self, choice: Namespace, network: Path) -> None:
         finder = CellFinder.load(network, choice.device)
+        if choice.diameter and finder.diameter is None:
+            raise ValueError(
+                f"--diameter {choice.diameter:g}: this network has trained on images as they are, "
+                "and brings no cells to another size"
+            )
         self.finder = replace(finder, rule=_rule(finder.rule, choice))
+        self.diameter = choice.diameter
         self.table = outputs.Table(choice.out / inputs.TABLE) if choice.table else None
         self.writers = {
             "cells": outputs.label_tiff,
@@ -95,31 +101,35 @@ class Predictor:
         ValueError
             If gray values can't be, as NaN; with the file's name.
         """
-        areas = Counter()
+        areas, factors = Counter(), []
         with ExitStack() as opened:
             # The table first: it is closed last, and takes the rows back where a file failed.
             adds = [opened.enter_context(self.table.image(name, origin))] if self.table else []
             adds += [opened.enter_context(self.writers[k](places[k], origin)) for k in places]
             for number, image in enumerate(progress(frames, "frame", inner=True), start=1):
-                frame = self._frame(image, number, source)
+                frame, by = self._frame(image, number, source)
+                factors.append(by)
                 areas.update(np.bincount(frame.labels.ravel())[1:].tolist())
                 for add in adds:
                     add(frame)
         self.images += len(frames)
         self.areas += areas
         self.sizes.add(outputs.pixel_size(origin.resolution))
-        say(f"{places['cells']}: {count(areas.total(), 'cell')}")
+        say(f"{places['cells']}: {count(areas.total(), 'cell')}{_resampled(factors)}")
 
-    def _frame(self, image: np.ndarray, number: int, source: Path | np.ndarray) -> Frame:
-        """One image with its cells."""
+    def _frame(
+        self, image: np.ndarray, number: int, source: Path | np.ndarray
+    ) -> tuple[Frame, float]:
+        """One image with its cells, and by how much it was enlarged to find them."""
         is_unit = not isinstance(source, Path)  # a data set's image lies in [0, 1] already
         plain = is_unit and self.finder.percentiles is None
         try:
-            probability = (self.finder.answer if plain else self.finder.probability)(image)
+            normalized = image if plain else self.finder.normalized(image)
+            probability, by = self.finder.sized_answer(normalized, self.diameter)
         except ValueError as error:
             where = "" if is_unit else f"{source}: frame {number}: "
             raise ValueError(f"{where}{error}") from None
-        return Frame(image, find_cells(probability, self.finder.rule), probability, number)
+        return Frame(image, find_cells(probability, self.finder.rule), probability, number), by
 
     def _summary(self) -> str:
         """How many images and cells there were, and how large the cell in the middle is."""
@@ -133,6 +143,14 @@ class Predictor:
             return line
         [(width, height)] = self.sizes
         return f"{line} ({median * width * height:.4g} µm²)"
+
+
+def _resampled(factors: Sequence[float]) -> str:
+    """By how much the frames of a file were enlarged, where any was."""
+    least, most = min(factors), max(factors)
+    if least == most == 1:
+        return ""
+    return f", resampled by {least:.2g}" + (f" to {most:.2g}" if most > least else "")
 
 
 def _rule(rule: Rule, choice: Namespace) -> Rule:
