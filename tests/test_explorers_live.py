@@ -300,7 +300,7 @@ def test_a_finger_finds_every_control(page, name):
 
 def test_sliders_and_choices_have_one_width(page):
     widths = set()
-    for name in FIGURES:
+    for name in set(FIGURES) - {"cells"}:  # whose controls stand beside the picture
         show(page, name, width=1280)
         found = page.eval_on_selector_all(
             ".explorer :is(input:not([hidden]), select)",
