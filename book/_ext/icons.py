@@ -68,12 +68,6 @@ def mask(octicon: str) -> str:
     return f'url("data:image/svg+xml,{quote(drawing, safe=" =/<>:")}")'
 
 
-def name_copy(app: Sphinx, config: object) -> None:
-    """The icon of the buttons that copy code, which says so to a screen reader."""
-    drawing = get_octicon("copy", "1em").replace('aria-hidden="true"', 'role="img" aria-label="Copy"')
-    config.copybutton_image_svg = drawing
-
-
 def make(app: Sphinx) -> None:
     """Write the style sheet of the boxes' icons."""
     if app.builder.format != "html":
@@ -91,7 +85,6 @@ def setup(app: Sphinx) -> dict:
     """Sphinx calls it."""
     app.setup_extension("finished_pages")
     app.connect("page-finished", draw)
-    app.connect("config-inited", name_copy)
     app.connect("builder-inited", make)
     app.add_css_file("icons.css")
     return {"version": "1", "parallel_read_safe": True, "parallel_write_safe": True}
