@@ -37,7 +37,8 @@ NOT_FOUND = """\
 <style>
 :root {{ color-scheme: light dark; }}
 body {{ background: light-dark(#fff, #121212); color: light-dark(#222832, #ced6dd);
-  font: 1.15rem/1.6 "Source Serif", Georgia, serif; margin: 12vh auto; max-width: 34rem; padding: 0 1rem; }}
+  font: 1.15rem/1.6 "Source Serif", Georgia, serif; margin: 12vh auto; max-width: 34rem;
+  padding: 0 1rem; }}
 h1 {{ font: 600 2rem/1.2 "Source Sans", system-ui, sans-serif; }}
 a {{ color: light-dark(#2a6a9a, #74b7e4); }}
 svg {{ color: #888; max-width: 16rem; }}
