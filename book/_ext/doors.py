@@ -33,8 +33,8 @@ DOOR = """\
 """
 NOT_FOUND = """\
 <meta name="robots" content="noindex">
-<link rel="stylesheet" href="{root}_static/faces.css">
 <style>
+{faces}
 :root {{ color-scheme: light dark; }}
 body {{ background: light-dark(#fff, #121212); color: light-dark(#222832, #ced6dd);
   font: 1.15rem/1.6 "Source Serif", Georgia, serif; margin: 12vh auto; max-width: 34rem;
@@ -67,7 +67,10 @@ def write(app: Sphinx, error: Exception | None) -> None:
     first_page = app.env.get_doctree(app.config.root_doc)
     said = "\n".join(tags(app, app.config.root_doc, title, describe(first_page)))
     facts = {"title": escape(title), "first": first, "address": address + first}
-    facts |= {"drawing": drawn_u(labels=False), "root": urlsplit(address).path}
+    root = urlsplit(address).path
+    faces = Path(app.outdir, "_static", "faces.css").read_text(encoding="utf-8")
+    faces = faces.replace("url(faces/", f"url({root}_static/faces/")
+    facts |= {"drawing": drawn_u(labels=False), "root": root, "faces": faces}
     for name, rest, head in [("index", DOOR, said), ("404", NOT_FOUND, "")]:
         page = (START + rest).format(tags=head, **facts)
         Path(app.outdir, f"{name}.html").write_text(page, encoding="utf-8")
