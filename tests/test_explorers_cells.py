@@ -197,7 +197,10 @@ def test_it_fits_the_page(page, move, drawings, width):
     page.set_viewport_size({"width": width, "height": 900})
     move(explorers.cells(*drawings, Rule()))
     assert page.evaluate("document.documentElement.scrollWidth") <= width
-    assert page.locator("svg.field").bounding_box()["height"] > 200
+    parts = [page.locator(css).bounding_box() for css in ("svg.field", ".controls", ".result")]
+    assert parts[0]["height"] > 200
+    lowest = max(part["y"] + part["height"] for part in parts)
+    assert lowest - parts[0]["y"] < 796  # px: all of it stands in a window
     assert page.locator("img.still").count() == 0
     move(under="answer")
     assert page.get_attribute("svg.field image", "href").startswith("data:image/png")

@@ -9,6 +9,7 @@ import torch
 from unet_book import sizes
 from unet_book.costs import layer_costs
 from unet_book.pages import explorers
+from unet_book.pages.explorers.sizes import COLORS
 from unet_book.unet import UNet
 
 
@@ -98,13 +99,13 @@ def test_bars_are_high_with_their_side_and_wide_with_their_channels(move, page):
     bars = page.evaluate(BARS)
     assert len(bars) == 27 + 4  # nine triples, and a skip beside each of four
     sides = [side for triple in sizes.feature_map_sizes(572) for side in triple]
-    whole = [bar for bar in bars if bar[4] != "var(--green)"]
+    whole = [bar for bar in bars if bar[4] != COLORS["up-convolved"]]
     heights = [bar[3] for bar in whole]
     assert [4 + 100 * side / 572 for side in sides] == pytest.approx(heights)
     widths = {bar[4]: [] for bar in whole}
     for bar in whole:
         widths[bar[4]].append(bar[2])
-    pooled, convolved = widths["var(--orange)"], widths["var(--blue)"]
+    pooled, convolved = widths[COLORS["pooled"]], widths[COLORS["convolved"]]
     assert pooled == sorted(pooled) and convolved[0] == convolved[1] < convolved[2]
     middles = [bar[1] + bar[3] / 2 for bar in whole]
     assert max(middles) == pytest.approx(middles[12]) and middles[0] == pytest.approx(middles[-1])

@@ -69,10 +69,8 @@ def test_it_runs_away_above_the_limit_and_nowhere_else(move):
 
 def test_it_says_what_each_direction_does(move):
     text = move(explorers.valley())
-    assert text.startswith("Across, it creeps, halved every 21.6 steps. Along, it creeps, halved")
-    assert "swings, halved every 138 steps. Along, it swings, halved every 138" in move(
-        exponent=-1.5, momentum=0.99
-    )
+    assert text.startswith("Across, it creeps, halved every 21.6 steps. The limit is 2 ")
+    assert move(exponent=-1.5, momentum=0.99).count("it swings, halved every 138 steps.") == 2
     assert "The limit is 2 (1 + 0.99) / 1 = 3.98." in move(exponent=-4)
     assert move(exponent=0.2, momentum=0).startswith("Across, it jumps from side to side")
     assert "more energy than before" in move(exponent=0.5, momentum=0.5)

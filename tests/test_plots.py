@@ -46,6 +46,14 @@ def pixels(panel):
     return np.asarray(Image.open(io.BytesIO(base64.b64decode(data))))
 
 
+@pytest.mark.parametrize(
+    "side, count, phone", [(128, 3, 3), (192, 3, 1), (160, 2, 2), (100, 4, 2), (512, 6, 1)]
+)
+def test_on_a_phone_no_picture_is_tiny_and_no_row_has_a_hole(side, count, phone):
+    pictures = {str(k): np.zeros((2, side)) for k in range(count)}
+    assert plots.gallery(pictures, columns=2 if count == 4 else 3).phone == phone
+
+
 def test_a_gallery_has_the_very_pixels_of_each_picture_and_its_title():
     pictures = {"a": np.zeros((4, 6)), "$b_1$ <": np.ones((4, 6, 3)), "c": np.eye(4, 6)}
     figure = plots.gallery(pictures, columns=2)

@@ -88,6 +88,35 @@ def test_tables_are_numbered_in_their_order_and_cited_by_their_number(name):
     assert page.count('<table class="results"') >= len(found)
 
 
+def test_what_is_printed_in_columns_scrolls_and_is_not_broken(pages):
+    measured, tab = pages
+    measured("01_what_unet_answers", reading.PHONE)
+    lines = tab.locator("#cell-sizes .columns pre").evaluate(
+        "e => Math.round(e.clientHeight / parseFloat(getComputedStyle(e).lineHeight))"
+    )
+    assert lines in (5, 6)  # with its padding
+
+
+# Of each gallery, how many rows its pictures stand in; and where text, figures and captions begin.
+ROWS = """() => [...document.querySelectorAll(".panels:has(img)")].map(figure => {
+  const tops = [...figure.querySelectorAll("img")].map(e => e.getBoundingClientRect().top);
+  const columns = Number(getComputedStyle(figure).getPropertyValue("--columns"));
+  return [columns, tops.length, new Set(tops.map(Math.round)).size];
+})"""
+EDGES = """() => [...document.querySelectorAll("section > p, .panels, .explorer, figcaption p")]
+  .filter(e => e.checkVisibility() && !e.closest(".admonition"))
+  .map(e => Math.round(e.getBoundingClientRect().left))"""
+
+
+def test_pictures_of_a_row_stand_in_line_and_all_begins_at_one_edge(pages):
+    measured, tab = pages
+    measured("05_energy", reading.WIDE)
+    galleries = tab.evaluate(ROWS)
+    assert len(galleries) > 3
+    assert all(rows == -(-count // columns) for columns, count, rows in galleries), galleries
+    assert len(set(tab.evaluate(EDGES))) == 1
+
+
 # Of each table that is scrolled to its end, how far its caption sticks out of the box, px.
 CAPTIONS = """() => [...document.querySelectorAll(".results.scrolls")]
   .filter(box => box.scrollWidth > box.clientWidth + 20)

@@ -46,6 +46,7 @@ def test_first_page_has_a_card_for_each_chapter_with_its_number_title_and_pictur
         number, words = re.search(r'card-number">(\d+)</span>(.*?)</span>', inner).groups()
         assert (int(number), f"{number}\u2002{words}") == (NUMBERS[name], title)
         assert "card-words" in inner
+        assert not re.search(r'src="[^"]*\.svg"', inner)  # a chart is not legible so small
         for picture in re.findall(r'src="\.\./(.*?)"', inner):
             assert len(gzip.compress((HTML / picture).read_bytes())) < 12_000
         assert "<img" in inner or "<svg" in inner
@@ -218,6 +219,9 @@ def test_search_gives_the_chapter_first(tab, site, question):  # noqa: F811
     page.wait_for_selector("#search-results li a")
     first = page.get_attribute("#search-results li:first-child a", "href")
     assert first.partition("?")[0].partition("#")[0] == f"book/{QUESTIONS[question]}.html"
+    form = page.locator(".bd-search-container .bd-search")
+    icon, words = (form.locator(css).bounding_box() for css in (".icon", "input"))
+    assert icon["x"] + icon["width"] <= words["x"] + 1  # px
 
 
 # ---- the glossary
@@ -323,6 +327,27 @@ def test_all_words_can_be_read_in_both_themes(tab, site, page):  # noqa: F811
     tab.emulate_media(color_scheme="light")
 
 
+# ---- small things
+
+
+@pytest.mark.parametrize("page", CHAPTERS)
+def test_punctuation_stays_with_its_formula_and_a_fold_has_the_name_that_is_read(page):
+    text = html(page)
+    formula = r'<span class="math notranslate nohighlight">[^<]*</span>'
+    parted = re.sub(rf'<span class="together">\W*{formula}\W*</span>|<li class="toc-.*', "", text)
+    assert re.findall(formula + r"[.,;:!?)]", parted) == []
+    assert text.count("<summary") > 5 and "Toggle hidden content" not in text
+
+
+def test_boxes_have_their_icons_and_the_reference_parts_types_from_words(tab, site):  # noqa: F811
+    page, _ = tab
+    page.goto(f"{site}/book/06_weight_map.html")
+    title = page.locator("article div.tip > .admonition-title").first
+    icon = title.evaluate("e => getComputedStyle(e, '::after').maskImage")
+    assert icon.startswith("url(")
+    assert re.search(r"int \u2013\s+Classes", re.sub("<[^>]*>", "", html("book/api")))
+
+
 # ---- the paper's sentences
 
 
@@ -335,6 +360,42 @@ def test_the_papers_sentences_stand_in_the_margin_of_a_wide_page(tab, site):  # 
         text = page.locator("article section > p").first.bounding_box()
         assert (quotation["x"] >= text["x"] + text["width"]) == beside
         assert quotation["x"] + quotation["width"] <= width
+
+
+# Scrolled so that the first quotation's top is at some shares of the window: where the list of
+# contents ends then, and where the quotation stands.
+BESIDE = """async shares => {
+  const list = document.querySelector(".bd-sidebar-secondary");
+  const words = document.querySelector("blockquote.paper-says");
+  const seen = [];
+  for (const share of shares) {
+    scrollBy({top: words.getBoundingClientRect().top - share * innerHeight, behavior: "instant"});
+    await new Promise(resolve => setTimeout(resolve, 600));  // ms, until the list has folded
+    seen.push([list.getBoundingClientRect().bottom, words.getBoundingClientRect().top]);
+  }
+  return seen;
+}"""
+JUMPS = """async places => {
+  const seen = [];
+  for (const place of places) {
+    scrollTo({top: place, behavior: "instant"});
+    await new Promise(resolve => setTimeout(resolve, 200));  // ms
+    const marked = [...document.querySelectorAll(".page-toc a.active")];
+    seen.push(marked.map(link => link.textContent).join());
+  }
+  return seen;
+}"""
+
+
+def test_the_list_of_contents_makes_room_for_a_quotation_and_marks_what_is_read(tab, site):  # noqa: F811
+    page, _ = tab
+    page.set_viewport_size({"width": WIDE, "height": 900})
+    page.goto(f"{site}/book/06_weight_map.html")
+    page.evaluate("window.MathJax?.startup?.promise")
+    for end, top in page.evaluate(BESIDE, [0.9, 0.7, 0.3]):
+        assert end <= top
+    first, last, again = page.evaluate(JUMPS, [0, 10**6, 0])
+    assert (first, last, again) == ("", "Further reading", "")
 
 
 # ---- on paper

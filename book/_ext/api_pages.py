@@ -38,13 +38,14 @@ def make_mocks_patient() -> None:
 def field_list(title: str, lines: list[str]) -> Iterator[str]:
     """The lines of a section as a list of its entries."""
     yield f":{title}:"
-    for line in lines:
+    for line, following in zip(lines, [*lines[1:], ""]):
         if line.startswith(" "):
             yield f"      {line.strip()}"
-        else:
-            names, colon, text = line.partition(" : ")
-            bold = ", ".join(f"**{name}**" for name in names.split(", "))
-            yield f"    * {bold} -- {text}" if text else f"    * {names}"
+            continue
+        names, _, kind = line.partition(" : ")
+        bold = ", ".join(f"**{name}**" for name in names.split(", "))
+        head = f"{bold}: {kind}" if kind else names
+        yield f"    * {head}" + " --" * following.startswith(" ")
 
 
 def format_sections(

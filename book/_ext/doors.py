@@ -1,8 +1,8 @@
 """Two pages that are no part of the book: the front door, and what stands where no page is.
 
 The front door, `index.html` beside the folder of the pages, leads to the first of them at once. A
-server shows `404.html` for any address that it doesn't know, in whatever folder: it holds all it
-needs, and its links begin at the site's root.
+server shows `404.html` for any address that it doesn't know, in whatever folder: it can be read by
+itself, and its links begin at the site's root.
 """
 
 from html import escape
@@ -34,9 +34,13 @@ DOOR = """\
 NOT_FOUND = """\
 <meta name="robots" content="noindex">
 <style>
-body {{ font: 1.15rem/1.6 Georgia, serif; margin: 12vh auto; max-width: 34rem; padding: 0 1rem; }}
+{faces}
 :root {{ color-scheme: light dark; }}
-h1 {{ font: 600 2rem/1.2 system-ui, sans-serif; }}
+body {{ background: light-dark(#fff, #121212); color: light-dark(#222832, #ced6dd);
+  font: 1.15rem/1.6 "Source Serif", Georgia, serif; margin: 12vh auto; max-width: 34rem;
+  padding: 0 1rem; }}
+h1 {{ font: 600 2rem/1.2 "Source Sans", system-ui, sans-serif; }}
+a {{ color: light-dark(#2a6a9a, #74b7e4); }}
 svg {{ color: #888; max-width: 16rem; }}
 svg rect {{ fill: #3a7fb5; }}
 svg .up rect {{ fill: #45a078; }} svg .bottom rect {{ fill: #8466b8; }}
@@ -63,7 +67,10 @@ def write(app: Sphinx, error: Exception | None) -> None:
     first_page = app.env.get_doctree(app.config.root_doc)
     said = "\n".join(tags(app, app.config.root_doc, title, describe(first_page)))
     facts = {"title": escape(title), "first": first, "address": address + first}
-    facts |= {"drawing": drawn_u(labels=False), "root": urlsplit(address).path}
+    root = urlsplit(address).path
+    faces = Path(app.outdir, "_static", "faces.css").read_text(encoding="utf-8")
+    faces = faces.replace("url(faces/", f"url({root}_static/faces/")
+    facts |= {"drawing": drawn_u(labels=False), "root": root, "faces": faces}
     for name, rest, head in [("index", DOOR, said), ("404", NOT_FOUND, "")]:
         page = (START + rest).format(tags=head, **facts)
         Path(app.outdir, f"{name}.html").write_text(page, encoding="utf-8")

@@ -4,7 +4,7 @@ A cell whose source is hidden shows its output first, and below it a line that s
 "Code for Fig. 5.1", or what the cell's metadata says (`mystnb: {code_prompt_show: …}`). The set-up
 cell, the first of each chapter, follows the lead figure. A cell that only shows the source of a
 function of the package shows that, and not its own line. What a folded check prints is one quiet
-line.
+line. What is printed in columns is not broken into lines, but scrolls.
 """
 
 import ast
@@ -13,10 +13,12 @@ import re
 from pathlib import Path
 
 from docutils import nodes
+from finished_pages import Page
 from sphinx.application import Sphinx
 from sphinx.transforms.post_transforms import SphinxPostTransform
 
 UNSAID = "Show code cell"  # how MyST-NB's own prompts begin
+COLUMNS = re.compile(r"\S {2,}\S|-{5,}")
 
 
 def part(cell: nodes.container, name: str) -> nodes.Element | None:
@@ -57,7 +59,8 @@ class Fold(SphinxPostTransform):
         for cell in cells:
             cell["ids"].append(f"cell-{ids[cell['cell_index']]}")
             source, output = part(cell, "source"), part(cell, "output")
-            self.judge(cell, output)
+            for block in output.findall(nodes.literal_block) if output is not None else ():
+                self.judge(cell, block)
             body = parsed(source.astext()) if source is not None else []
             if shows_source(body) and output is not None:
                 cell.remove(source)
@@ -70,12 +73,13 @@ class Fold(SphinxPostTransform):
         if len(cells) > 1 and cells[0].get("hide_mode") == "all":
             self.after(cells[0], cells[1])
 
-    def judge(self, cell: nodes.container, output: nodes.Element | None) -> None:
-        """Mark a cell in which an exercise's check says "Right." or "Not yet."."""
-        for block in output.findall(nodes.literal_block) if output is not None else ():
-            for said, kind in (("Right. ", "right"), ("Not yet. ", "not-yet")):
-                if "text_plain" in block["classes"] and block.astext().startswith(said):
-                    cell["classes"].append(kind)
+    def judge(self, cell: nodes.container, block: nodes.literal_block) -> None:
+        """Mark what is printed in columns, and an exercise's "Right." or "Not yet."."""
+        if {"stream", "text_plain"} & {*block["classes"]} and COLUMNS.search(block.astext()):
+            block["classes"].append("columns")
+        for said, kind in (("Right. ", "right"), ("Not yet. ", "not-yet")):
+            if "text_plain" in block["classes"] and block.astext().startswith(said):
+                cell["classes"].append(kind)
 
     def ids_of_cells(self) -> list[str]:
         """The ids of a notebook's cells, which links can lead to."""
@@ -124,8 +128,15 @@ class OutputFirst(SphinxPostTransform):
                 cell.insert(0, output)
 
 
+def name(app: Sphinx, page: Page) -> None:
+    """A fold is called what is read on it, not "Toggle hidden content"."""
+    page.html = page.html.replace('<summary aria-label="Toggle hidden content">', "<summary>")
+
+
 def setup(app: Sphinx) -> dict:
     """Sphinx calls it."""
+    app.setup_extension("finished_pages")
+    app.connect("page-finished", name)
     app.add_post_transform(Fold)
     app.add_post_transform(OutputFirst)
     return {"version": "1", "parallel_read_safe": True, "parallel_write_safe": True}

@@ -13,7 +13,8 @@ lays the probability maps of `_static/film` (tools/film.py) over their image, on
     :::
 
 is a card with the chapter's own number and title. Its picture is the third of the three panels that
-the notebook's cell `gaps-answer` shows; `:panel: u` is the drawn U.
+the notebook's cell `gaps-answer` shows, and pixels: a chart is not legible so small. `:panel: u` is
+the drawn U.
 """
 
 import base64
@@ -33,7 +34,7 @@ from sphinx.util.docutils import SphinxDirective
 from unet_book.pages.emblem import drawn_u
 
 SIZE = (336, 210)  # px of a card's picture
-PANEL = re.compile(r'class="panel".*?src="data:image/(\w+)[^,]*;base64,([\w+/=]+)"', re.DOTALL)
+PANEL = re.compile(r'class="panel".*?src="data:image/[^,]*;base64,([\w+/=]+)"', re.DOTALL)
 FILM = """\
 <div class="film" role="group" aria-label="Film" data-film='{facts}'>
 <div class="film-frame"><img data-inline src="{image}" width="{side}" height="{side}" alt="{alt}">
@@ -114,17 +115,15 @@ class Chapter(SphinxDirective):
         return [card]
 
 
-def picture(notebook: Path, cell: str, which: str) -> tuple[str, bytes]:
-    """A panel of a stored figure, small: the ending of its file's name, and what is in it."""
+def picture(notebook: Path, cell: str, which: str) -> bytes:
+    """A panel of a stored figure, small."""
     number, of = map(int, which.split("/"))
     cells = json.loads(notebook.read_text(encoding="utf-8"))["cells"]
     outputs = [out for one in cells if one.get("id") == cell for out in one.get("outputs", [])]
     stored = {kind: "".join(text) for out in outputs for kind, text in out.get("data", {}).items()}
     panels = PANEL.findall(stored.get("text/html", ""))
     if panels:
-        kind, data = panels[number - 1]
-        content = base64.b64decode(data)
-        return (".svg", content) if kind == "svg" else (".webp", small(content))
+        return small(base64.b64decode(panels[number - 1]))
     if "image/png" not in stored:
         raise ValueError(f"{notebook.name}: no picture of the cell {cell!r}")
     whole = Image.open(io.BytesIO(base64.b64decode(stored["image/png"])))
@@ -133,7 +132,7 @@ def picture(notebook: Path, cell: str, which: str) -> tuple[str, bytes]:
     cut = cut.crop(ImageOps.invert(cut).getbbox())  # without the white around it
     file = io.BytesIO()
     cut.save(file, "PNG")
-    return ".webp", small(file.getvalue())
+    return small(file.getvalue())
 
 
 def small(content: bytes) -> bytes:
@@ -154,15 +153,14 @@ def shown(app: Sphinx, card: chapter_card) -> str:
         return (
             f'<span class="card-picture drawing" aria-hidden="true">{drawn_u(labels=False)}</span>'
         )
-    ending, content = picture(Path(card["notebook"]), *card["panel"].split())
-    name = f"card-{hashlib.sha256(content).hexdigest()[:12]}{ending}"
+    content = picture(Path(card["notebook"]), *card["panel"].split())
+    name = f"card-{hashlib.sha256(content).hexdigest()[:12]}.webp"
     folder = Path(app.outdir, "_images")
     folder.mkdir(parents=True, exist_ok=True)
     (folder / name).write_bytes(content)
-    kind = " drawing" if ending == ".svg" else ""
-    size = "" if kind else f' width="{SIZE[0]}" height="{SIZE[1]}"'
-    image = f'<img src="../_images/{name}" alt="A figure of the chapter"{size}>'
-    return f'<span class="card-picture{kind}" aria-hidden="true">{image}</span>'
+    size = f'width="{SIZE[0]}" height="{SIZE[1]}"'
+    image = f'<img src="../_images/{name}" alt="A figure of the chapter" {size}>'
+    return f'<span class="card-picture" aria-hidden="true">{image}</span>'
 
 
 def complete(app: Sphinx, doctree: nodes.document, docname: str) -> None:

@@ -17,7 +17,7 @@ def mark(app: Sphinx, doctree: nodes.document) -> None:
     """Give the paper's quotations their class."""
     for quotation in doctree.findall(nodes.block_quote):
         if PLACE.search(quotation.astext().strip()):
-            quotation["classes"] += ["margin", "paper-says"]
+            quotation["classes"] += ["paper-says"]
 
 
 def setup(app: Sphinx) -> dict:

@@ -310,8 +310,15 @@ function paint(field, { cells }, told) {
   put(truth.lines.seen, { ...thin, stroke: "#fff", "stroke-opacity": 0.75 });
   put(truth.lines.missed, { ...thin, stroke: data.missed, "stroke-width": 2 });
   const within = (at, size) => Math.min(Math.max(at, 7 / scale), size - 7 / scale);
-  const write = (text, x, y) => pen("text", { x: within(x, width), y: within(y, height) + 4.5 / scale, "text-anchor": "middle",
-    style: `font: bold ${13 / scale}px sans-serif; fill: #fff; stroke: #000; stroke-width: ${3 / scale}px; paint-order: stroke` }, text);
+  // Where two marks would meet, the later one moves to the right.
+  const written = [], meets = (x, y) => written.some(([u, v]) => Math.abs(u - x) < 11 / scale && Math.abs(v - y) < 12 / scale);
+  const write = (text, cx, cy) => {
+    let [x, y] = [within(cx, width), within(cy, height)];
+    while (meets(x, y) && x < width) x += 2 / scale;
+    written.push([x, y]);
+    pen("text", { x, y: y + 4.5 / scale, "text-anchor": "middle",
+      style: `font: bold ${13 / scale}px sans-serif; fill: #fff; stroke: #000; stroke-width: ${3 / scale}px; paint-order: stroke` }, text);
+  };
   const marked = n => data.kinds[told.of[n]][1];
   for (const [n, x, y] of middles(field, cells, marked)) write(marked(n), x, y);
   for (const [, x, y] of middles(field, field.truth, n => told.true[n] === "missed")) write("\u2212", x, y);
@@ -346,7 +353,7 @@ for (const [one, other] of [["core", "waist"], ["waist", "core"]])
 // How many pixels have each probability, and where threshold and core level cut them.
 let plot;
 function histogram({ heights, width, height, wide }, { threshold, core }) {
-  const counts = new Array(64).fill(0), pen = drawing(150, "svg.chances");
+  const counts = new Array(64).fill(0), pen = drawing(root.clientWidth < 500 ? 120 : 150, "svg.chances");
   for (let y = 1; y <= height; y++) for (let x = 1; x <= width; x++) counts[heights[y * wide + x] >> 2]++;
   plot = axes(pen, { x: [0, 1.06], y: [1, 1e5], log: true, yTicks: [1, 100, 1e4], xTicks: [0, 0.25, 0.5, 0.75, 1],
     yLabel: "pixels", xLabel: "the network's probability of cell" });
@@ -390,6 +397,6 @@ function draw() {
 part("img.still").remove();
 reserve("100 cells for 100 true ones: 100 merged, 100 split, 100 missed, 100 invented. F1 0.000.\n"
   + `All ${fields.length} images: F1 0.000, score 0.000; the best by score, ${words(best)}, has 0.000.`);
-svg.style.cssText = `display: block; width: 100%; max-height: 460px; aspect-ratio:
+svg.style.cssText = `display: block; width: 100%; max-height: min(400px, 64vw); aspect-ratio:
   ${Math.max(...fields.map(field => field.width))} / ${Math.max(...fields.map(field => field.height))}`;
 draws(draw);

@@ -13,7 +13,7 @@ from scipy import ndimage
 from unet_book._arrays import ArrayLike, to_numpy
 from unet_book.datasets import Stack
 from unet_book.instances import SMOOTH, Rule, find_cells, score
-from unet_book.pages.explorers.frame import Button, Choice, Slider, figure
+from unet_book.pages.explorers.frame import Button, Choice, Slider, figure, swatch
 from unet_book.pages.plots import outlined
 
 __all__ = ["cells"]
@@ -31,14 +31,27 @@ KINDS = {  # what became of a found cell: a color, a mark on it, and what is rea
 MISSED = "#FF6A4D"
 
 BODY = """\
+<style>
+#NAME .control > b {{ bottom: -.3em; }}
+#NAME :is(.field, .legend) {{ align-self: start; }}
+@media (max-width: 600px) {{
+  #NAME {{ display: flex; flex-direction: column; }}
+  #NAME .controls {{ grid-template-columns: repeat(2, minmax(0, 1fr)); order: 1; gap: .3em 1em; }}
+  #NAME .legend {{ font-size: .78rem; }}
+  #NAME .chances {{ order: 2; }}
+  #NAME .result {{ order: 3; font-size: .88rem; }}
+  #NAME .try {{ order: 4; }}
+}}
+@media (min-width: 601px) {{
+  #NAME {{ display: grid; grid-template-columns: minmax(0, 4fr) minmax(0, 3fr); gap: .4em 1.6em; }}
+  #NAME > :is(.chances, .result, .try) {{ grid-column: 1 / -1; margin-block: 0; }}
+  #NAME .controls {{ grid-area: 1 / 2 / span 2; grid-template-columns: minmax(0, 1fr); }}
+}}
+</style>
 <img class="still" alt="{alt}" src="STILL" style="max-width: 430px; margin: auto">
 <svg class="field" role="img" aria-label="{alt}"></svg>
 <div class="legend">LEGEND</div>
 <svg class="drawing chances" aria-label="How many pixels have each probability."></svg>"""
-SWATCH = (
-    '<span style="white-space: nowrap; margin: 0 .4em"><b style="display: inline-block; '
-    'width: .8em; height: .8em; border: 1px solid currentColor; {}"></b> {}</span>'
-)
 
 
 def cells(
@@ -109,7 +122,7 @@ def cells(
         "Drag the threshold to the right: mergers part, but cells shrink and dim ones go. Set it "
         "back, and drag the core level in from the right edge: clusters part, and outlines stay."
     )
-    body = BODY.replace("STILL", still).replace("LEGEND", _legend())
+    body = BODY.replace("STILL", still).replace("LEGEND", _legend()).replace("NAME", name)
     return figure(name, "cells.js", controls, alt, tries, data, body)
 
 
@@ -153,4 +166,4 @@ def _legend() -> str:
     swatches = {f"background: {color}": f"{mark} {text}" for color, mark, text in KINDS.values()}
     swatches[f"border: 2px solid {MISSED}"] = "\u2212 missed"
     swatches["background: white; height: 2px; vertical-align: middle"] = "a true cell"
-    return " ".join(SWATCH.format(style, text.strip()) for style, text in swatches.items())
+    return " ".join(swatch(style, text.strip()) for style, text in swatches.items())

@@ -13,7 +13,7 @@ from pathlib import Path
 
 from IPython.display import HTML
 
-__all__ = ["Slider", "Choice", "Button", "figure"]
+__all__ = ["Slider", "Choice", "Button", "figure", "swatch"]
 
 HERE = Path(__file__).parent
 
@@ -234,6 +234,24 @@ def figure(
         script=_read(script),
     )
     return HTML(page)
+
+
+def swatch(style: str, words: str) -> str:
+    """An entry of a legend: a small box, and what it stands for.
+
+    Parameters
+    ----------
+    style : str
+        CSS of the box.
+    words : str
+        Beside it.
+
+    Returns
+    -------
+    str
+        HTML.
+    """
+    return f'<span><b style="{style}"></b> {html.escape(words)}</span>'
 
 
 def _as_script(value: object) -> str:

@@ -52,7 +52,7 @@ function costs(path, depth, base) {
 
 // As high at every depth, so that nothing below it moves.
 function picture(path, depth, base, problem) {
-  const pen = drawing(278), columns = 2 * depth + 1;
+  const pen = drawing(250), columns = 2 * depth + 1;
   const step = pen.width / columns, tallest = path[0][0], down = Math.min(48, 156 / depth);
   const middle = level => 62 + down * Math.min(level, 2 * depth - level);
   path.forEach((triple, level) => {
@@ -61,12 +61,12 @@ function picture(path, depth, base, problem) {
     triple.forEach((side, i) => {
       const thick = Math.max(1.5, step * 0.24 * Math.sqrt((i ? width : arrives) / (base * 2 ** depth)));
       const high = 4 + 100 * Math.max(side, 0) / tallest, x = step * (level + 0.2 + 0.28 * i);
-      const made = i ? "blue" : level === 0 ? "gray" : level <= depth ? "orange" : "green";
+      const made = i ? "convolved" : level === 0 ? "tile" : level <= depth ? "pooled" : "up-convolved";
       const box = (x, width, color) => pen("rect",
-        { x, y: middle(level) - high / 2, width, height: high, fill: `var(--${color})` });
-      if (made !== "green") return box(x, thick, made);
-      box(x, thick / 2, "gray");  // the skip's half
-      box(x + thick / 2, thick / 2, "green");
+        { x, y: middle(level) - high / 2, width, height: high, fill: data[color] });
+      if (made !== "up-convolved") return box(x, thick, made);
+      box(x, thick / 2, "copied");
+      box(x + thick / 2, thick / 2, "up-convolved");
     });
     const skip = 2 * depth - level;
     if (level < depth && path[skip]) pen("line", { x1: step * (level + 1), x2: step * (skip + 0.1),
@@ -79,7 +79,7 @@ function picture(path, depth, base, problem) {
   });
 }
 
-// A row for each level there can be: what a depth or a tile does not reach stays empty.
+// A row for each level there can be, so that nothing below moves; one that a depth does not reach is not seen.
 const head = ["level", "channels", "down", "crop", "up", "parameters", "GFLOP", "MiB"];
 const side = triple => {
   if (!triple) return "";
@@ -88,16 +88,17 @@ const side = triple => {
 };
 function row(path, rows, depth, base, level) {
   const reached = level <= depth && path[level], costs = rows?.[level], below = 2 * depth - level;
-  return [level <= depth ? level + 1 : "\u00a0", level <= depth ? base * 2 ** level : "",
+  return [level + 1, base * 2 ** level,
     reached ? side(path[level]) : "", costs?.crop ?? "", level < depth ? side(path[below]) : "",
     costs ? group(costs.parameters) : "", costs ? fixed(costs.flop / 1e9, 1) : "",
     costs ? fixed(4 * costs.values / mebi, 1) : ""];
 }
-function fill(lines) {
+function fill(lines, depth) {
   const cells = (line, tag) => line.map((text, i) => `<${tag}${i === 1 || i > 4 && i < 7 ? ' class="wide"' : ""}>${text}</${tag.split(" ")[0]}>`).join("");
-  table.innerHTML = `<tr>${cells(head, 'th scope="col"')}</tr>` + lines.map(line => `<tr>${cells(line, "td")}</tr>`).join("");
+  table.innerHTML = `<tr>${cells(head, 'th scope="col"')}</tr>` + lines.map((line, level) => `<tr${level > depth ? ' style="visibility: hidden"' : ""}>${cells(line, "td")}</tr>`).join("");
 }
 
+root.append(table);  // last, so that what is not seen of it leaves no gap
 reserve("1100 px do not fit: pooling 4 meets an odd side of 1,037 px. Nearest that do: 1,036 and 1,052 px.",
   "1100 px fit: 1,000 x 1,000 pixels answered, 100 % of the tile. 100,000,000 parameters, 1000.0 GFLOP "
   + "(10000.00 MFLOP an answered pixel), 10000 MiB of maps.");
@@ -107,7 +108,7 @@ draws(() => {
   picture(path, depth, base, problem);
   root.dataset.sizes = JSON.stringify(path);
   const rows = problem ? null : costs(path, depth, base);
-  fill(Array.from({ length: deepest + 1 }, (_, level) => row(path, rows, depth, base, level)));
+  fill(Array.from({ length: deepest + 1 }, (_, level) => row(path, rows, depth, base, level)), depth);
   if (problem) {
     const fits = [nearest(tile, depth, -1), nearest(tile, depth, 1)].filter(n => n !== null);
     return say(`${tile} px do not fit: ${problem}. Nearest that do: ${fits.join(" and ")} px.`);

@@ -2,12 +2,19 @@
 
 from IPython.display import HTML
 
-from unet_book.pages.explorers.frame import DRAWING, Choice, Slider, figure
+from unet_book.pages.explorers.frame import DRAWING, Choice, Slider, figure, swatch
+from unet_book.pages.sheet import FAINT, INK, OURS, SHEET, WRONG, themed
 
 __all__ = ["tile_sizes"]
 
-COLORS = {"gray": "tile, skips", "blue": "convolved", "orange": "pooled", "green": "up-convolved"}
-LEGEND = " ".join(f'<span style="color: var(--{c})">■</span> {text}' for c, text in COLORS.items())
+COLORS = {  # as in `plots.u_shape`
+    "tile": themed(INK),
+    "convolved": themed(OURS),
+    "pooled": themed(WRONG),
+    "up-convolved": themed(SHEET["green"].light),
+    "copied": themed(FAINT),
+}
+LEGEND = " ".join(swatch(f"background: {color}", text) for text, color in COLORS.items())
 BODY = f'{DRAWING}<div class="legend">{LEGEND}</div><table class="levels"></table>'
 
 
@@ -55,4 +62,4 @@ def tile_sizes(
         "Move the tile by one pixel with an arrow key, and see at which pooling it breaks. Then "
         "set the depth to 6: the smallest tile that fits is 764 px, 760 of which are border."
     )
-    return figure(name, "sizes.js", controls, alt, tries, body=BODY)
+    return figure(name, "sizes.js", controls, alt, tries, COLORS, BODY)

@@ -113,7 +113,8 @@ def gallery(
     width : float
         Of the figure, px.
     phone : int or None
-        Pictures in a row on a phone; None: two where they are small, else one.
+        Pictures in a row on a phone; None: as many as keep four fifths of their size and leave no
+        hole in the last row.
     below : dict of str to str, or None
         HTML below the picture of a title.
 
@@ -126,9 +127,12 @@ def gallery(
         Panel(title, _image(pixels, title), (below or {}).get(title, ""))
         for title, pixels in arrays.items()
     ]
-    small = max(pixels.shape[1] for pixels in arrays.values()) <= COARSE
-    phone = phone or (2 if small else 1)
-    return Panels(panels, min(columns, len(panels)), min(phone, columns, len(panels)), width)
+    columns = min(columns, len(panels))
+    if phone is None:
+        widest = max(pixels.shape[1] for pixels in arrays.values())
+        whole = [n for n in range(2, columns + 1) if len(panels) % n == 0]
+        phone = max([1, *(n for n in whole if 0.8 * widest * n <= PHONE)])
+    return Panels(panels, columns, min(phone, columns), width)
 
 
 def _pixels(picture: ArrayLike) -> np.ndarray:
