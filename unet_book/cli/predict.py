@@ -36,6 +36,11 @@ class Predictor:
         The options of ``unet-book predict``.
     network : Path
         A trained network's file.
+
+    Raises
+    ------
+    ValueError
+        For a diameter, where the network has trained on images as they are.
     """
 
     def __init__(self, choice: Namespace, network: Path) -> None:
