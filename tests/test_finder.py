@@ -95,7 +95,7 @@ def discs(diameter, side=120):
     return np.float32(np.hypot(*np.meshgrid(near, near)) < diameter / 2)
 
 
-def asked(monkeypatch, image, diameter):
+def asked(monkeypatch, image, diameter, cells=None):
     """The shapes in which a network that repeats the image is asked, and what comes out."""
     shapes = []
 
@@ -105,7 +105,7 @@ def asked(monkeypatch, image, diameter):
 
     monkeypatch.setattr("unet_book.finder.predict", predict)
     network = UNet(base_channels=1, depth=1)
-    return shapes, CellFinder(network, diameter=diameter).answer(image)
+    return shapes, *CellFinder(network, diameter=diameter).sized_answer(image, cells)
 
 
 @pytest.mark.parametrize(
@@ -122,7 +122,7 @@ def asked(monkeypatch, image, diameter):
 )
 def test_an_image_of_other_cells_is_answered_again_at_their_size(monkeypatch, diameter, shapes):
     image = discs(30)
-    found, answer = asked(monkeypatch, image, diameter)
+    found, answer, _ = asked(monkeypatch, image, diameter)
     # the discs' pixels are counted, so that the diameter is a little off
     assert [np.allclose(a, b, atol=2) for a, b in zip(found, shapes)] == [True] * len(shapes)
     assert len(found) == len(shapes) and answer.shape == image.shape
@@ -131,16 +131,8 @@ def test_an_image_of_other_cells_is_answered_again_at_their_size(monkeypatch, di
 
 @pytest.mark.parametrize("cells, asked_at", [(30, [(120, 120)]), (15, [(240, 240)])])
 def test_a_diameter_that_is_said_needs_no_first_answer(monkeypatch, cells, asked_at):
-    shapes = []
-
-    def predict(model, image, tile):
-        shapes.append(image.shape)
-        return np.stack([1 - image, image])
-
-    monkeypatch.setattr("unet_book.finder.predict", predict)
-    finder = CellFinder(UNet(base_channels=1, depth=1), diameter=30)
-    assert finder.sized_answer(discs(30), cells)[1] == 30 / cells
-    assert shapes == asked_at
+    shapes, _, by = asked(monkeypatch, discs(30), 30, cells)
+    assert (shapes, by) == (asked_at, 30 / cells)
 
 
 def test_an_image_without_a_cell_is_answered_once(monkeypatch):
